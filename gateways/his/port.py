@@ -1,0 +1,66 @@
+"""What we ask of the hospital's information system. Its wire is chosen by adapter; `fhir.py` is the open default."""
+
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from models.booking import Lock
+from models.charge import Bill, Payment
+from models.eligibility import HisPatient, PastVisit
+from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot
+
+
+class HIS(Protocol):
+    """Every call ends done, refused (`DomainError` with the HIS's own code as `his.<code>`) or unknown (`Unknown`)."""
+
+    async def patient(self, id_number: str) -> HisPatient | None:
+        """All card records of one person joined by `link`; None when the HIS knows nobody of that number."""
+        ...
+
+    async def past_visits(self, his_ids: tuple[str, ...], since: date) -> tuple[PastVisit, ...]:
+        """Finished outpatient visits of all records, newest first."""
+        ...
+
+    async def complete_patient(self, his_id: str, *, phone: str | None, address: str | None) -> HisPatient:
+        """Adds what the regulator's standard misses; refused `his.invalid` with the element."""
+        ...
+
+    async def departments(self) -> tuple[HisDepartment, ...]: ...
+
+    async def doctors(self) -> tuple[HisDoctor, ...]: ...
+
+    async def schedules(self, days: tuple[date, ...]) -> tuple[HisSchedule, ...]: ...
+
+    async def slots(self, schedule_ids: tuple[str, ...]) -> tuple[HisSlot, ...]: ...
+
+    async def lock(self, claim_id: UUID, slot_id: str, his_patient_id: str) -> Lock:
+        """Locks a place under our claim's number; the same number again answers the first. Refused `his.slot-full`, `his.slot-stopped`, `his.duplicate-booking`."""
+        ...
+
+    async def find_lock(self, claim_id: UUID) -> Lock | None:
+        """Whether a lock that was asked for and refused or not answered is there after all."""
+        ...
+
+    async def release(self, appointment_id: str) -> None:
+        """Done already is done."""
+        ...
+
+    async def bill(self, invoice_id: str) -> Bill: ...
+
+    async def settle(self, invoice_id: str, payment: Payment) -> None:
+        """Turns the lock into a booking; idempotent by our payment number. Refused `his.lock-expired`, `his.amount-differs`, `his.slot-stopped`, `his.paid-elsewhere`."""
+        ...
+
+    async def settled(self, payment_no: str) -> bool: ...
+
+    async def check_in(self, appointment_id: str) -> None: ...
+
+    async def no_show(self, appointment_id: str) -> None: ...
+
+    async def begin_encounter(self, visit_id: UUID, appointment_id: str, his_patient_id: str, practitioner_id: str, at: datetime) -> str:
+        """POST Encounter class VR in-progress under our visit's number; answers its id, the same for the same visit."""
+        ...
+
+    async def finish_encounter(self, encounter_id: str, at: datetime) -> None:
+        """The appointment becomes fulfilled; done already is done."""
+        ...

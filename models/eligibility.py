@@ -1,0 +1,99 @@
+"""Who may revisit online: the rule of the booking gate, on what the HIS tells (P-2.1)."""
+
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from models.kernel.clock import business_day
+
+
+class RegulatorField(StrEnum):
+    """What the regulator's standard asks of a patient's data; a missing one is named and completed."""
+
+    PHONE = "phone"
+    ADDRESS = "address"
+
+
+class HisPatient(BaseModel):
+    """One person as the HIS knows them: all card records of that person joined."""
+
+    model_config = ConfigDict(frozen=True)
+    ids: tuple[str, ...]
+    """HIS ids of the records, the one to book with first."""
+    name: str
+    birth_on: date
+    missing: tuple[RegulatorField, ...] = ()
+
+
+class PastVisit(BaseModel):
+    """A finished outpatient visit at this hospital."""
+
+    model_config = ConfigDict(frozen=True)
+    encounter_id: str
+    ended_at: datetime
+    department: str
+    department_id: str
+    diagnosis_codes: tuple[str, ...] = ()
+    diagnosis_texts: tuple[str, ...] = ()
+
+
+class Refusal(StrEnum):
+    """Why a revisit does not begin; each has its sentence for people."""
+
+    NO_RECORD = "no_record"
+    OUT_OF_WINDOW = "out_of_window"
+    CHILD = "child"
+    NOT_FOUND = "not_found"
+    NOT_THEIRS = "not_theirs"
+    EMERGENCY = "emergency"
+
+
+CHILD_UNTIL = 7
+"""6岁以下 includes the number: refused until the seventh birthday (互联网诊疗管理办法 art. 19 [C]; a floor, never looser)."""
+
+
+def age_on(birth_on: date, day: date) -> int:
+    """Whole years; one born on 29 February has the birthday on 1 March in other years."""
+    return day.year - birth_on.year - ((day.month, day.day) < (birth_on.month, birth_on.day))
+
+
+def window_start(at: datetime, months: int) -> date:
+    """The first day on which a past visit still counts; the last day of a shorter month stands for a day it lacks."""
+    day = business_day(at)
+    month = day.year * 12 + day.month - 1 - months
+    year, index = divmod(month, 12)
+    for last in range(day.day, 27, -1):
+        try:
+            return date(year, index + 1, last)
+        except ValueError:
+            continue
+    return date(year, index + 1, day.day)
+
+
+def judge(patient: HisPatient | None, visits: tuple[PastVisit, ...], chosen: str, at: datetime, window_months: int) -> Refusal | None:
+    """None lets the revisit begin. `chosen` is the past visit that this one continues; `visits` are all of the person's."""
+    if patient is None:
+        return Refusal.NOT_FOUND
+    if age_on(patient.birth_on, business_day(at)) < CHILD_UNTIL:
+        return Refusal.CHILD
+    if not visits:
+        return Refusal.NO_RECORD
+    since = window_start(at, window_months)
+    continued = next((visit for visit in visits if visit.encounter_id == chosen), None)
+    if continued is None:
+        return Refusal.NOT_THEIRS
+    if business_day(continued.ended_at) < since:
+        return Refusal.OUT_OF_WINDOW
+    return None
+
+
+def allowed_until(ended_at: datetime, months: int) -> date:
+    """The last day on which a visit of `ended_at` still opens an online revisit."""
+    day = business_day(ended_at)
+    for ahead in range(0, 31 * months + 31):
+        later = day + timedelta(days=ahead)
+        noon = datetime.combine(later, datetime.min.time(), ended_at.tzinfo)
+        if window_start(noon.replace(hour=12), months) > day:
+            return later - timedelta(days=1)
+    return day

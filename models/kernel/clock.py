@@ -1,0 +1,30 @@
+"""Instants are aware; business days are those of Asia/Shanghai."""
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta, timezone
+
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""China has had one zone without summer time since 1991: a fixed offset, so that no zone database can differ."""
+
+Clock = Callable[[], datetime]
+
+
+def now() -> datetime:
+    """The instant, aware, in UTC. The one place where the house looks at a clock."""
+    return datetime.now(timezone.utc)
+
+
+def business_day(at: datetime) -> date:
+    """The day in Beijing on which `at` lies."""
+    return at.astimezone(SHANGHAI).date()
+
+
+def end_of(day: date) -> datetime:
+    """The first instant after a business day."""
+    return datetime.combine(day + timedelta(days=1), time(), SHANGHAI)
+
+
+def beijing(at: datetime) -> str:
+    """As people read a time: `11月24日 09:30`."""
+    local = at.astimezone(SHANGHAI)
+    return f"{local.month}月{local.day}日 {local:%H:%M}"

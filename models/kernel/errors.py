@@ -1,0 +1,17 @@
+"""Refusals that people can act on. Anything else is a bug and stays loud."""
+
+from typing import Literal
+
+Kind = Literal["malformed", "anonymous", "forbidden", "missing", "conflict", "invalid", "limited", "unavailable"]
+
+
+class DomainError(Exception):
+    """A refusal with a stable code (`slot.sold_out`) and a kind; `params` are ids, enums, numbers and instants, never personal data."""
+
+    def __init__(self, code: str, kind: Kind, **params: object) -> None:
+        super().__init__(code)
+        self.code, self.kind, self.params = code, kind, params
+
+
+class Unknown(Exception):  # noqa: N818  (it is no error: the outcome is not known)
+    """An outside call whose outcome nobody knows: asked again under the same number, never called failed."""
