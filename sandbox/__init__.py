@@ -1,0 +1,1 @@
+"""The simulated outside world: HIS, WeChat Pay and SMS, each on its real wire over HTTP. It imports nothing of ours."""

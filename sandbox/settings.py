@@ -1,0 +1,31 @@
+"""Settings of the sandbox process, read once from the environment under the prefix SANDBOX_."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+WECHAT_RETRY_S = (15.0, 15.0, 30.0, 180.0, 600.0, 1200.0, 1800.0, 1800.0, 1800.0, 3600.0, 10800.0, 10800.0, 10800.0, 21600.0, 21600.0)
+"""WeChat Pay's own schedule between one notify and the next, in seconds [C]."""
+
+
+class Settings(BaseSettings):
+    """What one sandbox is started with."""
+
+    model_config = SettingsConfigDict(env_prefix="SANDBOX_", frozen=True)
+
+    port: int = 8401
+    data: Path = Path("data/sandbox")
+    """Folder of `sandbox.sqlite` and of the generated keys."""
+    notify_retry_s: Annotated[tuple[float, ...], NoDecode] = WECHAT_RETRY_S
+    """Seconds before each repetition of a notify that was not answered with 200 or 204; a comma list in the environment."""
+    seed: int = 7
+    """What the demo hospital grows from: the same number gives the same hospital."""
+    lock_s: int = 1800
+    """How long the HIS keeps a slot locked that nobody settles, in seconds."""
+
+    @field_validator("notify_retry_s", mode="before")
+    @classmethod
+    def _from_comma_list(cls, value: object) -> object:
+        return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value
