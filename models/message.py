@@ -1,0 +1,29 @@
+"""Messages to people (P-13.2): one outbox, approved templates, never a diagnosis in a text."""
+
+from enum import StrEnum
+
+
+class Template(StrEnum):
+    """A template's name here; the carrier's code is `SMS_` + upper case."""
+
+    SIGN_IN_CODE = "sign_in_code"
+    STAFF_CODE = "staff_code"
+    REVISIT_BOOKED = "revisit_booked"
+    REVISIT_REMINDER = "revisit_reminder"
+    REVISIT_CALLED = "revisit_called"
+    REVISIT_ENDED = "revisit_ended"
+    REVISIT_CANCELLED = "revisit_cancelled"
+
+    @property
+    def code(self) -> str:
+        """As the carrier approved it."""
+        return f"SMS_{self.value.upper()}"
+
+
+class MessageState(StrEnum):
+    """`sending` is committed before the call: after a crash the carrier is asked by our number before a repeat."""
+
+    DUE = "due"
+    SENDING = "sending"
+    SENT = "sent"
+    FAILED = "failed"

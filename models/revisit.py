@@ -1,0 +1,211 @@
+"""The online revisit: its states, its table of moves, and everything that can come to its desk.
+
+No personal value stands in any of these types: they travel through workflow histories. Words are stored first, their id travels.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.consent import Symptom
+from models.process import Alarm, Command, Moves, News, Row
+
+
+class State(StrEnum):
+    """Where a visit stands. People read these by `docs/words.md`: booked 待报到, waiting 待接诊, consulting 问诊中, ended and closed 已结束."""
+
+    CHECKING = "checking"
+    REFUSED = "refused"
+    COMPLETING = "completing"
+    CONSENTING = "consenting"
+    CHOOSING = "choosing"
+    DESCRIBING = "describing"
+    PAYING = "paying"
+    CLOSING = "closing"
+    BOOKED = "booked"
+    WAITING = "waiting"
+    CONSULTING = "consulting"
+    ENDED = "ended"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
+    DECLINED = "declined"
+    ABSENT = "absent"
+
+
+def _to(*after: State) -> frozenset[State]:
+    return frozenset(after)
+
+
+MOVES = Moves[State](
+    {
+        State.CHECKING: _to(State.REFUSED, State.COMPLETING, State.CONSENTING),
+        State.COMPLETING: _to(State.COMPLETING, State.CONSENTING, State.CANCELLED),
+        State.CONSENTING: _to(State.CONSENTING, State.CHOOSING, State.REFUSED, State.CANCELLED),
+        State.CHOOSING: _to(State.DESCRIBING, State.CANCELLED),
+        State.DESCRIBING: _to(State.PAYING, State.CANCELLED),
+        State.PAYING: _to(State.CLOSING, State.BOOKED, State.CANCELLED),
+        State.CLOSING: _to(State.CANCELLED),
+        State.BOOKED: _to(State.BOOKED, State.WAITING, State.ABSENT),
+        State.WAITING: _to(State.WAITING, State.CONSULTING, State.DECLINED),
+        State.CONSULTING: _to(State.CONSULTING, State.WAITING, State.ENDED),
+        State.ENDED: _to(State.CLOSED),
+        State.REFUSED: _to(),
+        State.CLOSED: _to(),
+        State.CANCELLED: _to(),
+        State.DECLINED: _to(),
+        State.ABSENT: _to(),
+    }
+)
+"""The one table of allowed moves."""
+
+UNPAID = _to(State.COMPLETING, State.CONSENTING, State.CHOOSING, State.DESCRIBING, State.PAYING)
+"""Until money has come a patient leaves at any step; what is paid is given back by a refund, not by this."""
+
+
+class Reason(StrEnum):
+    """Why a visit was left; each has its sentence for people."""
+
+    PATIENT = "patient"
+    TIMED_OUT = "timed_out"
+    UNPAID = "unpaid"
+    UNSETTLED = "unsettled"
+    ABSENT = "absent"
+    NOT_ACCEPTED = "not_accepted"
+
+
+class Complete(Command):
+    """The patient supplied what the regulator's standard asks; the values are stored under `supplement_id`."""
+
+    kind: Literal["complete"] = "complete"
+    allowed_in = _to(State.COMPLETING)
+    supplement_id: UUID
+
+
+class SelfCheck(Command):
+    """Emergency self-check: any symptom of the list ends the visit with advice (P-2.2)."""
+
+    kind: Literal["self_check"] = "self_check"
+    allowed_in = _to(State.CONSENTING)
+    symptoms: tuple[Symptom, ...]
+
+
+class Consent(Command):
+    """Informed consent: which version of the text, and the hash of the text that was shown."""
+
+    kind: Literal["consent"] = "consent"
+    allowed_in = _to(State.CONSENTING)
+    text_version: str
+    text_hash: str
+
+
+class ChooseSlot(Command):
+    kind: Literal["choose_slot"] = "choose_slot"
+    allowed_in = _to(State.CHOOSING)
+    slot_id: str
+
+
+class Describe(Command):
+    """The condition text and files are stored under `intake_id`."""
+
+    kind: Literal["describe"] = "describe"
+    allowed_in = _to(State.DESCRIBING)
+    intake_id: UUID
+
+
+class Cancel(Command):
+    """退号, as long as no money has come."""
+
+    kind: Literal["cancel"] = "cancel"
+    allowed_in = UNPAID
+
+
+class CheckIn(Command):
+    """报到, on the day."""
+
+    kind: Literal["check_in"] = "check_in"
+    allowed_in = _to(State.BOOKED)
+
+
+class Accept(Command):
+    """接诊, by the doctor of the 就诊单元; the patient is invited."""
+
+    kind: Literal["accept"] = "accept"
+    allowed_in = _to(State.WAITING)
+
+
+class Enter(Command):
+    """进入诊室: the patient accepts the invitation."""
+
+    kind: Literal["enter"] = "enter"
+    allowed_in = _to(State.CONSULTING)
+
+
+class End(Command):
+    """结束问诊; needs a record with a diagnosis."""
+
+    kind: Literal["end"] = "end"
+    allowed_in = _to(State.CONSULTING)
+
+
+class ChargeEnded(News):
+    """The charge's own word: settled (booked at the HIS), closed (no money came) or unsettled (paid, but the HIS refuses)."""
+
+    kind: Literal["charge_ended"] = "charge_ended"
+    charge_id: UUID
+    outcome: Literal["settled", "closed", "unsettled"]
+
+
+RevisitEvent = Annotated[
+    Complete | SelfCheck | Consent | ChooseSlot | Describe | Cancel | CheckIn | Accept | Enter | End | ChargeEnded | Alarm,
+    Field(discriminator="kind"),
+]
+COMMANDS: tuple[type[Command], ...] = (Complete, SelfCheck, Consent, ChooseSlot, Describe, Cancel, CheckIn, Accept, Enter, End)
+
+BY_PATIENT = frozenset({"complete", "self_check", "consent", "choose_slot", "describe", "cancel", "check_in", "enter"})
+BY_DOCTOR = frozenset({"accept", "end"})
+
+
+class Revisit(Row[State, RevisitEvent]):
+    """The row of `revisit/<id>`, as much of it as the pathway decides by."""
+
+    claim_id: UUID | None = None
+    charge_id: UUID | None = None
+    leaving_as: State | None = None
+    """What a visit that is closing will be when its charge has ended."""
+    entered: bool = False
+    """The patient is in the consulting room; before that the alarm calls again, then passes over (过号)."""
+    calls: int = 0
+
+
+class Opening(BaseModel):
+    """What opens a revisit: the patient, and the past visit that this one continues (关联既往就诊)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    past_encounter_id: str = Field(min_length=1, max_length=64)
+
+
+def leaves_as(why: RevisitEvent, now: Revisit) -> tuple[State, Reason]:
+    """The exit that an event means in a state; asked only for events that leave."""
+    match why:
+        case Alarm() if now.state is State.BOOKED:
+            return State.ABSENT, Reason.ABSENT
+        case Alarm() if now.state is State.WAITING:
+            return State.DECLINED, Reason.NOT_ACCEPTED
+        case Alarm():
+            return State.CANCELLED, Reason.TIMED_OUT
+        case ChargeEnded(outcome="unsettled"):
+            return State.CANCELLED, Reason.UNSETTLED
+        case ChargeEnded() if now.leaving_as is not None:
+            return now.leaving_as, Reason.PATIENT
+        case ChargeEnded():
+            return State.CANCELLED, Reason.UNPAID
+        case _:
+            return State.CANCELLED, Reason.PATIENT
+
+
+def queue_key(checked_in_at: datetime, passed_over_at: datetime | None) -> datetime:
+    """候诊 order: by check-in, and after a 过号 by the time of being passed over (back of the queue)."""
+    return passed_over_at or checked_in_at
