@@ -1,0 +1,66 @@
+"""The stack's folder on disk: who holds it, where each part keeps its own, and the keys made once."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+
+from stack.errors import StackError
+
+
+class DataFolder:
+    """Everything a stack keeps: database files, logs, uploaded files and secrets. Backed up or deleted as one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self.logs = self.path / "logs"
+        self.secrets = self.path / "secrets"
+
+    @contextlib.contextmanager
+    def held(self) -> Generator[None]:
+        """Make the folder and hold it alone. The kernel lets go of the lock when we end, however we end."""
+        try:
+            # 0711: PostgreSQL's own account may pass through when we are root, and nobody can look around.
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
+            lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        except OSError as refused:
+            raise StackError(f"The data folder {self.path} cannot be used: {refused.strerror}. Choose another with DATA=…") from refused
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StackError(
+                    f"Another stack is running on the data folder {self.path}. Stop it, or start this one with DATA=… and PORT_BASE=…"
+                ) from None
+            yield
+        finally:
+            os.close(lock)
+
+    def log(self, part: str) -> Path:
+        """The log file of a part."""
+        return self.logs / f"{part}.log"
+
+    def room(self, name: str) -> Path:
+        """A folder for one part alone."""
+        room = self.path / name
+        room.mkdir(exist_ok=True, mode=0o700)
+        return room
+
+    def has_secret(self, name: str) -> bool:
+        """Whether it was made already."""
+        return (self.secrets / name).exists()
+
+    def secret(self, name: str, make: Callable[[], str]) -> str:
+        """A secret that is made at its first use and then stays; whole or not there at all, also after a power cut."""
+        self.secrets.mkdir(exist_ok=True, mode=0o700)
+        kept = self.secrets / name
+        if not kept.exists():
+            fresh = self.secrets / f"{name}.new"
+            fresh.unlink(missing_ok=True)
+            with os.fdopen(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+                file.write(make())
+                file.flush()
+                os.fsync(file.fileno())
+            fresh.replace(kept)
+        return kept.read_text()

@@ -1,0 +1,17 @@
+"""What goes wrong while a stack is started, in words for the person at the terminal."""
+
+from pathlib import Path
+
+
+class StackError(Exception):
+    """The stack cannot go on; the text says what is wrong and what to do about it."""
+
+
+class PartError(StackError):
+    """A part did not come up, or died: its title, what happened, and the end of its own log."""
+
+    def __init__(self, title: str, happened: str, log: Path, tail: str) -> None:
+        self.title = title
+        self.log = log
+        quoted = "\n".join(f"    {line}" for line in tail.splitlines()) or "    (it wrote nothing)"
+        super().__init__(f"{title} {happened}. The end of its log:\n{quoted}\n  The whole log: {log}")
