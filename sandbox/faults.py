@@ -172,7 +172,6 @@ class Faults:
             self.clear()
             return Response(status_code=204)
 
-        del ask, show, clear  # registered by their decorators
         return router
 
 

@@ -1,0 +1,28 @@
+"""The texts approved for the demo hospital: code → text with `${variables}`. No text of ours ever carries a diagnosis."""
+
+import re
+from collections.abc import Mapping
+
+SIGN_NAME = "互联网医院"
+
+TEMPLATES = {
+    "SMS_SIGN_IN_CODE": "您的验证码是${code}，5分钟内有效，请勿告诉他人。",
+    "SMS_STAFF_CODE": "您正在登录工作站，验证码${code}，5分钟内有效。",
+    "SMS_REVISIT_BOOKED": "您预约的线上复诊已成功：${time}，${department}。请当日在线报到。",
+    "SMS_REVISIT_REMINDER": "提醒您：线上复诊将于${time}开始，请提前报到。",
+    "SMS_REVISIT_CALLED": "医生已接诊，请在${minutes}分钟内进入诊室。",
+    "SMS_REVISIT_ENDED": "您的线上复诊已结束，病历可在就诊详情中查看。",
+    "SMS_REVISIT_CANCELLED": "您的线上复诊已取消：${reason}。如需就诊请重新预约。",
+}
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def variables(template_code: str) -> list[str]:
+    """The names a template wants filled, in their order."""
+    return _VARIABLE.findall(TEMPLATES[template_code])
+
+
+def render(template_code: str, values: Mapping[str, str]) -> str:
+    """The text as it arrives on the phone, the signature in front [B]."""
+    return f"【{SIGN_NAME}】" + _VARIABLE.sub(lambda found: values[found[1]], TEMPLATES[template_code])

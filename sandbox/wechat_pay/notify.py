@@ -1,0 +1,161 @@
+"""Notifies to the merchant: a row each, sent until answered 200 or 204, on WeChat Pay's own schedule."""
+
+import asyncio
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from uuid import uuid4
+
+import httpx
+import structlog
+
+from sandbox import clock
+from sandbox.clock import rfc3339
+from sandbox.store import Store
+from sandbox.wechat_pay.keys import Keys
+from sandbox.wechat_pay.wire import dump, seal, signed_headers
+
+DDL = """
+CREATE TABLE IF NOT EXISTS wechat_notify (
+    id TEXT PRIMARY KEY,
+    event_type TEXT NOT NULL,
+    out_trade_no TEXT NOT NULL,
+    url TEXT NOT NULL,
+    body BLOB NOT NULL,
+    created_at TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_at REAL,
+    delivered_at TEXT,
+    last_result TEXT
+);
+CREATE INDEX IF NOT EXISTS wechat_notify_due ON wechat_notify (due_at) WHERE due_at IS NOT NULL;
+"""
+
+ANSWER_WITHIN_S = 5.0
+"""A merchant who has not answered by then has not answered [C]."""
+TAKEN = (200, 204)
+
+_EVENTS = {"TRANSACTION.SUCCESS": ("transaction", "支付成功")}
+"""Event type → original_type and summary [C]."""
+
+log = structlog.get_logger()
+
+
+class Notifier:
+    """Keeps and sends notifies; a restart goes on where it stopped, because what is due is in the rows."""
+
+    def __init__(self, store: Store, keys: Keys, retry_s: Sequence[float]) -> None:
+        """`retry_s`: seconds before each repetition after the first sending."""
+        store.script(DDL)
+        self._store = store
+        self._keys = keys
+        self._retry_s = retry_s
+        self._changed = asyncio.Event()
+        self._sending: set[str] = set()
+
+    def enqueue(
+        self, db: sqlite3.Connection, event_type: str, out_trade_no: str, url: str, resource: Mapping[str, object], now: datetime
+    ) -> None:
+        """Write a notify, due at once, into the caller's transaction; call `wake` after its commit."""
+        original_type, summary = _EVENTS[event_type]
+        notify_id = str(uuid4())
+        body = {
+            "id": notify_id,
+            "create_time": rfc3339(now),
+            "resource_type": "encrypt-resource",
+            "event_type": event_type,
+            "summary": summary,
+            "resource": seal(self._keys, original_type, resource),
+        }
+        db.execute(
+            "INSERT INTO wechat_notify (id, event_type, out_trade_no, url, body, created_at, due_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (notify_id, event_type, out_trade_no, url, dump(body), rfc3339(now), now.timestamp()),
+        )
+
+    def wake(self) -> None:
+        """There may be something due."""
+        self._changed.set()
+
+    def again(self, out_trade_no: str, now: datetime) -> int:
+        """Send an order's notifies once more now, delivered or given up though they be; returns how many there are."""
+        with self._store.transaction() as db:
+            due = db.execute("UPDATE wechat_notify SET due_at = ? WHERE out_trade_no = ?", (now.timestamp(), out_trade_no)).rowcount
+        self.wake()
+        return due
+
+    def books(self) -> list[dict[str, object]]:
+        """Every notify with its fate, without its sealed body."""
+        return [
+            dict(row)
+            for row in self._store.rows(
+                """
+                SELECT id, event_type, out_trade_no, url, created_at, attempts, due_at, delivered_at, last_result
+                FROM wechat_notify ORDER BY rowid
+                """
+            )
+        ]
+
+    async def run(self) -> None:
+        """Send what is due, then sleep until the next is or somebody wakes us. Runs until cancelled."""
+        limits = httpx.Limits(max_connections=64)
+        timeout = httpx.Timeout(ANSWER_WITHIN_S, pool=None)
+        async with httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False) as client, asyncio.TaskGroup() as sends:
+            while True:
+                self._changed.clear()
+                for row in self._due():
+                    self._sending.add(row["id"])
+                    sends.create_task(self._send(client, row))
+                await self._sleep()
+
+    def _waiting(self) -> str:
+        """SQL for rows with a due time that are not on their way already."""
+        marks = ",".join("?" * len(self._sending))
+        return f"FROM wechat_notify WHERE due_at IS NOT NULL AND id NOT IN ({marks})"
+
+    def _due(self) -> list[sqlite3.Row]:
+        return self._store.rows(
+            f"SELECT * {self._waiting()} AND due_at <= ? ORDER BY due_at LIMIT 256", *self._sending, clock.now().timestamp()
+        )
+
+    async def _sleep(self) -> None:
+        row = self._store.row(f"SELECT min(due_at) AS next {self._waiting()}", *self._sending)
+        wait_s = None if row is None or row["next"] is None else max(0.0, row["next"] - clock.now().timestamp())
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+    async def _send(self, client: httpx.AsyncClient, row: sqlite3.Row) -> None:
+        headers = {"Content-Type": "application/json", "Accept": "*/*", "User-Agent": "Mozilla/4.0"} | signed_headers(
+            self._keys, row["body"]
+        )
+        try:
+            answer = await client.post(row["url"], content=row["body"], headers=headers)
+            result, taken = str(answer.status_code), answer.status_code in TAKEN
+        except (httpx.HTTPError, httpx.InvalidURL) as lost:
+            result, taken = type(lost).__name__, False
+        self._write_down(row, result, taken=taken)
+        log.info("wechat_pay.notify", id=row["id"], event_type=row["event_type"], out_trade_no=row["out_trade_no"], result=result)
+        self._sending.discard(row["id"])
+        self.wake()
+
+    def _write_down(self, row: sqlite3.Row, result: str, *, taken: bool) -> None:
+        """Next due time by the schedule, or none when taken or when the schedule is used up.
+
+        A resend asked for while this one was under way has changed `due_at`: then only the attempt is counted.
+        """
+        now = clock.now()
+        attempt: int = row["attempts"]
+        due_at = None if taken or attempt >= len(self._retry_s) else now.timestamp() + self._retry_s[attempt]
+        delivered_at = rfc3339(now) if taken else None
+        with self._store.transaction() as db:
+            db.execute(
+                """
+                UPDATE wechat_notify
+                SET attempts = attempts + 1, last_result = ?, delivered_at = coalesce(delivered_at, ?),
+                    due_at = CASE WHEN due_at IS ? THEN ? ELSE due_at END
+                WHERE id = ?
+                """,
+                (result, delivered_at, row["due_at"], due_at, row["id"]),
+            )
