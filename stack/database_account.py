@@ -10,7 +10,7 @@ from stack.process import tether
 
 NOBODY = 65_534
 # Lets the database pass closed folders such as /root on the way to its own, instead of opening them for everyone.
-_WAY_THROUGH = "+dac_override,+dac_read_search"
+_WAY_THROUGH = "+dac_override"
 
 
 def give_away(folder: Path) -> None:

@@ -4,9 +4,11 @@ machine and open every folder on the way up to the root."""
 import contextlib
 import importlib.util
 import os
+import re
 import secrets
 import shutil
 import signal
+import subprocess
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -47,20 +49,14 @@ class PostgreSQL(Part):
         if not self._folder.exists():
             await self._create()
         elif not self._data.has_secret(_SECRET):
-            raise StackError(
-                f"{self._folder} has a database, but its password {self._data.secrets / _SECRET} is gone. Bring it back from a backup"
-            )
-        account = as_database_account(self._folder, self._programs / "postgres")
+            lost = self._data.secrets / _SECRET
+            raise StackError(f"{self._folder} holds a database, but its password {lost} is gone. Bring it back from a backup")
         await self.end_leftovers()
-        self.process = self._process(_TITLE, ["postgres", "-D", str(self._folder), *self._settings()], account)
+        self.process = self._process(_TITLE, ["postgres", "-D", str(self._folder), *self._settings()], self._account())
 
     async def ready(self) -> bool:
-        """As pg_ctl does it: the server writes its own state into its lock file, so asking takes no connection."""
-        try:
-            lines = (self._folder / "postmaster.pid").read_text().splitlines()
-        except FileNotFoundError:
-            return False
-        return len(lines) > 7 and lines[0] == str(self.process.pid) and lines[7].strip() == "ready"
+        """The server says so in its log, which is ours to read where its folder may not be."""
+        return self.process.wrote("database system is ready to accept connections")
 
     async def kill(self) -> None:
         """Kill the server; its backends notice and end, and none is left when this returns."""
@@ -68,20 +64,26 @@ class PostgreSQL(Part):
         await self.end_leftovers()
 
     async def end_leftovers(self) -> None:
-        """End what a crash left running on this database and its lock file, which names a process number that may be someone else's now.
+        """End what a crash left running on this database, and its lock file, which names a process number that may be someone else's now.
 
         Only safe while we hold the data folder: then whoever still works in it is a leftover of ours.
         """
+        if not self._folder.exists():
+            return
+        account = self._account()
         for number, within_s in ((signal.SIGINT, 3.0), (signal.SIGQUIT, 1.0), (signal.SIGKILL, 1.0)):
-            left = _working_in(self._folder)
+            left = _working_in(self._folder, account)
             for pid in left:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, number)
             for pid in left:
                 await gone(pid, within_s)
-        if left := _working_in(self._folder):
+        if left := _working_in(self._folder, account):
             raise StackError(f"Processes {left} of an earlier run still work on {self._folder} and cannot be ended; end them by hand")
-        (self._folder / "postmaster.pid").unlink(missing_ok=True)
+        _remove(self._folder / "postmaster.pid", account)
+
+    def _account(self) -> tuple[str, ...]:
+        return as_database_account(self._folder, self._programs / "postgres")
 
     async def _create(self) -> None:
         """Make the database whole under another name first, so that a first start that was cut off leaves nothing half made."""
@@ -147,11 +149,17 @@ def _password() -> str:
     return secrets.token_urlsafe(24)
 
 
-def _working_in(folder: Path) -> list[int]:
-    """The processes whose working folder this is: each PostgreSQL process works in its data folder, and nothing else does."""
-    found: list[int] = []
-    for process in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):  # gone meanwhile, or someone else's
-            if process.name.isdigit() and (process / "cwd").readlink() == folder.resolve():
-                found.append(int(process.name))
-    return found
+def _working_in(folder: Path, account: tuple[str, ...]) -> list[int]:
+    """The processes whose working folder this is: each PostgreSQL process works in its data folder, and nothing else does.
+
+    Asked under the database's own account: root in a container may not see where another user's process works, that user may.
+    """
+    pattern = re.sub(r"([\\*?\[])", r"\\\1", str(folder.resolve()))
+    find = ["find", "/proc", "-mindepth", "2", "-maxdepth", "2", "-path", "/proc/[0-9]*/cwd", "-lname", pattern, "-printf", "%h\\n"]
+    # It exits with 1 when a process ended while it looked or is another user's; what it found counts all the same.
+    found = subprocess.run([*account, "--", *find], capture_output=True, text=True, check=False)
+    return [int(line.removeprefix("/proc/")) for line in found.stdout.split()]
+
+
+def _remove(file: Path, account: tuple[str, ...]) -> None:
+    subprocess.run([*account, "--", "rm", "-f", str(file)], check=True)

@@ -165,6 +165,12 @@ class Process:
             wrote.seek(max(self._log_from, wrote.seek(0, os.SEEK_END) - 65_536))
             return "\n".join(wrote.read().decode(errors="replace").splitlines()[-lines:])
 
+    def wrote(self, words: str) -> bool:
+        """Whether its log has these words since it was started."""
+        with self.log.open("rb") as log:
+            log.seek(self._log_from)
+            return words.encode() in log.read()
+
     def failed(self, happened: str) -> PartError:
         """The error that tells of it, with the end of its log."""
         return PartError(self.title, happened, self.log, self.tail())
