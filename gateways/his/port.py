@@ -34,7 +34,10 @@ class HIS(Protocol):
     async def slots(self, schedule_ids: tuple[str, ...]) -> tuple[HisSlot, ...]: ...
 
     async def lock(self, claim_id: UUID, slot_id: str, his_patient_id: str) -> Lock:
-        """Locks a place under our claim's number; the same number again answers the first. Refused `his.slot-full`, `his.slot-stopped`, `his.duplicate-booking`."""
+        """Locks a place under our claim's number; the same number again answers the first, `live` or not.
+
+        Refused `his.slot-full`, `his.slot-stopped`, `his.duplicate-booking`.
+        """
         ...
 
     async def find_lock(self, claim_id: UUID) -> Lock | None:
@@ -48,7 +51,10 @@ class HIS(Protocol):
     async def bill(self, invoice_id: str) -> Bill: ...
 
     async def settle(self, invoice_id: str, payment: Payment) -> None:
-        """Turns the lock into a booking; idempotent by our payment number. Refused `his.lock-expired`, `his.amount-differs`, `his.slot-stopped`, `his.paid-elsewhere`."""
+        """Turns the lock into a booking; idempotent by our payment number.
+
+        Refused `his.lock-expired`, `his.amount-differs`, `his.slot-stopped`, `his.paid-elsewhere`.
+        """
         ...
 
     async def settled(self, payment_no: str) -> bool: ...

@@ -13,5 +13,8 @@ class SMS(Protocol):
         ...
 
     async def sent(self, number: UUID, phone: str, at: datetime) -> str | None:
-        """The receipt of a message sent under our number on the day of `at`, or None: asked before a repeat."""
+        """The receipt of a message sent under our number on the day of `at`, or None: asked before a repeat.
+
+        A wire that does not tell the receipt again answers our number's 32 hex digits.
+        """
         ...

@@ -1,0 +1,12 @@
+"""Our account at the HIS: what production and sandbox differ in, and nothing else."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class HisAccount:
+    """Tokens come from `{base_url}/token`, resources stand under `{base_url}/fhir/R4` (protocols: the wire we fix as the open default)."""
+
+    base_url: str
+    client_id: str
+    client_secret: str = field(repr=False)

@@ -1,0 +1,109 @@
+"""Locks, bills, settlements and the appointment's way to the doctor."""
+
+from uuid import UUID
+
+from gateways.his import names
+from gateways.his.resources import Appointment, Invoice, Json, PaymentReconciliation, needed
+from gateways.his.rest import FhirRest, parsed
+from gateways.wire import Call
+from models.booking import Lock
+from models.charge import Bill, Payment
+from models.kernel.clock import SHANGHAI
+from models.kernel.errors import Unknown
+from models.kernel.money import FenAmount
+
+
+class Bookings:
+    """`Appointment`, `Invoice` and `PaymentReconciliation`. Our numbers are ids as 32 hex digits."""
+
+    _rest: FhirRest
+
+    async def lock(self, claim_id: UUID, slot_id: str, his_patient_id: str) -> Lock:
+        """`POST /Appointment` status `pending`, conditional on our claim's number."""
+        wanted: Json = {
+            "resourceType": "Appointment",
+            "status": "pending",
+            "slot": [{"reference": f"Slot/{slot_id}"}],
+            "participant": [{"actor": {"reference": f"Patient/{his_patient_id}"}, "status": "accepted"}],
+        }
+        async with self._rest.call("lock", claim_no=claim_id.hex, slot_id=slot_id) as call:
+            return await self._lock(call, await self._rest.create(call, wanted, names.CLAIM, claim_id.hex))
+
+    async def find_lock(self, claim_id: UUID) -> Lock | None:
+        """`GET /Appointment?identifier=<our system>|<claim>`; a lock that has ended is answered with `live=False`."""
+        async with self._rest.call("find_lock", claim_no=claim_id.hex) as call:
+            found = await self._rest.search(call, "Appointment", ("identifier", f"{names.CLAIM}|{claim_id.hex}"))
+            return await self._lock(call, found[0]) if found else None
+
+    async def release(self, appointment_id: str) -> None:
+        """`PUT` status `cancelled`. A booked one is refused `his.settled`: it goes back by its refund."""
+        await self._move("release", appointment_id, "cancelled", done_in=frozenset({"cancelled"}))
+
+    async def check_in(self, appointment_id: str) -> None:
+        """报到: `PUT` status `checked-in`; refused `his.not-booked`."""
+        await self._move("check_in", appointment_id, "checked-in", done_in=frozenset({"checked-in", "fulfilled"}))
+
+    async def no_show(self, appointment_id: str) -> None:
+        """未就诊: `PUT` status `noshow`; refused `his.not-booked`."""
+        await self._move("no_show", appointment_id, "noshow", done_in=frozenset({"noshow"}))
+
+    async def bill(self, invoice_id: str) -> Bill:
+        """`GET /Invoice/{id}`: open while `issued`."""
+        async with self._rest.call("bill", invoice_id=invoice_id) as call:
+            invoice = await self._rest.read(call, Invoice, invoice_id)
+            call.note(invoice_status=invoice.status)
+            return Bill(invoice_id=invoice.id, amount_fen=invoice.total_gross.fen, open=invoice.status == "issued")
+
+    async def settle(self, invoice_id: str, payment: Payment) -> None:
+        """`POST /Invoice/{id}/$settle` with the cash leg alone; the same payment again is answered the same."""
+        amount = _money(payment.amount_fen)
+        told: list[Json] = [
+            {"name": "ourPaymentNo", "valueIdentifier": {"system": names.PAYMENT, "value": payment.payment_no}},
+            {"name": "channel", "valueCode": payment.channel},
+            {"name": "channelNo", "valueString": payment.channel_no},
+            {"name": "amount", "valueMoney": amount},
+            {"name": "legs", "part": [{"name": "cash", "valueMoney": amount}]},
+            {"name": "paidAt", "valueDateTime": payment.paid_at.astimezone(SHANGHAI).isoformat(timespec="seconds")},
+        ]
+        async with self._rest.call("settle", invoice_id=invoice_id, payment_no=payment.payment_no) as call:
+            call.note(channel_no=payment.channel_no, amount_fen=payment.amount_fen)
+            invoice = parsed(call, Invoice, await self._rest.operate(call, f"Invoice/{invoice_id}/$settle", told))
+            if invoice.status != "balanced":
+                raise Unknown(f"settled, and the bill is {invoice.status}")
+
+    async def settled(self, payment_no: str) -> bool:
+        """`GET /PaymentReconciliation?identifier=<our payment>`."""
+        async with self._rest.call("settled", payment_no=payment_no) as call:
+            found = await self._rest.search(call, "PaymentReconciliation", ("identifier", f"{names.PAYMENT}|{payment_no}"))
+            return any(parsed(call, PaymentReconciliation, one).status == "active" for one in found)
+
+    async def _lock(self, call: Call, answered: Json) -> Lock:
+        appointment = parsed(call, Appointment, answered)
+        named = needed(appointment.extended(names.FEE_INVOICE).value_reference, "serviceFeeInvoice").reference or ""
+        invoice_id = named.rpartition("/")[2].removeprefix("#")
+        within = next((one for one in appointment.contained if one.get("id") == invoice_id), None)
+        invoice = parsed(call, Invoice, within) if within else await self._rest.read(call, Invoice, invoice_id)
+        live = appointment.status == "pending"
+        ends = appointment.extended(names.LOCK_EXPIRES_AT).value_instant
+        call.note(appointment_id=appointment.id, invoice_id=invoice.id, appointment_status=appointment.status)
+        return Lock(
+            appointment_id=appointment.id,
+            invoice_id=invoice.id,
+            fee_fen=invoice.total_gross.fen,
+            expires_at=needed(ends or (None if live else appointment.meta.last_updated), "lockExpiresAt"),
+            live=live,
+        )
+
+    async def _move(self, name: str, appointment_id: str, status: str, *, done_in: frozenset[str]) -> None:
+        def edit(found: Json) -> Json | None:
+            return None if found.get("status") in done_in else found | {"status": status}
+
+        async with self._rest.call(name, appointment_id=appointment_id) as call:
+            appointment = await self._rest.change(call, Appointment, appointment_id, edit)
+            if appointment.status not in done_in:
+                raise Unknown(f"asked for {status}, answered {appointment.status}")
+
+
+def _money(fen: FenAmount) -> Json:
+    """A JSON number: a float of whole fen prints as its exact decimal below 10^13 yuan."""
+    return {"value": fen / 100, "currency": "CNY"}
