@@ -71,21 +71,26 @@ def window_start(at: datetime, months: int) -> date:
     return date(year, index + 1, day.day)
 
 
-def judge(patient: HisPatient | None, visits: tuple[PastVisit, ...], chosen: str, at: datetime, window_months: int) -> Refusal | None:
-    """None lets the revisit begin. `chosen` is the past visit that this one continues; `visits` are all of the person's."""
+def counts(visit: PastVisit, at: datetime, window_months: int) -> bool:
+    """Whether a past visit lies inside the hospital's window."""
+    return business_day(visit.ended_at) >= window_start(at, window_months)
+
+
+def judge(patient: HisPatient | None, visits: tuple[PastVisit, ...], chosen: str | None, at: datetime, window_months: int) -> PastVisit | Refusal:
+    """The past visit that this one continues, or why it does not begin. `visits` are all of the person's; without a choice the newest counts."""
     if patient is None:
         return Refusal.NOT_FOUND
     if age_on(patient.birth_on, business_day(at)) < CHILD_UNTIL:
         return Refusal.CHILD
     if not visits:
         return Refusal.NO_RECORD
-    since = window_start(at, window_months)
-    continued = next((visit for visit in visits if visit.encounter_id == chosen), None)
+    newest = max(visits, key=lambda visit: visit.ended_at)
+    continued = next((visit for visit in visits if visit.encounter_id == chosen), None) if chosen else newest
     if continued is None:
         return Refusal.NOT_THEIRS
-    if business_day(continued.ended_at) < since:
+    if not counts(continued, at, window_months):
         return Refusal.OUT_OF_WINDOW
-    return None
+    return continued
 
 
 def allowed_until(ended_at: datetime, months: int) -> date:

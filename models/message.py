@@ -13,6 +13,7 @@ class Template(StrEnum):
     REVISIT_CALLED = "revisit_called"
     REVISIT_ENDED = "revisit_ended"
     REVISIT_CANCELLED = "revisit_cancelled"
+    CLINIC_WAITING = "clinic_waiting"
 
     @property
     def code(self) -> str:

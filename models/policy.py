@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.kernel.clock import business_day, end_of
+
 
 class Rules(BaseModel):
     """One version's numbers. Seconds, months, counts. Floors of the law are code and not here."""
@@ -48,6 +50,15 @@ class Policy(BaseModel):
     def order_until(self, hold_until: datetime) -> datetime:
         """The channel's `time_expire`."""
         return hold_until - timedelta(seconds=self.rules.order_margin_s)
+
+    def remind_at(self, now: datetime, starts_at: datetime, ends_at: datetime) -> datetime:
+        """When to remind; a booking made later than that is not reminded, its next time is the end of the 就诊单元."""
+        at = starts_at - timedelta(seconds=self.rules.remind_before_s)
+        return at if at > now else ends_at
+
+    def accept_until(self, starts_at: datetime, unit_ends_at: datetime) -> datetime:
+        """Not accepted by then is 退诊: the end of the visit day, and never before the 就诊单元's own end."""
+        return max(end_of(business_day(starts_at)), unit_ends_at)
 
 
 STANDARD = Rules(

@@ -84,6 +84,14 @@ class Complete(Command):
     supplement_id: UUID
 
 
+class Relate(Command):
+    """关联既往就诊: another past visit than the newest is the one that this visit continues."""
+
+    kind: Literal["relate"] = "relate"
+    allowed_in = _to(State.COMPLETING, State.CONSENTING)
+    past_encounter_id: str
+
+
 class SelfCheck(Command):
     """Emergency self-check: any symptom of the list ends the visit with advice (P-2.2)."""
 
@@ -159,12 +167,12 @@ class ChargeEnded(News):
 
 
 RevisitEvent = Annotated[
-    Complete | SelfCheck | Consent | ChooseSlot | Describe | Cancel | CheckIn | Accept | Enter | End | ChargeEnded | Alarm,
+    Complete | Relate | SelfCheck | Consent | ChooseSlot | Describe | Cancel | CheckIn | Accept | Enter | End | ChargeEnded | Alarm,
     Field(discriminator="kind"),
 ]
-COMMANDS: tuple[type[Command], ...] = (Complete, SelfCheck, Consent, ChooseSlot, Describe, Cancel, CheckIn, Accept, Enter, End)
+COMMANDS: tuple[type[Command], ...] = (Complete, Relate, SelfCheck, Consent, ChooseSlot, Describe, Cancel, CheckIn, Accept, Enter, End)
 
-BY_PATIENT = frozenset({"complete", "self_check", "consent", "choose_slot", "describe", "cancel", "check_in", "enter"})
+BY_PATIENT = frozenset({"complete", "relate", "self_check", "consent", "choose_slot", "describe", "cancel", "check_in", "enter"})
 BY_DOCTOR = frozenset({"accept", "end"})
 
 
@@ -181,10 +189,10 @@ class Revisit(Row[State, RevisitEvent]):
 
 
 class Opening(BaseModel):
-    """What opens a revisit: the patient, and the past visit that this one continues (关联既往就诊)."""
+    """What opens a revisit. Without a past visit the newest that counts is continued; the patient may relate another."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    past_encounter_id: str = Field(min_length=1, max_length=64)
+    past_encounter_id: str | None = Field(default=None, min_length=1, max_length=64)
 
 
 def leaves_as(why: RevisitEvent, now: Revisit) -> tuple[State, Reason]:

@@ -209,7 +209,7 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('sent_at', sa.DateTime(timezone=True), nullable=True),
     sa.CheckConstraint("state in ('due', 'sending', 'sent', 'failed')", name=op.f('ck_message_state')),
-    sa.CheckConstraint("template in ('sign_in_code', 'staff_code', 'revisit_booked', 'revisit_reminder', 'revisit_called', 'revisit_ended', 'revisit_cancelled')", name=op.f('ck_message_template')),
+    sa.CheckConstraint("template in ('sign_in_code', 'staff_code', 'revisit_booked', 'revisit_reminder', 'revisit_called', 'revisit_ended', 'revisit_cancelled', 'clinic_waiting')", name=op.f('ck_message_template')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_message'))
     )
     op.create_index('ix_message_due', 'message', ['due_at'], unique=False, postgresql_where=sa.text("state in ('due','sending')"))
@@ -359,8 +359,8 @@ def upgrade() -> None:
     op.create_table('revisit',
     sa.Column('account_id', sa.Uuid(), nullable=False),
     sa.Column('patient_id', sa.Uuid(), nullable=False),
-    sa.Column('past_encounter_id', sa.Text(), nullable=False),
-    sa.Column('past_visit', sa.LargeBinary(), nullable=True),
+    sa.Column('past_encounter_id', sa.Text(), nullable=True),
+    sa.Column('past_visits', sa.LargeBinary(), nullable=True),
     sa.Column('his_patient_id', sa.Text(), nullable=True),
     sa.Column('missing', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     sa.Column('refusal', sa.Text(), nullable=True),

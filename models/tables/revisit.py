@@ -23,9 +23,9 @@ class RevisitRow(ProcessColumns, Table):
     )
     account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
-    past_encounter_id: Mapped[str]
-    past_visit: Mapped[bytes | None]
-    """The past visit as the HIS told it (department, diagnoses), sealed JSON."""
+    past_encounter_id: Mapped[str | None]
+    past_visits: Mapped[bytes | None]
+    """The person's past visits as the HIS told them (department, diagnoses), sealed JSON, newest first."""
     his_patient_id: Mapped[str | None]
     missing: Mapped[list[str] | None]
     refusal: Mapped[str | None]

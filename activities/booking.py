@@ -1,0 +1,125 @@
+"""A place in a slot: claimed and locked, confirmed by money, given back (P-2.3, P-2.6a)."""
+
+from typing import Any
+
+from activities.steps import Guard, Step, step
+from gateways.his.port import HIS
+from models.charge import Close
+from models.kernel import ids
+from models.kernel.clock import beijing
+from models.kernel.errors import DomainError, known
+from models.message import Template
+from models.process import Alarm, Runs
+from models.revisit import Cancel, ChargeEnded, ChooseSlot, Revisit, State, leaves_as
+from models.stores import booking as bookings
+from models.stores import charge as charges
+from models.stores import inbox, notices
+from models.stores import policy as policies
+from models.stores import revisit as revisits
+
+OURS = {"his.slot-full": "slot.sold_out", "his.slot-stopped": "slot.stopped", "his.duplicate-booking": "booking.held_already"}
+"""The HIS's refusals in our words."""
+
+
+class BookingActivities:
+    def __init__(self, guard: Guard[Revisit], his: HIS, runs: Runs, policy_line: str) -> None:
+        self._guard, self._his, self._runs, self._line = guard, his, runs, policy_line
+
+    @step("booking.hold")
+    async def hold(self, now: Revisit, wish: ChooseSlot) -> Revisit:
+        """Our claim, then the HIS's lock under the claim's number; a silent HIS is asked again, a refusal gives the claim back."""
+        step = self._guard.step(now, "booking.hold", wish, slot_id=wish.slot_id)
+        claim_id = ids.derived("booking", wish.id)
+        async with step.fence() as db:
+            visit = await revisits.facts(db, now.id)
+            policy = await policies.pinned(db, visit.policy)
+            live = (await policies.in_force(db, self._line, step.at)).rules
+            await bookings.claim(db, claim_id, now.id, visit.patient_id, wish.slot_id, step.at, holds_max=live.unpaid_holds_max)
+            held = await bookings.of_id(db, claim_id)
+        try:
+            lock = await self._his.lock(claim_id, wish.slot_id, visit.his_patient_id)
+            if not lock.live:
+                raise DomainError("slot.lock_lapsed", "conflict", slot_id=wish.slot_id)
+        except DomainError as refused:
+            if left := await self._his.find_lock(claim_id):
+                await self._his.release(left.appointment_id)
+            async with step.give_up() as db:
+                await bookings.withdraw(db, claim_id)
+            raise DomainError(OURS.get(refused.code, refused.code), refused.kind, **refused.params) from refused
+        until = policy.hold_until(step.at, lock.expires_at)
+        async with step.move(State.DESCRIBING, due_at=until, wake_at=until, claim_id=claim_id, **_place(held)) as db:
+            await bookings.locked(db, claim_id, lock)
+        return step.row
+
+    @step("booking.book")
+    async def book(self, now: Revisit, paid: ChargeEnded) -> Revisit:
+        """Money has come and the HIS has turned the lock into a booking."""
+        step = self._guard.step(now, "booking.book", paid)
+        async with self._guard.database.reading() as db:
+            visit = await revisits.facts(db, now.id)
+            policy = await policies.pinned(db, visit.policy)
+        starts_at, ends_at = known(visit.slot_starts_at), known(visit.unit_ends_at)
+        async with step.move(State.BOOKED, due_at=ends_at, wake_at=policy.remind_at(step.at, starts_at, ends_at)) as db:
+            await bookings.confirm(db, known(now.claim_id))
+            department = await revisits.department_name(db, now.id)
+            await notices.tell_patient(db, now.id, Template.REVISIT_BOOKED, step.at, time=beijing(starts_at), department=department)
+        return step.row
+
+    @step("booking.close")
+    async def close(self, now: Revisit, why: Cancel) -> Revisit:
+        """A cancel while a charge is open: asked to close, the charge says whether money came."""
+        step = self._guard.step(now, "booking.close", why)
+        charge_id = known(now.charge_id)
+        wish = Close(id=ids.derived("close", charge_id, why.id))
+        async with step.move(State.CLOSING, leaving_as=State.CANCELLED) as db:
+            await inbox.bring(db, "charge", charge_id, wish, party="revisit")
+        await self._runs.knock("charge", charge_id, wish)
+        return step.row
+
+    @step("booking.leave")
+    async def leave(self, now: Revisit, why: Cancel | ChargeEnded | Alarm) -> Revisit:
+        """The visit's exits. What the HIS still holds for us is released first, then our claim; money that has come is wanted back."""
+        to, reason = leaves_as(why, now)
+        step = self._guard.step(now, "booking.leave", why, reason=reason)
+        refused = await self._tell_his(step, now, to, why) if now.claim_id else None
+        async with step.move(to, due_at=None, wake_at=None, reason=reason, **({"refusal": refused} if refused else {})) as db:
+            if now.claim_id:
+                await bookings.release(db, now.claim_id)
+            if now.charge_id and _money_came(now, why):
+                charge = await charges.facts(db, now.charge_id)
+                await charges.refund_wanted(db, ids.derived("refund", charge.id, reason), charge.id, reason, charge.amount_fen)
+            await notices.tell_patient(db, now.id, Template.REVISIT_CANCELLED, step.at, reason=notices.REASONS[reason])
+        return step.row
+
+    async def _tell_his(self, step: Step[Revisit], now: Revisit, to: State, why: Cancel | ChargeEnded | Alarm) -> str | None:
+        """The HIS's refusal to let go is an outcome to show, not a reason to keep the visit: nobody waits for it."""
+        if _money_came(now, why) and to is not State.ABSENT:
+            return None  # booked at the HIS: the refund reverses it
+        async with step.fence() as db:
+            held = await bookings.of_id(db, known(now.claim_id))
+        if held.appointment_id is None:
+            return None
+        try:
+            await (self._his.no_show if to is State.ABSENT else self._his.release)(held.appointment_id)
+        except DomainError as refused:
+            return refused.code
+        return None
+
+
+def _money_came(now: Revisit, why: Cancel | ChargeEnded | Alarm) -> bool:
+    if isinstance(why, ChargeEnded):
+        return why.outcome == "settled"
+    return now.state in {State.BOOKED, State.WAITING}
+
+
+def _place(held: bookings.Claim) -> dict[str, Any]:
+    return {
+        "schedule_id": held.schedule_id,
+        "doctor_id": held.doctor_id,
+        "department_id": held.department_id,
+        "slot_id": held.slot_id,
+        "slot_starts_at": held.starts_at,
+        "unit_ends_at": held.unit_ends_at,
+    }
+
+

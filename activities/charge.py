@@ -1,0 +1,144 @@
+"""Money for one payable thing: ordered at the channel, asked for, settled with the HIS, or closed."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from temporalio import activity
+
+from activities.steps import Guard, Step, step
+from gateways.his.port import HIS
+from gateways.wechat_pay.port import WeChatPay
+from models.charge import Charge, ChargeState, Close, Order, OrderState, Payment, Reported, Trade, TradeState
+from models.kernel import ids
+from models.kernel.errors import DomainError, Unknown, known
+from models.kernel.money import Fen
+from models.ledger import Account, transfer
+from models.process import Alarm, Runs
+from models.revisit import ChargeEnded
+from models.stores import charge as charges
+from models.stores import inbox, ledger
+from models.stores import policy as policies
+
+DESCRIPTION = "线上复诊医事服务费"
+LIVE = {OrderState.OPENING, OrderState.OPEN}
+
+
+class ChargeActivities:
+    """The channel's query is the only authority on money; the HIS's bill the only one on the price."""
+
+    def __init__(self, guard: Guard[Charge], his: HIS, wechat_pay: WeChatPay, runs: Runs) -> None:
+        self._guard, self._his, self._wechat_pay, self._runs = guard, his, wechat_pay, runs
+
+    @activity.defn(name="charge.load")
+    async def load(self, charge_id: UUID) -> Charge:
+        """The row as it stands: where every run begins."""
+        async with self._guard.database.reading() as db:
+            return await charges.load(db, charge_id)
+
+    @step("charge.order")
+    async def order(self, now: Charge, wish: Order) -> Charge:
+        """Opens a channel order, or answers with the one that is open. Raises `charge.too_late`, `charge.bill_changed`."""
+        step = self._guard.step(now, "charge.order", wish, scene=wish.scene)
+        order_id = ids.derived("charge_order", wish.id)
+        async with step.fence() as db:
+            charge = await charges.facts(db, now.id)
+            rules = (await policies.pinned(db, charge.policy)).rules
+            expires_at = known(charge.due_at)
+            if expires_at - step.at < timedelta(seconds=rules.too_late_s - rules.order_margin_s):
+                raise DomainError("charge.too_late", "conflict")
+            reuse = any(one.state is OrderState.OPEN and one.scene is wish.scene for one in charge.orders)
+            if not reuse:
+                await charges.opening(db, order_id, now.id, wish.scene, charge.amount_fen, expires_at)
+        if reuse:
+            async with step.move(ChargeState.OPEN):
+                return step.row
+        try:
+            await self._check_bill(charge)
+            answer = await self._wechat_pay.order(
+                order_id.hex, scene=wish.scene, amount_fen=charge.amount_fen, description=DESCRIPTION, expires_at=expires_at
+            )
+        except DomainError:
+            async with step.give_up() as db:
+                await charges.closed(db, order_id)
+            raise
+        async with step.move(ChargeState.OPEN) as db:
+            await charges.opened(db, order_id, answer)
+        return step.row
+
+    async def _check_bill(self, charge: charges.Facts) -> None:
+        bill = await self._his.bill(charge.invoice_id)
+        if not bill.open or bill.amount_fen != charge.amount_fen:
+            raise DomainError("charge.bill_changed", "conflict")
+
+    @step("charge.query")
+    async def query(self, now: Charge, knock: Reported) -> Charge:
+        """A report is only a reason to ask: what the channel answers counts."""
+        step = self._guard.step(now, "charge.query", knock)
+        async with self._guard.database.reading() as db:
+            charge = await charges.facts(db, now.id)
+        for order in charge.orders:
+            trade = await self._wechat_pay.query(order.number)
+            if trade.state is TradeState.PAID:
+                return await self._paid(step, charge, order, trade)
+            if trade.state is TradeState.UNKNOWN:
+                raise Unknown("the channel's word on the order is not known")
+        async with step.move(ChargeState.OPEN):
+            pass
+        return step.row
+
+    @step("charge.close")
+    async def close(self, now: Charge, why: Close | Alarm) -> Charge:
+        """Asked to close, the channel may answer that it was paid after all; only its confirmed close releases anything."""
+        step = self._guard.step(now, "charge.close", why)
+        async with step.fence() as db:
+            charge = await charges.facts(db, now.id)
+        for order in charge.orders:
+            if order.state not in LIVE or await self._wechat_pay.close(order.number):
+                continue
+            trade = await self._wechat_pay.query(order.number)
+            if trade.state is not TradeState.PAID:
+                raise Unknown("neither closed nor paid")
+            return await self._paid(step, charge, order, trade)
+        ended = _ended(charge, "closed")
+        async with step.move(ChargeState.CLOSED, due_at=None, wake_at=None) as db:
+            for order in charge.orders:
+                await charges.closed(db, order.id)
+            await inbox.bring(db, charge.payable, charge.payable_id, ended, party="charge")
+        await self._runs.knock(charge.payable, charge.payable_id, ended)
+        return step.row
+
+    async def _paid(self, step: Step[Charge], charge: charges.Facts, order: charges.ChannelOrderFacts, trade: Trade) -> Charge:
+        async with step.move(ChargeState.PAID, due_at=None, wake_at=None, paid_order_id=order.id) as db:
+            await charges.paid(db, order.id, trade)
+            legs = transfer(Fen(trade.amount_fen), to=Account.WECHAT_PAY, of=Account.PATIENT_DUE)
+            await ledger.post(db, "charge.paid", legs, of=order.id, charge_id=charge.id, at=step.at)
+        return step.row
+
+    @step("charge.settle")
+    async def settle(self, now: Charge) -> Charge:
+        """Told to the HIS under our payment number. That it refuses is an outcome: the money is wanted back."""
+        step = self._guard.step(now, "charge.settle")
+        async with step.fence() as db:
+            charge = await charges.facts(db, now.id)
+        paid = charge.paid
+        amount = Fen(known(paid.paid_fen))
+        payment = Payment(payment_no=charge.id.hex, channel_no=known(paid.transaction_id), amount_fen=amount, paid_at=known(paid.paid_at))
+        try:
+            await self._his.settle(charge.invoice_id, payment)
+            refusal = None
+        except DomainError as refused:
+            refusal = refused.code
+        ended = _ended(charge, "unsettled" if refusal else "settled")
+        async with step.move(ChargeState.UNSETTLED if refusal else ChargeState.SETTLED, refusal=refusal) as db:
+            if refusal:
+                await charges.refund_wanted(db, ids.derived("refund", charge.id, "unsettled"), charge.id, "unsettled", amount)
+            else:
+                legs = transfer(amount, to=Account.PATIENT_DUE, of=Account.HOSPITAL_INCOME)
+                await ledger.post(db, "charge.settled", legs, of=charge.id, charge_id=charge.id, at=step.at)
+            await inbox.bring(db, charge.payable, charge.payable_id, ended, party="charge")
+        await self._runs.knock(charge.payable, charge.payable_id, ended)
+        return step.row
+
+
+def _ended(charge: charges.Facts, outcome: str) -> ChargeEnded:
+    return ChargeEnded.model_validate({"id": ids.derived("charge_ended", charge.id), "charge_id": charge.id, "outcome": outcome})

@@ -1,0 +1,126 @@
+"""候诊: reminded, checked in, accepted, called, entered, passed over (P-2.4, P-4, D-2.3)."""
+
+from datetime import timedelta
+
+from activities.steps import Guard, step
+from gateways.his.port import HIS
+from models.kernel.clock import beijing, business_day
+from models.kernel.errors import DomainError, known
+from models.message import Template
+from models.revisit import Accept, CheckIn, Enter, Revisit, State
+from models.stores import booking as bookings
+from models.stores import notices
+from models.stores import policy as policies
+from models.stores import revisit as revisits
+
+
+class QueueActivities:
+    def __init__(self, guard: Guard[Revisit], his: HIS) -> None:
+        self._guard, self._his = guard, his
+
+    @step("queue.remind")
+    async def remind(self, now: Revisit) -> Revisit:
+        """Once, before the slot; the next alarm is the end of the 就诊单元."""
+        step = self._guard.step(now, "queue.remind")
+        async with step.move(State.BOOKED, wake_at=now.due_at) as db:
+            visit = await revisits.facts(db, now.id)
+            await notices.tell_patient(db, now.id, Template.REVISIT_REMINDER, step.at, time=beijing(known(visit.slot_starts_at)))
+        return step.row
+
+    @step("queue.check_in")
+    async def check_in(self, now: Revisit, wish: CheckIn) -> Revisit:
+        """报到 on the day only. Raises `queue.not_the_day`."""
+        step = self._guard.step(now, "queue.check_in", wish)
+        async with step.fence() as db:
+            visit = await revisits.facts(db, now.id)
+            policy = await policies.pinned(db, visit.policy)
+            held = await bookings.of_id(db, known(visit.claim_id))
+            on = business_day(held.starts_at)
+            if business_day(step.at) != on and step.at < held.starts_at:
+                raise DomainError("queue.not_the_day", "conflict", on=on.isoformat())
+        try:
+            await self._his.check_in(known(held.appointment_id))
+        except DomainError:
+            async with step.give_up():
+                pass
+            raise
+        until = policy.accept_until(held.starts_at, held.unit_ends_at)
+        urge_at = min(step.at + timedelta(seconds=policy.rules.accept_remind_s), until)
+        async with step.move(State.WAITING, checked_in_at=step.at, due_at=until, wake_at=urge_at):
+            pass
+        return step.row
+
+    @step("queue.urge")
+    async def urge(self, now: Revisit) -> Revisit:
+        """The doctor is reminded of who waits; after as long again, 门诊办."""
+        step = self._guard.step(now, "queue.urge")
+        async with self._guard.database.reading() as db:
+            visit = await revisits.facts(db, now.id)
+            rules = (await policies.pinned(db, visit.policy)).rules
+            reminded = await revisits.times_done(db, now.id, "queue.urge")
+        again_at = step.at + timedelta(seconds=rules.accept_remind_s)
+        wake_at = min(again_at, known(now.due_at)) if reminded == 0 else now.due_at
+        async with step.move(State.WAITING, wake_at=wake_at) as db:
+            await notices.tell_staff(db, now.id, step.at, doctor_id=visit.doctor_id if reminded == 0 else None)
+        return step.row
+
+    @step("queue.accept")
+    async def accept(self, now: Revisit, wish: Accept) -> Revisit:
+        """接诊: in progress at the HIS, and the patient is invited."""
+        step = self._guard.step(now, "queue.accept", wish)
+        async with step.fence() as db:
+            visit = await revisits.facts(db, now.id)
+            policy = await policies.pinned(db, visit.policy)
+            held = await bookings.of_id(db, known(visit.claim_id))
+        try:
+            encounter_id = await self._his.begin_encounter(now.id, known(held.appointment_id), visit.his_patient_id, held.doctor_id, step.at)
+        except DomainError:
+            async with step.give_up():
+                pass
+            raise
+        enter = timedelta(seconds=policy.rules.enter_s)
+        async with step.move(
+            State.CONSULTING,
+            encounter_id=encounter_id,
+            called_at=step.at,
+            calls=1,
+            entered_at=None,
+            due_at=step.at + enter * policy.rules.calls_max,
+            wake_at=step.at + enter,
+        ) as db:
+            await notices.tell_patient(db, now.id, Template.REVISIT_CALLED, step.at, minutes=str(max(policy.rules.enter_s // 60, 1)))
+        return step.row
+
+    @step("queue.enter")
+    async def enter(self, now: Revisit, wish: Enter) -> Revisit:
+        """进入诊室: nothing runs out any more."""
+        step = self._guard.step(now, "queue.enter", wish)
+        async with step.move(State.CONSULTING, entered_at=step.at, due_at=None, wake_at=None):
+            pass
+        return step.row
+
+    @step("queue.call_again")
+    async def call_again(self, now: Revisit) -> Revisit:
+        """Called and not in the room: called again."""
+        step = self._guard.step(now, "queue.call_again")
+        async with self._guard.database.reading() as db:
+            visit = await revisits.facts(db, now.id)
+            rules = (await policies.pinned(db, visit.policy)).rules
+        due_at = known(now.due_at)
+        wake_at = min(step.at + timedelta(seconds=rules.enter_s), due_at) if now.calls + 1 < rules.calls_max else due_at
+        async with step.move(State.CONSULTING, calls=now.calls + 1, called_at=step.at, wake_at=wake_at) as db:
+            await notices.tell_patient(db, now.id, Template.REVISIT_CALLED, step.at, minutes=str(max(rules.enter_s // 60, 1)))
+        return step.row
+
+    @step("queue.pass_over")
+    async def pass_over(self, now: Revisit) -> Revisit:
+        """过号: a mark in the queue and a place at its end, not a state."""
+        step = self._guard.step(now, "queue.pass_over")
+        async with self._guard.database.reading() as db:
+            visit = await revisits.facts(db, now.id)
+            policy = await policies.pinned(db, visit.policy)
+        until = policy.accept_until(known(visit.slot_starts_at), known(visit.unit_ends_at))
+        urge_at = min(step.at + timedelta(seconds=policy.rules.accept_remind_s), until)
+        async with step.move(State.WAITING, passed_over_at=step.at, due_at=until, wake_at=urge_at):
+            pass
+        return step.row

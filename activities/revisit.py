@@ -1,0 +1,53 @@
+"""The visit's own steps: loaded, ended, closed."""
+
+from uuid import UUID
+
+from temporalio import activity
+
+from activities.steps import Guard, step
+from gateways.his.port import HIS
+from models.kernel.errors import DomainError, known
+from models.message import Template
+from models.revisit import End, Revisit, State
+from models.stores import notices
+from models.stores import record as records
+from models.stores import revisit as revisits
+
+
+class RevisitActivities:
+    def __init__(self, guard: Guard[Revisit], his: HIS) -> None:
+        self._guard, self._his = guard, his
+
+    @activity.defn(name="revisit.load")
+    async def load(self, revisit_id: UUID) -> Revisit:
+        """The row as it stands: where every run begins."""
+        async with self._guard.database.reading() as db:
+            return await revisits.load(db, revisit_id)
+
+    @step("revisit.end")
+    async def end(self, now: Revisit, wish: End) -> Revisit:
+        """结束问诊: needs the patient in the room and a record with a diagnosis. Raises `revisit.not_entered`, `record.missing`."""
+        step = self._guard.step(now, "revisit.end", wish)
+        async with step.fence() as db:
+            if not now.entered:
+                raise DomainError("revisit.not_entered", "conflict")
+            if not await records.written(db, now.id):
+                raise DomainError("record.missing", "conflict")
+            visit = await revisits.facts(db, now.id)
+        try:
+            await self._his.finish_encounter(known(visit.encounter_id), step.at)
+        except DomainError:
+            async with step.give_up():
+                pass
+            raise
+        async with step.move(State.ENDED, ended_at=step.at, due_at=None, wake_at=None) as db:
+            await notices.tell_patient(db, now.id, Template.REVISIT_ENDED, step.at)
+        return step.row
+
+    @step("revisit.close")
+    async def close(self, now: Revisit) -> Revisit:
+        """Nothing is asked of the patient after the end yet: closed at once."""
+        step = self._guard.step(now, "revisit.close")
+        async with step.move(State.CLOSED):
+            pass
+        return step.row

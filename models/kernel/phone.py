@@ -1,0 +1,22 @@
+"""Mobile numbers of mainland China, as people type them: stored and compared as eleven digits."""
+
+from typing import Annotated
+
+import phonenumbers
+from phonenumbers import NumberParseException, PhoneNumberType
+from pydantic import AfterValidator, StringConstraints
+
+
+def normalised(text: str) -> str:
+    """`+86 138 1234 5678` → `13812345678`; raises `ValueError` for what is no mobile number of the mainland."""
+    try:
+        number = phonenumbers.parse(text, "CN")
+    except NumberParseException:
+        raise ValueError("not a phone number") from None  # its text would quote the number
+    mobile = phonenumbers.number_type(number) in {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}
+    if number.country_code != 86 or not mobile or not phonenumbers.is_valid_number(number):
+        raise ValueError("not a mobile number of mainland China")
+    return str(number.national_number)
+
+
+Phone = Annotated[str, StringConstraints(min_length=11, max_length=24), AfterValidator(normalised)]

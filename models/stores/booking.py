@@ -1,0 +1,138 @@
+"""Claims of places. One statement counts and claims, so none is oversold and a stop is seen."""
+
+from dataclasses import dataclass
+from datetime import datetime, time
+from uuid import UUID
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.booking import ClaimState, Lock
+from models.kernel.clock import SHANGHAI, business_day
+from models.kernel.errors import DomainError
+from models.schedule import SlotState
+from models.tables.directory import ScheduleRow, SlotRow
+from models.tables.patient import PatientRow
+from models.tables.revisit import ClaimRow
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A place that we hold, and what the HIS answered for it."""
+
+    id: UUID
+    state: ClaimState
+    slot_id: str
+    schedule_id: str
+    doctor_id: str
+    department_id: str
+    starts_at: datetime
+    unit_ends_at: datetime
+    appointment_id: str | None
+    invoice_id: str | None
+    fee_fen: int | None
+
+
+async def claim(db: AsyncSession, claim_id: UUID, revisit_id: UUID, patient_id: UUID, slot_id: str, at: datetime, *, holds_max: int) -> None:
+    """Takes a place for a visit. Asked again under the same id it changes nothing.
+
+    Raises `slot.missing`, `slot.past`, `slot.stopped`, `slot.sold_out`, `booking.held_already` (one live claim a patient and 就诊单元), `booking.too_many_holds` (places taken and not paid today).
+    """
+    if await db.get(ClaimRow, claim_id):
+        return
+    await db.execute(select(PatientRow.id).where(PatientRow.id == patient_id).with_for_update())
+    taken = (
+        update(SlotRow)
+        .where(SlotRow.id == slot_id, SlotRow.state == SlotState.OPEN, SlotRow.taken < SlotRow.capacity, SlotRow.ends_at > at)
+        .values(taken=SlotRow.taken + 1)
+        .returning(SlotRow.schedule_id)
+    )
+    schedule_id = await db.scalar(taken)
+    if schedule_id is None:
+        raise await _why_not(db, slot_id, at)
+    today = datetime.combine(business_day(at), time(), SHANGHAI)
+    unpaid = select(func.count()).where(ClaimRow.patient_id == patient_id, ClaimRow.state != ClaimState.BOOKED, ClaimRow.created_at >= today)
+    if (await db.scalar(unpaid) or 0) >= holds_max:
+        raise DomainError("booking.too_many_holds", "conflict")
+    mine = (
+        insert(ClaimRow)
+        .values(id=claim_id, revisit_id=revisit_id, patient_id=patient_id, slot_id=slot_id, schedule_id=schedule_id, state=ClaimState.HELD)
+        .on_conflict_do_nothing(index_elements=["patient_id", "schedule_id"], index_where=ClaimRow.state.in_([ClaimState.HELD, ClaimState.BOOKED]))
+        .returning(ClaimRow.id)
+    )
+    if await db.scalar(mine) is None:
+        raise DomainError("booking.held_already", "conflict")
+
+
+async def _why_not(db: AsyncSession, slot_id: str, at: datetime) -> DomainError:
+    slot = await db.get(SlotRow, slot_id)
+    if slot is None:
+        return DomainError("slot.missing", "missing")
+    if slot.ends_at <= at:
+        return DomainError("slot.past", "conflict", slot_id=slot_id)
+    if slot.state == SlotState.STOPPED:
+        return DomainError("slot.stopped", "conflict", slot_id=slot_id)
+    return DomainError("slot.sold_out", "conflict", slot_id=slot_id)
+
+
+async def locked(db: AsyncSession, claim_id: UUID, lock: Lock) -> None:
+    """Keeps the HIS's answer beside the claim."""
+    await db.execute(
+        update(ClaimRow)
+        .where(ClaimRow.id == claim_id)
+        .values(
+            appointment_id=lock.appointment_id, invoice_id=lock.invoice_id, fee_fen=lock.fee_fen, lock_expires_at=lock.expires_at
+        )
+    )
+
+
+async def confirm(db: AsyncSession, claim_id: UUID) -> None:
+    """Paid and settled: the place is ours."""
+    await db.execute(update(ClaimRow).where(ClaimRow.id == claim_id, ClaimRow.state == ClaimState.HELD).values(state=ClaimState.BOOKED))
+
+
+async def release(db: AsyncSession, claim_id: UUID) -> None:
+    """Gives the place back, once."""
+    given = (
+        update(ClaimRow)
+        .where(ClaimRow.id == claim_id, ClaimRow.state.in_([ClaimState.HELD, ClaimState.BOOKED]))
+        .values(state=ClaimState.RELEASED)
+        .returning(ClaimRow.slot_id)
+    )
+    slot_id = await db.scalar(given)
+    if slot_id is not None:
+        await db.execute(update(SlotRow).where(SlotRow.id == slot_id).values(taken=SlotRow.taken - 1))
+
+
+async def withdraw(db: AsyncSession, claim_id: UUID) -> None:
+    """The HIS refused and holds nothing under this number: the place goes back and the number is free to be asked again."""
+    await release(db, claim_id)
+    await db.execute(delete(ClaimRow).where(ClaimRow.id == claim_id))
+
+
+async def of_id(db: AsyncSession, claim_id: UUID) -> Claim:
+    row = (
+        await db.execute(
+            select(ClaimRow, SlotRow.starts_at, ScheduleRow.doctor_id, ScheduleRow.department_id, ScheduleRow.ends_at)
+            .join(SlotRow, SlotRow.id == ClaimRow.slot_id)
+            .join(ScheduleRow, ScheduleRow.id == ClaimRow.schedule_id)
+            .where(ClaimRow.id == claim_id)
+        )
+    ).one_or_none()
+    if row is None:
+        raise DomainError("booking.missing", "missing")
+    held, starts_at, doctor_id, department_id, ends_at = row.tuple()
+    return Claim(
+        held.id,
+        ClaimState(held.state),
+        held.slot_id,
+        held.schedule_id,
+        doctor_id,
+        department_id,
+        starts_at,
+        ends_at,
+        held.appointment_id,
+        held.invoice_id,
+        held.fee_fen,
+    )

@@ -1,0 +1,183 @@
+"""The mirror of the HIS's departments, doctors, 就诊单元 and slots: pulled in full, searched by people, always with its age (P-2.3)."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Select, Table, case, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.booking import ClaimState
+from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot, SlotState
+from models.tables.directory import DepartmentRow, DoctorRow, MirrorRow, ScheduleRow, SlotRow
+from models.tables.revisit import ClaimRow
+
+PART = "schedule"
+
+
+async def write(
+    db: AsyncSession,
+    departments: tuple[HisDepartment, ...],
+    doctors: tuple[HisDoctor, ...],
+    schedules: tuple[HisSchedule, ...],
+    slots: tuple[HisSlot, ...],
+    at: datetime,
+) -> None:
+    """One pull, one transaction. What the HIS gave to others shrinks a slot; what our claims hold there is ours already."""
+    parents_first = sorted(departments, key=lambda one: one.parent_id is not None)
+    for one in parents_first:
+        await _upsert(db, DepartmentRow.__table__, [one.model_dump()], at)
+    await _upsert(db, DoctorRow.__table__, [one.model_dump() for one in doctors], at)
+    await _upsert(db, ScheduleRow.__table__, [one.model_dump() for one in schedules], at)
+    locked = dict(
+        (
+            await db.execute(
+                select(ClaimRow.slot_id, func.count())
+                .where(ClaimRow.state.in_([ClaimState.HELD, ClaimState.BOOKED]), ClaimRow.appointment_id.is_not(None))
+                .group_by(ClaimRow.slot_id)
+            )
+        )
+        .tuples()
+        .all()
+    )
+    rows = [{**one.model_dump(exclude={"remaining", "capacity"}), "his_remaining": one.remaining, "capacity": one.remaining + locked.get(one.id, 0)} for one in slots]
+    await _upsert(db, SlotRow.__table__, rows, at)
+    known_ids = {one.id for one in slots}
+    gone = select(SlotRow.id).where(SlotRow.schedule_id.in_([one.id for one in schedules]))
+    lost = [one for one in await db.scalars(gone) if one not in known_ids]
+    await db.execute(update(SlotRow).where(SlotRow.id.in_(lost)).values(state=SlotState.STOPPED, synced_at=at))
+    await _mark(db, synced_at=at, failed_at=None, failure=None)
+
+
+async def _upsert(db: AsyncSession, table: Any, rows: list[dict[str, Any]], at: datetime) -> None:
+    """Inserted in batches that PostgreSQL's limit of parameters allows."""
+    target: Table = table
+    for start in range(0, len(rows), 1000):
+        batch = [{**row, "synced_at": at} for row in rows[start : start + 1000]]
+        fresh = insert(target).values(batch)
+        changed = {name: fresh.excluded[name] for name in batch[0] if name != "id"}
+        if "capacity" in changed:
+            changed["capacity"] = func.greatest(target.c.taken, fresh.excluded["capacity"])
+        await db.execute(fresh.on_conflict_do_update(index_elements=["id"], set_=changed))
+
+
+async def failed(db: AsyncSession, at: datetime, failure: str) -> None:
+    """The copy stays and grows old; screens say so."""
+    await _mark(db, failed_at=at, failure=failure)
+
+
+async def _mark(db: AsyncSession, **values: Any) -> None:
+    await db.execute(insert(MirrorRow).values(part=PART, **values).on_conflict_do_update(index_elements=["part"], set_=values))
+
+
+async def synced_at(db: AsyncSession) -> datetime | None:
+    return await db.scalar(select(MirrorRow.synced_at).where(MirrorRow.part == PART))
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    id: str
+    name: str
+    parent_id: str | None
+    open_slots: int
+
+
+async def departments(db: AsyncSession, day: date | None, at: datetime) -> list[Department]:
+    """Both levels, with the places left (that day, or on any day ahead)."""
+    left = (
+        select(ScheduleRow.department_id, func.sum(SlotRow.capacity - SlotRow.taken).label("left"))
+        .join(SlotRow, SlotRow.schedule_id == ScheduleRow.id)
+        .where(SlotRow.state == SlotState.OPEN, SlotRow.ends_at > at)
+        .group_by(ScheduleRow.department_id)
+    )
+    if day is not None:
+        left = left.where(ScheduleRow.on == day)
+    open_now = left.subquery()
+    rows = await db.execute(
+        select(DepartmentRow.id, DepartmentRow.name, DepartmentRow.parent_id, func.coalesce(open_now.c.left, 0))
+        .outerjoin(open_now, open_now.c.department_id == DepartmentRow.id)
+        .order_by(DepartmentRow.parent_id.nulls_first(), DepartmentRow.id)
+    )
+    return [Department(id, name, parent, int(left)) for id, name, parent, left in rows.tuples()]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A slot as people choose by it."""
+
+    id: str
+    schedule_id: str
+    department_id: str
+    department: str
+    doctor_id: str
+    doctor: str
+    title: str
+    on: date
+    period: str
+    starts_at: datetime
+    ends_at: datetime
+    unit_ends_at: datetime
+    fee_fen: int
+    left: int
+    state: str
+
+
+def _slots(at: datetime) -> Select[Any]:
+    return (
+        select(
+            SlotRow.id,
+            ScheduleRow.id,
+            DepartmentRow.id,
+            DepartmentRow.name,
+            DoctorRow.id,
+            DoctorRow.name,
+            DoctorRow.title,
+            ScheduleRow.on,
+            ScheduleRow.period,
+            SlotRow.starts_at,
+            SlotRow.ends_at,
+            ScheduleRow.ends_at,
+            SlotRow.fee_fen,
+            case((SlotRow.state == SlotState.OPEN, SlotRow.capacity - SlotRow.taken), else_=0),
+            SlotRow.state,
+        )
+        .join(ScheduleRow, ScheduleRow.id == SlotRow.schedule_id)
+        .join(DepartmentRow, DepartmentRow.id == ScheduleRow.department_id)
+        .join(DoctorRow, DoctorRow.id == ScheduleRow.doctor_id)
+        .where(SlotRow.ends_at > at)
+    )
+
+
+async def slots(
+    db: AsyncSession, at: datetime, *, day: date | None, department_id: str | None, doctor_id: str | None, after: tuple[datetime, str] | None, limit: int
+) -> list[Slot]:
+    """Same-day and future slots, by start and id; `department_id` may be of either level."""
+    query = _slots(at)
+    if day is not None:
+        query = query.where(ScheduleRow.on == day)
+    if department_id is not None:
+        query = query.where((DepartmentRow.id == department_id) | (DepartmentRow.parent_id == department_id))
+    if doctor_id is not None:
+        query = query.where(DoctorRow.id == doctor_id)
+    if after is not None:
+        query = query.where((SlotRow.starts_at > after[0]) | ((SlotRow.starts_at == after[0]) & (SlotRow.id > after[1])))
+    rows = await db.execute(query.order_by(SlotRow.starts_at, SlotRow.id).limit(limit))
+    return [Slot(*row) for row in rows]
+
+
+async def alternatives(db: AsyncSession, slot_id: str, at: datetime, limit: int = 5) -> list[Slot]:
+    """For a slot that is sold out or stopped: open places of its department, nearest in time first."""
+    asked = select(SlotRow.starts_at, ScheduleRow.department_id).join(ScheduleRow, ScheduleRow.id == SlotRow.schedule_id)
+    found = (await db.execute(asked.where(SlotRow.id == slot_id))).tuples().one_or_none()
+    if found is None:
+        return []
+    starts_at, department_id = found
+    near = func.abs(func.extract("epoch", SlotRow.starts_at - starts_at))
+    rows = await db.execute(
+        _slots(at)
+        .where(ScheduleRow.department_id == department_id, SlotRow.id != slot_id, SlotRow.state == SlotState.OPEN, SlotRow.taken < SlotRow.capacity)
+        .order_by(near, SlotRow.id)
+        .limit(limit)
+    )
+    return [Slot(*row) for row in rows]

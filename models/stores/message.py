@@ -1,0 +1,148 @@
+"""The outbox of messages: rows taken by state, a lease, a fencing number, and order for each recipient."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.message import MessageState, Template
+from models.stores.database import vault
+from models.tables.message import MessageRow
+
+LEASE = timedelta(seconds=20)
+"""How long a hand may be at a message before the next one asks after it: longer than the gateway's own limit."""
+OPEN = (MessageState.DUE, MessageState.SENDING)
+_PHONE, _PARAMS = "message.phone", "message.params"
+_LOOKED_AT_MAX = 2000
+"""Open messages that one taking looks at, oldest first; a recipient's earlier one is always among them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """A message in one hand. `asked_first` when an earlier hand may have sent it: the carrier is asked before a repeat."""
+
+    id: UUID
+    template: Template
+    phone: str
+    params: dict[str, str]
+    attempt: int
+    """The fencing number: who has it may write the outcome."""
+    asked_first: bool
+    repeated: bool
+    handed_over_at: datetime | None
+    """When it was last given to the carrier, who is asked by that day."""
+    created_at: datetime
+
+
+async def enqueue(
+    db: AsyncSession,
+    message_id: UUID,
+    template: Template,
+    phone: str,
+    params: Mapping[str, str],
+    *,
+    visit_id: UUID | None,
+    due_at: datetime,
+) -> None:
+    """One message to one phone; its id comes from its cause, so that the same cause twice is one message."""
+    box = vault(db)
+    await db.execute(
+        insert(MessageRow)
+        .values(
+            id=message_id,
+            visit_id=visit_id,
+            template=template,
+            phone=box.seal(_PHONE, message_id, phone),
+            params=box.seal(_PARAMS, message_id, json.dumps(dict(params), ensure_ascii=False)),
+            state=MessageState.DUE,
+            due_at=due_at,
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+
+
+async def take(db: AsyncSession, now: datetime, limit: int) -> list[Taken]:
+    """Messages that are due and in nobody's hand, at most one a recipient: a later one waits until the earlier one has its outcome.
+
+    They are `sending` when this commits, so that a crash in mid-call is seen.
+    """
+    first = await _first_of_each_recipient(db, now)
+    free = or_(MessageRow.lease_until.is_(None), MessageRow.lease_until <= now)
+    rows = await db.scalars(
+        select(MessageRow)
+        .where(MessageRow.id.in_(first), MessageRow.state.in_(OPEN), free)
+        .order_by(MessageRow.due_at, MessageRow.created_at, MessageRow.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    return [_taken_by(db, row, now) for row in rows.all()]
+
+
+async def giving(db: AsyncSession, mine: Taken, now: datetime, *, again: bool) -> bool:
+    """Commits that it now goes to the carrier, `again` for a counted repeat; False when it is in another hand meanwhile."""
+    values: dict[str, object] = {"sent_at": now, "lease_until": now + LEASE}
+    if again:
+        values["repeated"] = True
+    return await _write(db, mine, values)
+
+
+async def was_sent(db: AsyncSession, mine: Taken, receipt: str) -> bool:
+    """The carrier has it."""
+    return await _write(db, mine, {"state": MessageState.SENT, "receipt": receipt, "lease_until": None})
+
+
+async def was_refused(db: AsyncSession, mine: Taken, code: str) -> bool:
+    """The carrier will not send it, or nobody could tell for too long."""
+    return await _write(db, mine, {"state": MessageState.FAILED, "failure": code, "lease_until": None})
+
+
+async def stays_unknown(db: AsyncSession, mine: Taken, ask_at: datetime) -> bool:
+    """Asked again then; until then it holds up its recipient's later messages, and nobody else's."""
+    return await _write(db, mine, {"lease_until": ask_at})
+
+
+async def _write(db: AsyncSession, mine: Taken, values: Mapping[str, object]) -> bool:
+    """Only the hand that raised `attempt` last writes: a slow one finds that it came too late."""
+    written = await db.scalar(
+        update(MessageRow)
+        .where(MessageRow.id == mine.id, MessageRow.attempt == mine.attempt, MessageRow.state == MessageState.SENDING)
+        .values(**values)
+        .returning(MessageRow.id)
+    )
+    return written is not None
+
+
+async def _first_of_each_recipient(db: AsyncSession, now: datetime) -> list[UUID]:
+    """The phone is sealed under a nonce of its own in each row, so equal ones are found only by opening them."""
+    rows = await db.execute(
+        select(MessageRow.id, MessageRow.phone)
+        .where(MessageRow.state.in_(OPEN), MessageRow.due_at <= now)
+        .order_by(MessageRow.due_at, MessageRow.created_at, MessageRow.id)
+        .limit(_LOOKED_AT_MAX)
+    )
+    box, first = vault(db), dict[str, UUID]()
+    for message_id, phone in rows.tuples():
+        first.setdefault(box.open(_PHONE, message_id, phone), message_id)
+    return list(first.values())
+
+
+def _taken_by(db: AsyncSession, row: MessageRow, now: datetime) -> Taken:
+    box, before = vault(db), MessageState(row.state)
+    row.state, row.attempt, row.lease_until = MessageState.SENDING, row.attempt + 1, now + LEASE
+    return Taken(
+        id=row.id,
+        template=Template(row.template),
+        phone=box.open(_PHONE, row.id, row.phone),
+        params=json.loads(box.open(_PARAMS, row.id, row.params)),
+        attempt=row.attempt,
+        asked_first=before is MessageState.SENDING,
+        repeated=row.repeated,
+        handed_over_at=row.sent_at,
+        created_at=row.created_at,
+    )

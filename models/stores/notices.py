@@ -1,0 +1,47 @@
+"""What a move of a visit says to people: an outbox row in the move's own transaction (P-13.2)."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.kernel import ids
+from models.message import Template
+from models.revisit import Reason
+from models.stores import account as accounts
+from models.stores import message as messages
+from models.tables.account import AccountRow, GrantRow
+from models.tables.directory import DoctorRow
+from models.tables.revisit import RevisitRow
+
+REASONS = {
+    Reason.PATIENT: "您已退号",
+    Reason.TIMED_OUT: "超时未完成预约",
+    Reason.UNPAID: "超时未缴费",
+    Reason.UNSETTLED: "医院未能确认预约，费用将原路退回",
+    Reason.ABSENT: "就诊时段已结束，未就诊",
+    Reason.NOT_ACCEPTED: "医生未能接诊，费用将原路退回",
+}
+
+
+async def tell_patient(db: AsyncSession, revisit_id: UUID, template: Template, at: datetime, **params: str) -> None:
+    """To the account that opened the visit. One message a template and version of the row."""
+    found = await db.execute(select(RevisitRow.account_id, RevisitRow.version).where(RevisitRow.id == revisit_id))
+    account_id, version = found.tuples().one()
+    phone = await accounts.phone(db, account_id)
+    await messages.enqueue(db, ids.derived("message", revisit_id, template, version), template, phone, params, visit_id=revisit_id, due_at=at)
+
+
+async def tell_staff(db: AsyncSession, revisit_id: UUID, at: datetime, *, doctor_id: str | None) -> None:
+    """The visit's doctor, or without one 门诊办: that a patient waits."""
+    if doctor_id:
+        whom = select(DoctorRow.account_id).where(DoctorRow.id == doctor_id, DoctorRow.account_id.is_not(None))
+    else:
+        whom = select(AccountRow.id).join(GrantRow, GrantRow.account_id == AccountRow.id).where(GrantRow.role == "management")
+    version = await db.scalar(select(RevisitRow.version).where(RevisitRow.id == revisit_id))
+    for account_id in await db.scalars(whom):
+        if account_id is not None:
+            number = ids.derived("message", revisit_id, Template.CLINIC_WAITING, version, account_id)
+            phone = await accounts.phone(db, account_id)
+            await messages.enqueue(db, number, Template.CLINIC_WAITING, phone, {}, visit_id=revisit_id, due_at=at)

@@ -1,0 +1,73 @@
+"""Rows of processes that are not at their end: what sweep and relay look after."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models import charge, revisit
+from models.process import Moves
+from models.tables.charge import ChargeRow
+from models.tables.revisit import RevisitRow
+
+PROCESSES: dict[str, tuple[Any, Moves[Any]]] = {"revisit": (RevisitRow, revisit.MOVES), "charge": (ChargeRow, charge.MOVES)}
+"""Each process's table and moves. A new process is added here."""
+
+PAUSE = timedelta(seconds=10)
+"""Between two looks at one row."""
+YOUNG = timedelta(seconds=2)
+"""A row just inserted is being begun by who inserted it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    process: str
+    id: UUID
+    visit_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    version: int
+    ended: bool
+
+
+async def due(db: AsyncSession, at: datetime, limit: int) -> list[Open]:
+    """Open rows not looked at for a while, longest first; marked as looked at."""
+    found: list[Open] = []
+    for process, (table, moves) in PROCESSES.items():
+        visit = table.visit_id if hasattr(table, "visit_id") else table.id
+        rows = (
+            await db.execute(
+                select(table.id, visit)
+                .where(
+                    table.state.not_in([str(end) for end in moves.ends()]),
+                    table.created_at < at - YOUNG,
+                    or_(table.swept_at.is_(None), table.swept_at < at - PAUSE),
+                )
+                .order_by(table.swept_at.nulls_first())
+                .limit(limit)
+                .with_for_update(skip_locked=True)
+            )
+        ).all()
+        await db.execute(update(table).where(table.id.in_([row[0] for row in rows])).values(swept_at=at).execution_options(synchronize_session=False))
+        found += [Open(process, row[0], row[1]) for row in rows]
+    return found
+
+
+async def position(db: AsyncSession, process: str, id: UUID) -> Position | None:
+    """Where a process's row stands; None for one that is not ours."""
+    table, moves = PROCESSES[process]
+    row = (await db.execute(select(table.version, table.state).where(table.id == id))).one_or_none()
+    return None if row is None else Position(row[0], row[1] in moves.ends())
+
+
+async def open_count(db: AsyncSession) -> dict[str, int]:
+    """How many are under way, by process."""
+    return {
+        process: await db.scalar(select(func.count()).select_from(table).where(table.state.not_in([str(end) for end in moves.ends()]))) or 0
+        for process, (table, moves) in PROCESSES.items()
+    }

@@ -1,0 +1,121 @@
+"""The guard of every step: key, fence and version. What was done under a key is done once, whoever asks again.
+
+A key is the event's id, or `<activity>@<version>` for a step that nobody asked for. See `docs/architecture.md`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Table, and_, exists, func, insert, not_, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.process import AnyRow
+from models.tables.process import AuditRow, InboxRow, TimelineRow
+
+HAND = timedelta(seconds=6)
+"""How long the hand that fenced may be at work: longer than a gateway's limit, shorter than an attempt of the step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What the timeline will say of a step."""
+
+    key: str
+    name: str
+    at: datetime
+    by: UUID | None = None
+    body: str | None = None
+    event_id: UUID | None = None
+    under_way: dict[str, Any] | None = None
+    detail: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+def _done(process_id: UUID, key: str) -> ColumnElement[bool]:
+    return exists(select(TimelineRow.id).where(TimelineRow.process_id == process_id, TimelineRow.step == key))
+
+
+def _free(table: Table, now: AnyRow, key: str) -> ColumnElement[bool]:
+    """Fence and move both ask it: the row stands where the process saw it, no other step holds it, and the key was never done."""
+    return and_(
+        table.c.id == now.id, table.c.version == now.version, or_(table.c.step.is_(None), table.c.step == key), not_(_done(now.id, key))
+    )
+
+
+async def fence(db: AsyncSession, table: Table, now: AnyRow, mark: Mark) -> bool:
+    """Says who is about to call outside and what for, in a transaction of its own. False: not ours to call."""
+    taken = (
+        update(table)
+        .where(_free(table, now, mark.key), or_(table.c.step.is_(None), table.c.step_until < func.clock_timestamp()))
+        .values(step=mark.key, under_way=mark.under_way, step_until=func.clock_timestamp() + HAND)
+        .returning(table.c.id)
+    )
+    return await db.scalar(taken) is not None
+
+
+async def give_up(db: AsyncSession, table: Table, now: AnyRow, key: str) -> None:
+    """The outside refused and nothing is left there: the row is free for the next wish."""
+    await db.execute(
+        update(table)
+        .where(table.c.id == now.id, table.c.version == now.version, table.c.step == key)
+        .values(step=None, under_way=None, step_until=None)
+    )
+
+
+async def move(db: AsyncSession, table: Table, now: AnyRow, to: str, mark: Mark, values: dict[str, Any]) -> dict[str, Any] | None:
+    """The row's next state with its timeline entry, and the inbox row that asked for it handled. None: not ours to move."""
+    moved = (
+        update(table)
+        .where(_free(table, now, mark.key))
+        .values(state=to, version=table.c.version + 1, step=None, under_way=None, step_until=None, moved_at=mark.at, **values)
+        .returning(*table.c)
+    )
+    row = (await db.execute(moved)).mappings().one_or_none()
+    if row is None:
+        return None
+    await db.execute(
+        insert(TimelineRow).values(
+            process=table.name,
+            process_id=now.id,
+            visit_id=row["visit_id"] if "visit_id" in row else now.id,
+            step=mark.key,
+            name=mark.name,
+            version=row["version"],
+            before=now.state.value,
+            after=to,
+            by=mark.by,
+            body=mark.body,
+            at=mark.at,
+            detail=mark.detail,
+        )
+    )
+    if mark.by:
+        await db.execute(insert(AuditRow).values(account_id=mark.by, action=mark.name, subject=table.name, subject_id=now.id, detail=mark.detail))
+    if mark.event_id:
+        await handled(db, mark.event_id, mark.at, "done")
+    return dict(row)
+
+
+async def handled(db: AsyncSession, inbox_id: UUID, at: datetime, outcome: str) -> None:
+    """Closes an inbox row; closed already is closed."""
+    await db.execute(update(InboxRow).where(InboxRow.id == inbox_id, InboxRow.handled_at.is_(None)).values(handled_at=at, outcome=outcome))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Why a step could neither fence nor move, asked after its transaction."""
+
+    done: bool
+    version: int | None
+    step: str | None
+    row: dict[str, Any] | None
+
+
+async def standing(db: AsyncSession, table: Table, process_id: UUID, key: str) -> Standing:
+    """One read: is the key in the timeline, and how does the row stand."""
+    found = (await db.execute(select(*table.c, _done(process_id, key).label("key_done")).where(table.c.id == process_id))).mappings().one_or_none()
+    if found is None:
+        return Standing(False, None, None, None)
+    row = dict(found)
+    return Standing(bool(row.pop("key_done")), row["version"], row["step"], row)

@@ -1,0 +1,48 @@
+"""The one place where an activity's exception becomes a failure on the wire: refusals keep their code, the rest is reduced to type and error id."""
+
+from typing import Any
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from models.kernel import ids
+from models.kernel.errors import DomainError, Unknown
+
+log = structlog.get_logger()
+
+
+class Failures(Interceptor):
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Reduced(next)
+
+
+class _Reduced(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        structlog.contextvars.clear_contextvars()
+        info = activity.info()
+        structlog.contextvars.bind_contextvars(request_id=f"{info.activity_type}/{info.attempt}", run=info.workflow_id)
+        try:
+            return await self.next.execute_activity(input)
+        except FailureError:
+            raise
+        except DomainError as refused:
+            raise ApplicationError(
+                refused.code,
+                {"kind": refused.kind, "params": _plain(refused.params)},
+                type=refused.code,
+                non_retryable=True,
+                category=ApplicationErrorCategory.BENIGN,
+            ) from None
+        except Unknown:
+            raise ApplicationError("outside.unknown", type="outside.unknown", category=ApplicationErrorCategory.BENIGN) from None
+        except Exception as bug:  # noqa: BLE001  (the one edge: logged whole here, sent on without its text)
+            error_id = ids.new().hex[:12]
+            log.exception("activity.failed", activity=info.activity_type, error_id=error_id)
+            raise ApplicationError(f"{type(bug).__name__} {error_id}", type="internal") from None
+
+
+def _plain(params: dict[str, object]) -> dict[str, object]:
+    return {name: value if isinstance(value, (int, float, bool, list)) else str(value) for name, value in params.items()}
+

@@ -1,0 +1,165 @@
+"""The online revisit, from 线上复诊 to 已结束: who may act when, and what a passed deadline means."""
+
+from uuid import UUID
+
+from temporalio import workflow
+
+from workflows.process import Process, command, news, not_now
+
+with workflow.unsafe.imports_passed_through():
+    from activities.booking import BookingActivities
+    from activities.consent import ConsentActivities
+    from activities.eligibility import EligibilityActivities
+    from activities.intake import IntakeActivities
+    from activities.queue import QueueActivities
+    from activities.revisit import RevisitActivities
+    from models.process import Alarm, Event
+    from models.revisit import (
+        Accept,
+        Cancel,
+        ChargeEnded,
+        CheckIn,
+        ChooseSlot,
+        Complete,
+        Consent,
+        Describe,
+        End,
+        Enter,
+        Relate,
+        Revisit,
+        SelfCheck,
+        State,
+    )
+
+
+@workflow.defn(name="revisit")
+class RevisitWorkflow(Process[Revisit]):
+    complete = command(Complete, Revisit)
+    relate = command(Relate, Revisit)
+    self_check = command(SelfCheck, Revisit)
+    consent = command(Consent, Revisit)
+    choose_slot = command(ChooseSlot, Revisit)
+    describe = command(Describe, Revisit)
+    cancel = command(Cancel, Revisit)
+    check_in = command(CheckIn, Revisit)
+    accept = command(Accept, Revisit)
+    enter = command(Enter, Revisit)
+    end = command(End, Revisit)
+    charge_ended = news(ChargeEnded)
+
+    @workflow.run  # the SDK wants it on the class itself
+    async def run(self, revisit_id: UUID) -> Revisit:
+        return await self.walk(RevisitActivities.load, revisit_id)
+
+    async def _check(self, now: Revisit) -> None:
+        await self.step(EligibilityActivities.check)
+
+    async def _complete(self, now: Revisit) -> None:
+        match await self.next(until=now.wake_at):
+            case Complete() as wish:
+                await self.step(EligibilityActivities.complete, wish)
+            case Relate() as wish:
+                await self.step(EligibilityActivities.relate, wish)
+            case other:
+                await self._leave(other)
+
+    async def _consent(self, now: Revisit) -> None:
+        match await self.next(until=now.wake_at):
+            case SelfCheck() as wish:
+                await self.step(ConsentActivities.self_check, wish)
+            case Consent() as wish:
+                await self.step(ConsentActivities.consent, wish)
+            case Relate() as wish:
+                await self.step(EligibilityActivities.relate, wish)
+            case other:
+                await self._leave(other)
+
+    async def _choose(self, now: Revisit) -> None:
+        match await self.next(until=now.wake_at):
+            case ChooseSlot() as wish:  # our claim, then the HIS's lock
+                await self.step(BookingActivities.hold, wish)
+            case other:
+                await self._leave(other)
+
+    async def _describe(self, now: Revisit) -> None:
+        match await self.next(until=now.wake_at):
+            case Describe() as wish:  # from here on a charge is open
+                await self.step(IntakeActivities.describe, wish)
+            case other:
+                await self._leave(other)
+
+    async def _pay(self, now: Revisit) -> None:
+        """No alarm here: while a charge is open the hold ends only by the charge's own end."""
+        match await self.next():
+            case ChargeEnded(outcome="settled") as paid:
+                await self.step(BookingActivities.book, paid)
+            case ChargeEnded() as why:
+                await self.step(BookingActivities.leave, why)
+            case Cancel() as why:
+                await self.step(BookingActivities.close, why)
+            case _:
+                raise not_now()
+
+    async def _close(self, now: Revisit) -> None:
+        """A cancel while money may be on its way: only the charge knows whether it came."""
+        match await self.next():
+            case ChargeEnded() as why:
+                await self.step(BookingActivities.leave, why)
+            case _:
+                raise not_now()
+
+    async def _await_check_in(self, now: Revisit) -> None:
+        match await self.next(until=now.wake_at):
+            case CheckIn() as wish:
+                await self.step(QueueActivities.check_in, wish)
+            case Alarm() if not now.last_call:
+                await self.step(QueueActivities.remind)
+            case other:  # the 就诊单元 has closed: 未就诊
+                await self._leave(other)
+
+    async def _await_doctor(self, now: Revisit) -> None:
+        match await self.next(until=now.wake_at):
+            case Accept() as wish:
+                await self.step(QueueActivities.accept, wish)
+            case Alarm() if not now.last_call:
+                await self.step(QueueActivities.urge)
+            case other:  # not accepted by the end of the visit day: 退诊
+                await self._leave(other)
+
+    async def _consult(self, now: Revisit) -> None:
+        """Chat and calls are rows and media; only entering, being called again and the end come here."""
+        match await self.next(until=now.wake_at):
+            case Enter() as wish:
+                await self.step(QueueActivities.enter, wish)
+            case End() as wish:
+                await self.step(RevisitActivities.end, wish)
+            case Alarm() if not now.last_call:
+                await self.step(QueueActivities.call_again)
+            case Alarm():  # 过号: back in the queue
+                await self.step(QueueActivities.pass_over)
+            case _:
+                raise not_now()
+
+    async def _finish(self, now: Revisit) -> None:
+        await self.step(RevisitActivities.close)
+
+    async def _leave(self, why: Event | Alarm) -> None:
+        match why:
+            case Cancel() | Alarm():
+                await self.step(BookingActivities.leave, why)
+            case _:
+                raise not_now()
+
+    PATHWAY = {
+        State.CHECKING: _check,
+        State.COMPLETING: _complete,
+        State.CONSENTING: _consent,
+        State.CHOOSING: _choose,
+        State.DESCRIBING: _describe,
+        State.PAYING: _pay,
+        State.CLOSING: _close,
+        State.BOOKED: _await_check_in,
+        State.WAITING: _await_doctor,
+        State.CONSULTING: _consult,
+        State.ENDED: _finish,
+    }

@@ -1,0 +1,66 @@
+"""The short cut beside the rows: a run begun, a desk knocked at. Lost ones are found by relay and sweep."""
+
+import time
+from typing import Any
+from uuid import UUID
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError
+
+from models.process import News
+
+TASK_QUEUE = "fuzhen"
+VISIT = SearchAttributeKey.for_keyword("Visit")
+log = structlog.get_logger()
+
+
+def run_id(process: str, id: UUID) -> str:
+    """The workflow id of a row's process."""
+    return f"{process}/{id}"
+
+
+class Runs:
+    """Begins runs and knocks, by the names that the processes have on the wire."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def begin(self, process: str, id: UUID, visit: UUID) -> None:
+        """Once a row: a run that is there, or was, stays the only one that this starts."""
+        await self._start(process, id, visit, WorkflowIDReusePolicy.REJECT_DUPLICATE, WorkflowIDConflictPolicy.USE_EXISTING)
+
+    async def begin_again(self, process: str, id: UUID, visit: UUID, *, by_force: bool) -> None:
+        """For the sweep: safe because a run only walks from its row."""
+        conflict = WorkflowIDConflictPolicy.TERMINATE_EXISTING if by_force else WorkflowIDConflictPolicy.USE_EXISTING
+        await self._start(process, id, visit, WorkflowIDReusePolicy.ALLOW_DUPLICATE, conflict)
+
+    async def _start(
+        self, process: str, id: UUID, visit: UUID, reuse: WorkflowIDReusePolicy, conflict: WorkflowIDConflictPolicy
+    ) -> None:
+        began = time.monotonic()
+        try:
+            await self._client.start_workflow(  # pyright: ignore[reportUnknownMemberType]
+                process,
+                id,
+                id=run_id(process, id),
+                task_queue=TASK_QUEUE,
+                id_reuse_policy=reuse,
+                id_conflict_policy=conflict,
+                search_attributes=TypedSearchAttributes([SearchAttributePair(VISIT, str(visit))]),
+            )
+        except WorkflowAlreadyStartedError:
+            return
+        except RPCError as lost:
+            log.warning("run.not_begun", process=process, id=str(id), status=lost.status.name)
+            return
+        log.info("run.begun", process=process, id=str(id), visit_id=str(visit), ms=round((time.monotonic() - began) * 1000))
+
+    async def knock(self, process: str, id: UUID, event: News) -> None:
+        kind: Any = event.model_dump()["kind"]
+        try:
+            await self._client.get_workflow_handle(run_id(process, id)).signal(str(kind), event)
+        except RPCError as lost:
+            log.info("run.not_there", process=process, id=str(id), kind=kind, status=lost.status.name)
