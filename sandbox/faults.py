@@ -149,6 +149,7 @@ class Faults:
                 if fault is None:
                     await answer(send)
                 else:
+                    scope["sandbox.fault"] = fault.kind  # told in the request's log line
                     await BEHAVIOURS[fault.kind](fault, answer, send)
 
         return FaultyRoute

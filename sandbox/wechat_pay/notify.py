@@ -7,10 +7,10 @@ from datetime import datetime
 from uuid import uuid4
 
 import httpx
-import structlog
 
 from sandbox import clock
 from sandbox.clock import rfc3339
+from sandbox.logs import log
 from sandbox.store import Store
 from sandbox.wechat_pay.keys import Keys
 from sandbox.wechat_pay.wire import dump, seal, signed_headers
@@ -38,8 +38,6 @@ TAKEN = (200, 204)
 _EVENTS = {"TRANSACTION.SUCCESS": ("transaction", "支付成功")}
 """Event type → original_type and summary [C]."""
 
-log = structlog.get_logger()
-
 
 class Notifier:
     """Keeps and sends notifies; a restart goes on where it stopped, because what is due is in the rows."""
@@ -52,6 +50,8 @@ class Notifier:
         self._retry_s = retry_s
         self._changed = asyncio.Event()
         self._sending: set[str] = set()
+        self.alive = False
+        """Whether `run` is running: the sandbox is not healthy without it."""
 
     def enqueue(
         self, db: sqlite3.Connection, event_type: str, out_trade_no: str, url: str, resource: Mapping[str, object], now: datetime
@@ -99,13 +99,17 @@ class Notifier:
         """Send what is due, then sleep until the next is or somebody wakes us. Runs until cancelled."""
         limits = httpx.Limits(max_connections=64)
         timeout = httpx.Timeout(ANSWER_WITHIN_S, pool=None)
-        async with httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False) as client, asyncio.TaskGroup() as sends:
-            while True:
-                self._changed.clear()
-                for row in self._due():
-                    self._sending.add(row["id"])
-                    sends.create_task(self._send(client, row))
-                await self._sleep()
+        self.alive = True
+        try:
+            async with httpx.AsyncClient(limits=limits, timeout=timeout, trust_env=False) as client, asyncio.TaskGroup() as sends:
+                while True:
+                    self._changed.clear()
+                    for row in self._due():
+                        self._sending.add(row["id"])
+                        sends.create_task(self._send(client, row))
+                    await self._sleep()
+        finally:
+            self.alive = False
 
     def _waiting(self) -> str:
         """SQL for rows with a due time that are not on their way already."""

@@ -1,0 +1,60 @@
+"""One plain page where a person plays the outside: pays, reads the phone's texts, looks at the books, lets things go wrong."""
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form
+from fastapi.responses import HTMLResponse, RedirectResponse
+from pydantic import ValidationError
+
+from sandbox import clock
+from sandbox.console.page import Outside, page
+from sandbox.faults import FaultIn
+from sandbox.wechat_pay.wire import WeChatPayError
+
+__all__ = ["Outside", "router"]
+
+
+def router(outside: Outside) -> APIRouter:
+    """Routes for `{sandbox}/console`; a form answers with the page again, so that a reload repeats nothing."""
+    console = APIRouter(prefix="/console", include_in_schema=False)
+    bank, notifier = outside.wechat_pay.bank, outside.wechat_pay.notifier
+
+    @console.get("")
+    async def show(phone: str | None = None, notice: str | None = None) -> HTMLResponse:
+        return HTMLResponse(page(outside, phone, notice))
+
+    @console.post("/pay")
+    async def pay(out_trade_no: Annotated[str, Form()]) -> RedirectResponse:
+        try:
+            paid = bank.pay(out_trade_no, None, clock.now())
+        except WeChatPayError as refused:
+            return _back("orders", f"没有付成：{refused.message}。")
+        return _back("orders", f"已支付，微信支付订单号 {paid.transaction_id}。")
+
+    @console.post("/notify")
+    async def notify(out_trade_no: Annotated[str, Form()]) -> RedirectResponse:
+        due = notifier.again(out_trade_no, clock.now())
+        return _back("bank", f"已重发 {due} 条通知。")
+
+    @console.post("/faults")
+    async def ask(
+        target: Annotated[str, Form()], kind: Annotated[str, Form()], seconds: Annotated[float, Form()], times: Annotated[int, Form()]
+    ) -> RedirectResponse:
+        system, _, call = target.partition(" ")
+        try:
+            outside.faults.set(FaultIn.model_validate({"system": system, "call": call, "kind": kind, "seconds": seconds, "times": times}))
+        except (ValidationError, KeyError):
+            return _back("faults", "没有设置：请检查接口、秒数和次数。")
+        return _back("faults", "故障已设置。")
+
+    @console.post("/faults/clear")
+    async def clear() -> RedirectResponse:
+        outside.faults.clear()
+        return _back("faults", "全部恢复正常。")
+
+    return console
+
+
+def _back(anchor: str, notice: str) -> RedirectResponse:
+    return RedirectResponse(f"/console?{urlencode({'notice': notice})}#{anchor}", 303)

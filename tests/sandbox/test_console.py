@@ -1,0 +1,56 @@
+"""What a person can do on the console page; each click answers with the page again."""
+
+import httpx
+import pytest
+
+from tests.sandbox.sms.sender import Sender
+from tests.sandbox.wechat_pay.merchant import Merchant, doorbell
+
+
+@pytest.fixture
+def merchant(outside: httpx.Client) -> Merchant:
+    return Merchant(outside.get("/credentials").json()["wechat_pay"], outside)
+
+
+def click(outside: httpx.Client, action: str, **form: str) -> str:
+    answer = outside.post(f"/console/{action}", data=form, follow_redirects=True)
+    assert answer.status_code == 200
+    assert answer.history[0].status_code == 303
+    return answer.text
+
+
+def test_a_person_pays_an_open_order_and_sees_it_in_the_books(outside: httpx.Client, merchant: Merchant) -> None:
+    with doorbell() as bell:
+        body = merchant.order(description="<script>医事服务费</script>", notify_url=bell.url)
+        merchant.place("native", body)
+        before = outside.get("/console").text
+        assert "&lt;script&gt;医事服务费&lt;/script&gt;" in before
+        assert "<script>" not in before
+        assert "¥50.00" in before
+
+        after = click(outside, "pay", out_trade_no=body["out_trade_no"])
+        assert "已支付" in after
+        assert bell.next().body
+        assert "已支付" not in click(outside, "pay", out_trade_no=body["out_trade_no"]).split("<main>")[0]
+        assert "没有付成：该订单已支付" in click(outside, "pay", out_trade_no=body["out_trade_no"])
+        assert "已重发 1 条通知" in click(outside, "notify", out_trade_no=body["out_trade_no"])
+        assert bell.next().body
+
+
+def test_a_person_reads_a_phone(outside: httpx.Client) -> None:
+    Sender(outside.get("/credentials").json()["sms"], outside).send("13822220001")
+    page = outside.get("/console", params={"phone": "13822220001"}).text
+    assert "您的验证码是123456" in page
+    assert "这部手机没有收到短信" in outside.get("/console", params={"phone": '"><b>'}).text
+
+
+def test_a_person_sets_and_clears_a_fault(outside: httpx.Client) -> None:
+    target = "sms POST /QuerySendDetails"
+    assert "故障已设置" in click(outside, "faults", target=target, kind="slow", seconds="0", times="3")
+    assert outside.get("/faults").json()[0]["times"] == 3
+    assert "全部恢复正常。" in click(outside, "faults/clear")
+    assert outside.get("/faults").json() == []
+    for wrong in ({"target": "sms nothing"}, {"target": "nobody *"}, {"times": "0"}):
+        form = {"target": target, "kind": "slow", "seconds": "0", "times": "3"} | wrong
+        assert "没有设置" in click(outside, "faults", **form)
+    assert outside.get("/faults").json() == []

@@ -1,0 +1,64 @@
+"""`python -m sandbox` as the stack runs it: healthy soon, one JSON line a request, gone within three seconds."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+STOP_WITHIN_S = 3
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def process(tmp_path: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+    env = os.environ | {"SANDBOX_PORT": str(port), "SANDBOX_DATA": str(tmp_path), "SANDBOX_NOTIFY_RETRY_S": "0.5,1"}
+    with subprocess.Popen([sys.executable, "-m", "sandbox"], env=env, stdout=subprocess.PIPE, text=True) as started:
+        yield started
+        started.kill()
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_told_even_with_a_caller_on_the_line(process: subprocess.Popen[str], port: int, ending: signal.Signals) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(retries=0)) as http:
+        deadline = time.monotonic() + 20
+        while not _healthy(http):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+        http.get("/health", headers={"X-Request-Id": "request-1", "X-Visit-Id": "visit-1"})
+        http.get("/sms/phones/13800001111/messages")
+        http.post("/faults", json={"system": "wechat_pay", "kind": "slow", "seconds": 600})
+        with pytest.raises(httpx.ReadTimeout):
+            http.get("/wechat/v3/pay/transactions/id/1?mchid=1", timeout=0.2)
+
+        told_at = time.monotonic()
+        process.send_signal(ending)
+        output, _ = process.communicate(timeout=STOP_WITHIN_S)
+        assert time.monotonic() - told_at < STOP_WITHIN_S
+
+    lines = [json.loads(line) for line in output.splitlines()]
+    requests = {line["path"]: line for line in lines if line["event"] == "sandbox.request"}
+    assert (requests["/health"]["request_id"], requests["/health"]["visit_id"]) == ("request-1", "visit-1")
+    assert requests["/sms/phones/{phone}/messages"]["status"] == 200
+    assert "13800001111" not in output
+
+
+def _healthy(http: httpx.Client) -> bool:
+    try:
+        return http.get("/health").status_code == 200
+    except httpx.ConnectError:
+        time.sleep(0.05)
+        return False

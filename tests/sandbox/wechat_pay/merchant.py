@@ -1,0 +1,134 @@
+"""A merchant of the tests' own: signs by hand, so that it can also sign wrongly, and listens for notifies."""
+
+import base64
+import json
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+ORDERS = "/v3/pay/transactions"
+
+
+@dataclass(frozen=True)
+class Merchant:
+    """Knows what `GET /credentials` told."""
+
+    keys: dict[str, str]
+    http: httpx.Client
+
+    def order(self, out_trade_no: str | None = None, **changes: Any) -> dict[str, Any]:
+        """A body that WeChat Pay takes as it is."""
+        body: dict[str, Any] = {
+            "appid": self.keys["appid"],
+            "mchid": self.keys["mchid"],
+            "description": "医事服务费",
+            "out_trade_no": out_trade_no or secrets.token_hex(16),
+            "notify_url": "http://127.0.0.1:9/notify",
+            "amount": {"total": 5000, "currency": "CNY"},
+            "payer": {"openid": "oPatientOfTheTests"},
+        }
+        return body | changes
+
+    def call(self, method: str, path: str, body: Any = None, **said: str) -> httpx.Response:
+        """One signed call; `said` overrides fields of the Authorization, `body_sent` the body after signing."""
+        content = "" if body is None else json.dumps(body)
+        timestamp, nonce = said.get("timestamp", str(int(time.time()))), secrets.token_hex(16)
+        signature = self.sign((method, path, timestamp, nonce, content))
+        fields = {
+            "mchid": said.get("mchid", self.keys["mchid"]),
+            "nonce_str": nonce,
+            "signature": said.get("signature", signature),
+            "timestamp": timestamp,
+            "serial_no": said.get("serial_no", self.keys["serial_no"]),
+        }
+        authorization = "WECHATPAY2-SHA256-RSA2048 " + ",".join(f'{name}="{value}"' for name, value in fields.items())
+        headers = {"Authorization": authorization, "Accept": "application/json"}
+        if content:
+            headers["Content-Type"] = "application/json"
+        return self.http.request(method, self.keys["base_url"] + path, content=said.get("body_sent", content), headers=headers)
+
+    def place(self, kind: str, body: dict[str, Any]) -> httpx.Response:
+        return self.call("POST", f"{ORDERS}/{kind}", body)
+
+    def query(self, out_trade_no: str) -> httpx.Response:
+        return self.call("GET", f"{ORDERS}/out-trade-no/{out_trade_no}?mchid={self.keys['mchid']}")
+
+    def close(self, out_trade_no: str) -> httpx.Response:
+        return self.call("POST", f"{ORDERS}/out-trade-no/{out_trade_no}/close", {"mchid": self.keys["mchid"]})
+
+    def pay(self, out_trade_no: str, **body: Any) -> httpx.Response:
+        """The person's phone."""
+        return self.http.post(f"{self.keys['base_url']}/cashier/{out_trade_no}/pay", json=body)
+
+    def sign(self, lines: Sequence[str]) -> str:
+        key = load_pem_private_key(self.keys["private_key"].encode(), password=None)
+        assert isinstance(key, RSAPrivateKey)
+        message = "".join(f"{line}\n" for line in lines).encode()
+        return base64.b64encode(key.sign(message, PKCS1v15(), SHA256())).decode()
+
+    def check(self, answer: httpx.Response) -> None:
+        """Raises when WeChat Pay did not sign this answer."""
+        key = load_pem_public_key(self.keys["public_key"].encode())
+        assert isinstance(key, RSAPublicKey)
+        assert answer.headers["Wechatpay-Serial"] == self.keys["public_key_id"]
+        message = f"{answer.headers['Wechatpay-Timestamp']}\n{answer.headers['Wechatpay-Nonce']}\n".encode() + answer.content + b"\n"
+        key.verify(base64.b64decode(answer.headers["Wechatpay-Signature"]), message, PKCS1v15(), SHA256())
+
+
+@dataclass(frozen=True)
+class Notify:
+    """One delivery as it came in."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Doorbell:
+    """Our side of the notify: keeps what came, answers as told (then 200)."""
+
+    answers: list[int] = field(default_factory=list[int])
+    came: "queue.Queue[Notify]" = field(default_factory=queue.Queue["Notify"])
+    url: str = ""
+
+    def next(self) -> Notify:
+        """The next delivery, however long the schedule takes to bring it."""
+        return self.came.get(timeout=10)
+
+
+@contextmanager
+def doorbell(*answers: int) -> Generator[Doorbell]:
+    """A door that answers the first deliveries as listed and every later one with 200."""
+    bell = Doorbell(answers=list(answers))
+
+    class Door(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(bell.answers.pop(0) if bell.answers else 200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            bell.came.put(Notify({name.lower(): value for name, value in self.headers.items()}, body))
+
+        def log_message(self, format: str, *args: Any) -> None:
+            del format, args
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    bell.url = f"http://127.0.0.1:{server.server_address[1]}/webhooks/wechat_pay"
+    try:
+        yield bell
+    finally:
+        server.shutdown()
+        server.server_close()
