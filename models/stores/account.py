@@ -57,7 +57,7 @@ async def principal(db: AsyncSession, hashed_token: bytes, now: datetime) -> Pri
         .outerjoin(GrantRow, GrantRow.account_id == SessionRow.account_id)
         .where(SessionRow.token_hash == hashed_token, SessionRow.revoked_at.is_(None), SessionRow.expires_at > now)
     )
-    rows = found.tuples().all()
+    rows = found.all()
     if not rows:
         return None
     session_id, account_id, seen_at, kind, _, _ = rows[0]

@@ -65,7 +65,7 @@ async def use(db: AsyncSession, purpose: Purpose, phone: str, digits: str, now: 
         .values(tries=CodeRow.tries + 1)
         .returning(CodeRow.id, CodeRow.code_hash)
     )
-    row = found.tuples().one_or_none()
+    row = found.one_or_none()
     if row is None:
         return False
     code_id, code_hash = row

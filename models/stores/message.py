@@ -127,7 +127,7 @@ async def _first_of_each_recipient(db: AsyncSession, now: datetime) -> list[UUID
         .limit(_LOOKED_AT_MAX)
     )
     box, first = vault(db), dict[str, UUID]()
-    for message_id, phone in rows.tuples():
+    for message_id, phone in rows:
         first.setdefault(box.open(_PHONE, message_id, phone), message_id)
     return list(first.values())
 
