@@ -1,0 +1,75 @@
+"""What people read when something is refused: a sentence for each code, and it says what to do next. Codes without one get their kind's."""
+
+from typing import Final
+
+from models.kernel.errors import Kind
+
+SENTENCES: Final[dict[str, str]] = {
+    "account.anonymous": "您还没有登录，或登录已过期，请重新登录。",
+    "account.forbidden": "您没有此项操作的权限，如有需要请联系门诊办。",
+    "account.code_refused": "验证码不正确或已失效，请核对，或重新获取验证码。",
+    "account.too_many_codes": "验证码获取过于频繁，请稍后再试。",
+    "account.credentials": "登录名或密码不正确，请核对后重新输入。",
+    "account.locked": "登录失败次数过多，账号已暂时锁定，请稍后再试或联系信息中心。",
+    "patient.missing": "没有找到该就诊人，请返回就诊人列表重新选择。",
+    "patient.identity": "姓名与身份证号不一致，请按身份证原样填写。",
+    "patient.id_number": "身份证号不正确，请核对18位号码后重新填写。",
+    "patient.too_many": "已达到可绑定就诊人的上限，请先解绑后再添加。",
+    "live.missing": "没有找到要查看的内容，请刷新页面后重试。",
+    "live.too_many": "打开的页面过多，请关闭其他页面后重试。",
+    "request.malformed": "请求内容无法识别，请刷新页面后重试。",
+    "request.invalid": "填写的内容有误，请按提示修改后重新提交。",
+    "request.missing": "没有找到您要的内容，请返回上一页重试。",
+    "request.no_route": "没有找到该页面，请返回首页。",
+    "request.method": "不支持该操作，请刷新页面后重试。",
+    "request.media_type": "请求内容的格式不受支持，请刷新页面后重试。",
+    "request.too_large": "提交的内容过大，请精简后重新提交。",
+    "request.key_missing": "请求缺少提交编号，请刷新页面后重新提交。",
+    "request.key_malformed": "请求的提交编号无效，请刷新页面后重新提交。",
+    "request.key_reused": "该提交编号已用于另一份内容，请刷新页面后重新提交。",
+    "service.unavailable": "服务暂时不可用，您的操作结果尚未确认，请稍后重试，不会重复提交。",
+    "internal": "系统出现问题，我们已记录，请稍后重试；如仍有问题请联系客服并告知编号。",
+}
+
+OF_KIND: Final[dict[Kind, str]] = {
+    "malformed": "请求内容无法识别，请刷新页面后重试。",
+    "anonymous": "请先登录后再继续。",
+    "forbidden": "您没有此项操作的权限，如有需要请联系门诊办。",
+    "missing": "没有找到您要的内容，请返回上一页重试。",
+    "conflict": "当前状态下不能进行此项操作，请刷新页面查看最新进展。",
+    "invalid": "提交的内容有误，请核对后重新提交。",
+    "limited": "操作过于频繁，请稍后再试。",
+    "unavailable": "服务暂时不可用，请稍后重试，不会重复提交。",
+}
+
+FAULTS: Final[dict[str, str]] = {
+    "missing": "此项必填",
+    "extra_forbidden": "不应填写此项",
+    "string_too_short": "内容过短",
+    "string_too_long": "内容过长",
+    "string_pattern_mismatch": "格式不正确",
+    "uuid_parsing": "编号不正确",
+    "uuid_type": "编号不正确",
+    "enum": "不在可选范围内",
+    "literal_error": "不在可选范围内",
+    "union_tag_invalid": "不在可选范围内",
+    "greater_than": "数值过小",
+    "greater_than_equal": "数值过小",
+    "less_than": "数值过大",
+    "less_than_equal": "数值过大",
+    "too_long": "数量过多",
+    "too_short": "数量过少",
+    "date_from_datetime_parsing": "日期不正确",
+    "date_parsing": "日期不正确",
+}
+"""What is wrong with one field, by the word of pydantic."""
+
+
+def sentence(code: str, kind: Kind) -> str:
+    """For people, whatever the code."""
+    return SENTENCES.get(code) or OF_KIND[kind]
+
+
+def fault(word: str) -> str:
+    """For people, whatever the fault."""
+    return FAULTS.get(word, "填写有误，请检查")
