@@ -114,7 +114,7 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _by_the_framework(request: Request, error: Exception) -> Response:
     status = cast(HTTPException, error).status_code
-    code, kind = _NOT_OURS[status] if status in _NOT_OURS else _MALFORMED
+    code, kind = _NOT_OURS.get(status, _MALFORMED)
     response = answer(request, code, kind, status=status)
     if allow := (cast(HTTPException, error).headers or {}).get("Allow"):
         response.headers["Allow"] = allow
