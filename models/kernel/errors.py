@@ -11,7 +11,8 @@ class DomainError(Exception):
 
     def __init__(self, code: str, kind: Kind, **params: object) -> None:
         super().__init__(code)
-        self.code, self.kind, self.params = code, kind, params
+        self.code, self.params = code, params
+        self.kind: Kind = kind
 
 
 class Unknown(Exception):  # noqa: N818  (it is no error: the outcome is not known)

@@ -34,10 +34,13 @@ class Claim:
     fee_fen: int | None
 
 
-async def claim(db: AsyncSession, claim_id: UUID, revisit_id: UUID, patient_id: UUID, slot_id: str, at: datetime, *, holds_max: int) -> None:
+async def claim(
+    db: AsyncSession, claim_id: UUID, revisit_id: UUID, patient_id: UUID, slot_id: str, at: datetime, *, holds_max: int
+) -> None:
     """Takes a place for a visit. Asked again under the same id it changes nothing.
 
-    Raises `slot.missing`, `slot.past`, `slot.stopped`, `slot.sold_out`, `booking.held_already` (one live claim a patient and 就诊单元), `booking.too_many_holds` (places taken and not paid today).
+    Raises `slot.missing`, `slot.past`, `slot.stopped`, `slot.sold_out`, `booking.held_already` (one live claim a patient and 就诊单元),
+    `booking.too_many_holds` (places taken and not paid today).
     """
     if await db.get(ClaimRow, claim_id):
         return
@@ -52,13 +55,17 @@ async def claim(db: AsyncSession, claim_id: UUID, revisit_id: UUID, patient_id: 
     if schedule_id is None:
         raise await _why_not(db, slot_id, at)
     today = datetime.combine(business_day(at), time(), SHANGHAI)
-    unpaid = select(func.count()).where(ClaimRow.patient_id == patient_id, ClaimRow.state != ClaimState.BOOKED, ClaimRow.created_at >= today)
+    unpaid = select(func.count()).where(
+        ClaimRow.patient_id == patient_id, ClaimRow.state != ClaimState.BOOKED, ClaimRow.created_at >= today
+    )
     if (await db.scalar(unpaid) or 0) >= holds_max:
         raise DomainError("booking.too_many_holds", "conflict")
     mine = (
         insert(ClaimRow)
         .values(id=claim_id, revisit_id=revisit_id, patient_id=patient_id, slot_id=slot_id, schedule_id=schedule_id, state=ClaimState.HELD)
-        .on_conflict_do_nothing(index_elements=["patient_id", "schedule_id"], index_where=ClaimRow.state.in_([ClaimState.HELD, ClaimState.BOOKED]))
+        .on_conflict_do_nothing(
+            index_elements=["patient_id", "schedule_id"], index_where=ClaimRow.state.in_([ClaimState.HELD, ClaimState.BOOKED])
+        )
         .returning(ClaimRow.id)
     )
     if await db.scalar(mine) is None:
@@ -81,9 +88,7 @@ async def locked(db: AsyncSession, claim_id: UUID, lock: Lock) -> None:
     await db.execute(
         update(ClaimRow)
         .where(ClaimRow.id == claim_id)
-        .values(
-            appointment_id=lock.appointment_id, invoice_id=lock.invoice_id, fee_fen=lock.fee_fen, lock_expires_at=lock.expires_at
-        )
+        .values(appointment_id=lock.appointment_id, invoice_id=lock.invoice_id, fee_fen=lock.fee_fen, lock_expires_at=lock.expires_at)
     )
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.charge import Charge, ChannelOrder, ChargeState, OrderState, Scene, Trade
+from models.charge import ChannelOrder, Charge, ChargeState, OrderState, Scene, Trade
 from models.kernel.errors import DomainError
 from models.tables.charge import ChargeOrderRow, ChargeRow, RefundRow
 
@@ -70,7 +70,9 @@ async def facts(db: AsyncSession, charge_id: UUID) -> Facts:
     row = await db.get(ChargeRow, charge_id)
     if row is None:
         raise DomainError("charge.missing", "missing")
-    orders = (await db.scalars(select(ChargeOrderRow).where(ChargeOrderRow.charge_id == charge_id).order_by(ChargeOrderRow.created_at))).all()
+    orders = (
+        await db.scalars(select(ChargeOrderRow).where(ChargeOrderRow.charge_id == charge_id).order_by(ChargeOrderRow.created_at))
+    ).all()
     return Facts(
         row.id,
         ChargeState(row.state),
@@ -101,7 +103,16 @@ def _order(row: ChargeOrderRow) -> ChannelOrderFacts:
 
 
 async def wanted(
-    db: AsyncSession, charge_id: UUID, *, visit_id: UUID, payable: str, payable_id: UUID, invoice_id: str, amount_fen: int, policy: str, due_at: datetime
+    db: AsyncSession,
+    charge_id: UUID,
+    *,
+    visit_id: UUID,
+    payable: str,
+    payable_id: UUID,
+    invoice_id: str,
+    amount_fen: int,
+    policy: str,
+    due_at: datetime,
 ) -> None:
     """The row of a charge, in the transaction of the step that wants it. One open charge a payable thing, by index."""
     await db.execute(

@@ -27,7 +27,10 @@ class Line:
 
 
 async def say(db: AsyncSession, line_id: UUID, revisit_id: UUID, account_id: UUID, side: Side, text: str, at: datetime) -> Line:
-    """Appends a line under the visit's row lock, so numbers run without a gap. Raises `chat.not_now`: only 问诊中, the patient after entering."""
+    """Appends a line under the visit's row lock, so numbers run without a gap.
+
+    Raises `chat.not_now`: only 问诊中, the patient after entering.
+    """
     found = await db.execute(select(RevisitRow.state, RevisitRow.entered_at).where(RevisitRow.id == revisit_id).with_for_update())
     state, entered_at = found.tuples().one()
     if state != State.CONSULTING or (side == "patient" and entered_at is None):

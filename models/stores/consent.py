@@ -10,13 +10,29 @@ from models.tables.revisit import ConsentRow
 
 
 async def record(
-    db: AsyncSession, consent_id: UUID, revisit_id: UUID, account_id: UUID, scene: str, *, version: str, text_hash: str, at: datetime, **detail: object
+    db: AsyncSession,
+    consent_id: UUID,
+    revisit_id: UUID,
+    account_id: UUID,
+    scene: str,
+    *,
+    version: str,
+    text_hash: str,
+    at: datetime,
+    **detail: object,
 ) -> None:
     """One a visit and scene; the same again stays the first."""
     await db.execute(
         insert(ConsentRow)
         .values(
-            id=consent_id, revisit_id=revisit_id, account_id=account_id, scene=scene, text_version=version, text_hash=text_hash, at=at, detail=detail
+            id=consent_id,
+            revisit_id=revisit_id,
+            account_id=account_id,
+            scene=scene,
+            text_version=version,
+            text_hash=text_hash,
+            at=at,
+            detail=detail,
         )
         .on_conflict_do_nothing()
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, Table, case, func, select, update
+from sqlalchemy import ColumnElement, Select, Table, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -41,7 +41,14 @@ async def write(
         .tuples()
         .all()
     )
-    rows = [{**one.model_dump(exclude={"remaining", "capacity"}), "his_remaining": one.remaining, "capacity": one.remaining + locked.get(one.id, 0)} for one in slots]
+    rows = [
+        {
+            **one.model_dump(exclude={"remaining", "capacity"}),
+            "his_remaining": one.remaining,
+            "capacity": one.remaining + locked.get(one.id, 0),
+        }
+        for one in slots
+    ]
     await _upsert(db, SlotRow.__table__, rows, at)
     known_ids = {one.id for one in slots}
     gone = select(SlotRow.id).where(SlotRow.schedule_id.in_([one.id for one in schedules]))
@@ -56,8 +63,8 @@ async def _upsert(db: AsyncSession, table: Any, rows: list[dict[str, Any]], at: 
     for start in range(0, len(rows), 1000):
         batch = [{**row, "synced_at": at} for row in rows[start : start + 1000]]
         fresh = insert(target).values(batch)
-        changed = {name: fresh.excluded[name] for name in batch[0] if name != "id"}
-        if "capacity" in changed:
+        changed: dict[str, ColumnElement[Any]] = {name: fresh.excluded[name] for name in batch[0] if name != "id"}
+        if "capacity" in changed:  # never below what is taken, whatever the HIS gave away beside us
             changed["capacity"] = func.greatest(target.c.taken, fresh.excluded["capacity"])
         await db.execute(fresh.on_conflict_do_update(index_elements=["id"], set_=changed))
 
@@ -123,7 +130,7 @@ class Slot:
     state: str
 
 
-def _slots(at: datetime) -> Select[Any]:
+def _slots(at: datetime) -> Select[*tuple[Any, ...]]:
     return (
         select(
             SlotRow.id,
@@ -150,7 +157,14 @@ def _slots(at: datetime) -> Select[Any]:
 
 
 async def slots(
-    db: AsyncSession, at: datetime, *, day: date | None, department_id: str | None, doctor_id: str | None, after: tuple[datetime, str] | None, limit: int
+    db: AsyncSession,
+    at: datetime,
+    *,
+    day: date | None,
+    department_id: str | None,
+    doctor_id: str | None,
+    after: tuple[datetime, str] | None,
+    limit: int,
 ) -> list[Slot]:
     """Same-day and future slots, by start and id; `department_id` may be of either level."""
     query = _slots(at)
@@ -176,7 +190,12 @@ async def alternatives(db: AsyncSession, slot_id: str, at: datetime, limit: int 
     near = func.abs(func.extract("epoch", SlotRow.starts_at - starts_at))
     rows = await db.execute(
         _slots(at)
-        .where(ScheduleRow.department_id == department_id, SlotRow.id != slot_id, SlotRow.state == SlotState.OPEN, SlotRow.taken < SlotRow.capacity)
+        .where(
+            ScheduleRow.department_id == department_id,
+            SlotRow.id != slot_id,
+            SlotRow.state == SlotState.OPEN,
+            SlotRow.taken < SlotRow.capacity,
+        )
         .order_by(near, SlotRow.id)
         .limit(limit)
     )

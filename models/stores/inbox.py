@@ -25,7 +25,9 @@ class Waiting:
     knocks: int
 
 
-async def bring(db: AsyncSession, process: str, process_id: UUID | None, event: Event, *, party: str, external_id: str | None = None) -> bool:
+async def bring(
+    db: AsyncSession, process: str, process_id: UUID | None, event: Event, *, party: str, external_id: str | None = None
+) -> bool:
     """Keeps an event for a process. False: the same had come before."""
     kept = (
         insert(InboxRow)

@@ -60,10 +60,14 @@ async def of_revisit(db: AsyncSession, revisit_id: UUID) -> Intake | None:
     return Intake(vault(db).open("intake.text", row.id, row.text), tuple(_file(files[one]) for one in wanted))
 
 
-async def add_file(db: AsyncSession, file_id: UUID, revisit_id: UUID, account_id: UUID, media_type: MediaType, size: int, sha256: str) -> File:
+async def add_file(
+    db: AsyncSession, file_id: UUID, revisit_id: UUID, account_id: UUID, media_type: MediaType, size: int, sha256: str
+) -> File:
     """One more file of a visit. Raises `intake.too_many_files`."""
     await db.execute(select(RevisitRow.id).where(RevisitRow.id == revisit_id).with_for_update())
-    fresh = insert(FileRow).values(id=file_id, revisit_id=revisit_id, account_id=account_id, media_type=media_type, size=size, sha256=sha256)
+    fresh = insert(FileRow).values(
+        id=file_id, revisit_id=revisit_id, account_id=account_id, media_type=media_type, size=size, sha256=sha256
+    )
     await db.execute(fresh.on_conflict_do_nothing())
     if (await db.scalar(select(func.count()).where(FileRow.revisit_id == revisit_id)) or 0) > FILES_MAX:
         raise DomainError("intake.too_many_files", "conflict", most=FILES_MAX)

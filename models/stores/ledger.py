@@ -24,7 +24,7 @@ async def post(db: AsyncSession, cause: str, legs: tuple[Leg, ...], *, of: UUID,
 async def balances(db: AsyncSession) -> dict[Account, int]:
     """What stands on each account, in fen, debit positive; all together are zero."""
     rows = (await db.execute(select(LegRow.account, func.sum(LegRow.amount_fen)).group_by(LegRow.account))).tuples().all()
-    return {account: 0 for account in Account} | {Account(account): int(total) for account, total in rows}
+    return dict.fromkeys(Account, 0) | {Account(account): int(total) for account, total in rows}
 
 
 async def of_charge(db: AsyncSession, charge_id: UUID) -> list[tuple[str, Account, int, datetime]]:

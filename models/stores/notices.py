@@ -30,7 +30,9 @@ async def tell_patient(db: AsyncSession, revisit_id: UUID, template: Template, a
     found = await db.execute(select(RevisitRow.account_id, RevisitRow.version).where(RevisitRow.id == revisit_id))
     account_id, version = found.tuples().one()
     phone = await accounts.phone(db, account_id)
-    await messages.enqueue(db, ids.derived("message", revisit_id, template, version), template, phone, params, visit_id=revisit_id, due_at=at)
+    await messages.enqueue(
+        db, ids.derived("message", revisit_id, template, version), template, phone, params, visit_id=revisit_id, due_at=at
+    )
 
 
 async def tell_staff(db: AsyncSession, revisit_id: UUID, at: datetime, *, doctor_id: str | None) -> None:

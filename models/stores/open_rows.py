@@ -53,7 +53,9 @@ async def due(db: AsyncSession, at: datetime, limit: int) -> list[Open]:
                 .with_for_update(skip_locked=True)
             )
         ).all()
-        await db.execute(update(table).where(table.id.in_([row[0] for row in rows])).values(swept_at=at).execution_options(synchronize_session=False))
+        await db.execute(
+            update(table).where(table.id.in_([row[0] for row in rows])).values(swept_at=at).execution_options(synchronize_session=False)
+        )
         found += [Open(process, row[0], row[1]) for row in rows]
     return found
 

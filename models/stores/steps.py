@@ -78,7 +78,7 @@ async def move(db: AsyncSession, table: Table, now: AnyRow, to: str, mark: Mark,
         insert(TimelineRow).values(
             process=table.name,
             process_id=now.id,
-            visit_id=row["visit_id"] if "visit_id" in row else now.id,
+            visit_id=row.get("visit_id", now.id),
             step=mark.key,
             name=mark.name,
             version=row["version"],
@@ -91,7 +91,9 @@ async def move(db: AsyncSession, table: Table, now: AnyRow, to: str, mark: Mark,
         )
     )
     if mark.by:
-        await db.execute(insert(AuditRow).values(account_id=mark.by, action=mark.name, subject=table.name, subject_id=now.id, detail=mark.detail))
+        await db.execute(
+            insert(AuditRow).values(account_id=mark.by, action=mark.name, subject=table.name, subject_id=now.id, detail=mark.detail)
+        )
     if mark.event_id:
         await handled(db, mark.event_id, mark.at, "done")
     return dict(row)
@@ -114,7 +116,11 @@ class Standing:
 
 async def standing(db: AsyncSession, table: Table, process_id: UUID, key: str) -> Standing:
     """One read: is the key in the timeline, and how does the row stand."""
-    found = (await db.execute(select(*table.c, _done(process_id, key).label("key_done")).where(table.c.id == process_id))).mappings().one_or_none()
+    found = (
+        (await db.execute(select(*table.c, _done(process_id, key).label("key_done")).where(table.c.id == process_id)))
+        .mappings()
+        .one_or_none()
+    )
     if found is None:
         return Standing(False, None, None, None)
     row = dict(found)

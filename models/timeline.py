@@ -1,0 +1,117 @@
+"""What people read of a visit: one word a state, one sentence a step, who acts next (A: 就诊详情)."""
+
+from enum import StrEnum
+from typing import Final
+
+from models.charge import ChargeState
+from models.revisit import State
+
+
+class Actor(StrEnum):
+    """Who acts next."""
+
+    PATIENT = "patient"
+    DOCTOR = "doctor"
+    HOSPITAL = "hospital"
+    NOBODY = "nobody"
+
+
+STATE_TEXTS: Final[dict[State, str]] = {
+    State.CHECKING: "资格核验中",
+    State.REFUSED: "未通过复诊资格",
+    State.COMPLETING: "待补全资料",
+    State.CONSENTING: "待知情同意",
+    State.CHOOSING: "待选号源",
+    State.DESCRIBING: "待描述病情",
+    State.PAYING: "待缴费",
+    State.CLOSING: "退号处理中",
+    State.BOOKED: "待报到",
+    State.WAITING: "待接诊",
+    State.CONSULTING: "问诊中",
+    State.ENDED: "已结束",
+    State.CLOSED: "已结束",
+    State.CANCELLED: "已退号",
+    State.DECLINED: "已退诊",
+    State.ABSENT: "未就诊",
+}
+
+ACTS_NEXT: Final[dict[State, Actor]] = {
+    State.CHECKING: Actor.HOSPITAL,
+    State.COMPLETING: Actor.PATIENT,
+    State.CONSENTING: Actor.PATIENT,
+    State.CHOOSING: Actor.PATIENT,
+    State.DESCRIBING: Actor.PATIENT,
+    State.PAYING: Actor.PATIENT,
+    State.CLOSING: Actor.HOSPITAL,
+    State.BOOKED: Actor.PATIENT,
+    State.WAITING: Actor.DOCTOR,
+    State.CONSULTING: Actor.DOCTOR,
+    State.ENDED: Actor.HOSPITAL,
+}
+"""States at an end are nobody's."""
+
+DEADLINES: Final[dict[State, str]] = {
+    State.COMPLETING: "超时未完成，本次预约将取消",
+    State.CONSENTING: "超时未完成，本次预约将取消",
+    State.CHOOSING: "超时未完成，本次预约将取消",
+    State.DESCRIBING: "号源保留至此时，超时将释放",
+    State.PAYING: "号源保留至此时，超时未缴费将取消",
+    State.BOOKED: "就诊单元结束前未报到，将记为未就诊",
+    State.WAITING: "届时仍未接诊将退诊，费用原路退回",
+    State.CONSULTING: "请在此时前进入诊室，超时将过号",
+}
+
+STEP_TEXTS: Final[dict[str, str]] = {
+    "revisit.open": "发起线上复诊",
+    "eligibility.check": "核验复诊资格",
+    "eligibility.complete": "补全个人资料",
+    "eligibility.relate": "关联既往就诊",
+    "consent.self_check": "完成急症自查",
+    "consent.consent": "签署知情同意",
+    "booking.hold": "锁定号源",
+    "booking.book": "预约成功",
+    "booking.close": "申请退号",
+    "booking.leave": "本次复诊已退出",
+    "intake.describe": "提交病情描述",
+    "queue.remind": "就诊提醒",
+    "queue.check_in": "报到",
+    "queue.urge": "提醒医生接诊",
+    "queue.accept": "医生接诊",
+    "queue.enter": "进入诊室",
+    "queue.call_again": "再次呼叫",
+    "queue.pass_over": "过号",
+    "revisit.end": "结束问诊",
+    "revisit.close": "就诊完成",
+    "charge.order": "发起缴费",
+    "charge.query": "核对缴费结果",
+    "charge.close": "关闭缴费",
+    "charge.settle": "医院确认缴费",
+}
+
+UNDER_WAY: Final[dict[str, str]] = {
+    "choose_slot": "正在锁定号源",
+    "complete": "正在提交资料",
+    "check_in": "正在报到",
+    "accept": "正在接诊",
+    "end": "正在结束问诊",
+    "cancel": "正在退号",
+    "charge_ended": "正在确认预约",
+    "order": "正在发起缴费",
+}
+
+MONEY_TEXTS: Final[dict[ChargeState, str]] = {
+    ChargeState.OPEN: "待缴费",
+    ChargeState.PAID: "缴费处理中（请勿重复缴费）",
+    ChargeState.SETTLED: "已缴费",
+    ChargeState.CLOSED: "已关闭",
+    ChargeState.UNSETTLED: "退费中",
+}
+
+REFUSAL_TEXTS: Final[dict[str, str]] = {
+    "no_record": "未查询到您在本院的门诊就诊记录，请先到院就诊。",
+    "out_of_window": "您上次就诊已超过线上复诊期限，请预约线下门诊。",
+    "child": "6岁以下患儿不能线上复诊，请由监护人陪同到院就诊。",
+    "not_found": "未在本院查询到与姓名、身份证号一致的就诊人，请核对后重试。",
+    "not_theirs": "所选的既往就诊不属于该就诊人，请重新选择。",
+    "emergency": "您有需要紧急处理的症状，请立即到最近的急诊就诊或拨打120。",
+}
