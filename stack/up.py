@@ -1,6 +1,7 @@
 """`make run` after installing: start the stack, walk a patient through it, stay up until asked to stop."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 import time
@@ -17,8 +18,9 @@ INTERRUPTED = 130
 
 def say(line: str) -> None:
     """One line for the person at the terminal, at once even when it goes into a pipe."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    with contextlib.suppress(OSError):  # a closed terminal has no reader, and must not keep us from stopping in order
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
 
 
 async def up(*, port_base: int, data_dir: Path, once: bool, policy: Policy) -> int:
