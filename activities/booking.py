@@ -121,5 +121,3 @@ def _place(held: bookings.Claim) -> dict[str, Any]:
         "slot_starts_at": held.starts_at,
         "unit_ends_at": held.unit_ends_at,
     }
-
-

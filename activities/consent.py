@@ -23,7 +23,15 @@ class ConsentActivities:
         well = {"self_checked_at": step.at}
         async with step.move(State.REFUSED if wish.symptoms else State.CONSENTING, **(ill if wish.symptoms else well)) as db:
             await consents.record(
-                db, wish.id, now.id, wish.by, "self_check", version="1", text_hash="", at=step.at, symptoms=[str(one) for one in wish.symptoms]
+                db,
+                wish.id,
+                now.id,
+                wish.by,
+                "self_check",
+                version="1",
+                text_hash="",
+                at=step.at,
+                symptoms=[str(one) for one in wish.symptoms],
             )
         return step.row
 

@@ -78,5 +78,3 @@ class EligibilityActivities:
 
 def _after(person: HisPatient) -> State:
     return State.COMPLETING if person.missing else State.CONSENTING
-
-

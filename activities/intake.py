@@ -42,4 +42,3 @@ class IntakeActivities:
             )
         await self._runs.begin("charge", charge_id, now.id)
         return step.row
-

@@ -73,7 +73,9 @@ class QueueActivities:
             policy = await policies.pinned(db, visit.policy)
             held = await bookings.of_id(db, known(visit.claim_id))
         try:
-            encounter_id = await self._his.begin_encounter(now.id, known(held.appointment_id), visit.his_patient_id, held.doctor_id, step.at)
+            encounter_id = await self._his.begin_encounter(
+                now.id, known(held.appointment_id), visit.his_patient_id, held.doctor_id, step.at
+            )
         except DomainError:
             async with step.give_up():
                 pass

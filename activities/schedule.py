@@ -21,7 +21,10 @@ class ScheduleActivities:
 
     @activity.defn(name="schedule.sync")
     async def sync(self) -> int:
-        """Pulls yesterday (a 就诊单元 may end after midnight) to a week ahead in full; answers the number of slots. A failure is kept beside the old copy."""
+        """Pulls yesterday (a 就诊单元 may end after midnight) to a week ahead in full; answers the number of slots.
+
+        A failure is kept beside the old copy.
+        """
         at = self._clock()
         today = business_day(at)
         days = tuple(today + timedelta(days=ahead) for ahead in range(-1, DAYS_AHEAD + 1))

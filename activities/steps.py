@@ -1,7 +1,7 @@
 """How an activity does a step: fence, call outside, move; or just move. Done again, it finds that it was done."""
 
 import functools
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
@@ -74,7 +74,7 @@ class Step(Generic[R]):
         return self._mark.key
 
     @asynccontextmanager
-    async def fence(self) -> AsyncIterator[AsyncSession]:
+    async def fence(self) -> AsyncGenerator[AsyncSession]:
         """Committed before the call outside. Only this key may call again, and only when the first hand's time is up."""
         try:
             async with self.guard.database.transaction() as db:
@@ -85,14 +85,14 @@ class Step(Generic[R]):
             await self._explain()
 
     @asynccontextmanager
-    async def give_up(self) -> AsyncIterator[AsyncSession]:
+    async def give_up(self) -> AsyncGenerator[AsyncSession]:
         """What the outside refused is undone here, and the row is free again."""
         async with self.guard.database.transaction() as db:
             yield db
             await steps.give_up(db, self.guard.table, self.now, self._mark.key)
 
     @asynccontextmanager
-    async def move(self, to: str, /, **values: Any) -> AsyncIterator[AsyncSession]:
+    async def move(self, to: str, /, **values: Any) -> AsyncGenerator[AsyncSession]:
         """State, timeline, and whatever the body writes: one transaction. Deadlines stay as they are unless `values` say so."""
         self.guard.moves.check(self.now.state, to)
         try:
@@ -132,4 +132,3 @@ def step(
         return run
 
     return named
-

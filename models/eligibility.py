@@ -76,8 +76,13 @@ def counts(visit: PastVisit, at: datetime, window_months: int) -> bool:
     return business_day(visit.ended_at) >= window_start(at, window_months)
 
 
-def judge(patient: HisPatient | None, visits: tuple[PastVisit, ...], chosen: str | None, at: datetime, window_months: int) -> PastVisit | Refusal:
-    """The past visit that this one continues, or why it does not begin. `visits` are all of the person's; without a choice the newest counts."""
+def judge(
+    patient: HisPatient | None, visits: tuple[PastVisit, ...], chosen: str | None, at: datetime, window_months: int
+) -> PastVisit | Refusal:
+    """The past visit that this one continues, or why it does not begin.
+
+    `visits` are all of the person's; without a choice the newest counts.
+    """
     if patient is None:
         return Refusal.NOT_FOUND
     if age_on(patient.birth_on, business_day(at)) < CHILD_UNTIL:
@@ -96,7 +101,7 @@ def judge(patient: HisPatient | None, visits: tuple[PastVisit, ...], chosen: str
 def allowed_until(ended_at: datetime, months: int) -> date:
     """The last day on which a visit of `ended_at` still opens an online revisit."""
     day = business_day(ended_at)
-    for ahead in range(0, 31 * months + 31):
+    for ahead in range(31 * months + 31):
         later = day + timedelta(days=ahead)
         noon = datetime.combine(later, datetime.min.time(), ended_at.tzinfo)
         if window_start(noon.replace(hour=12), months) > day:

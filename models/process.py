@@ -34,7 +34,10 @@ class Row(BaseModel, Generic[S, V]):
 
 
 class Event(BaseModel):
-    """Something that happens to a process. Its id is that of the request or the inbox row that brings it: what was done under it is done once."""
+    """Something that happens to a process.
+
+    Its id is that of the request or the inbox row that brings it: what was done under it is done once.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     id: UUID
@@ -80,7 +83,10 @@ class Moves(Generic[S]):
 
 
 class Runs(Protocol):
-    """The short cut beside the rows: begin a process's run, or knock at its desk. Both may fail silently; relay and sweep are the guarantee."""
+    """The short cut beside the rows: begin a process's run, or knock at its desk.
+
+    Both may fail silently; relay and sweep are the guarantee.
+    """
 
     async def begin(self, process: str, id: UUID, visit: UUID) -> None: ...
 
@@ -92,7 +98,7 @@ def command_of(kind: str, known: tuple[type[Command], ...]) -> type[Command]:
     for one in known:
         if one.model_fields["kind"].default == kind:
             return one
-    raise DomainError("command.unknown", "malformed", kind=kind)
+    raise DomainError("command.unknown", "malformed", command=kind)
 
 
 def allowed(state: str, known: tuple[type[Command], ...]) -> list[str]:

@@ -15,7 +15,7 @@ from models.process import Alarm, Command, Moves, News, Row
 
 
 class State(StrEnum):
-    """Where a visit stands. People read these by `docs/words.md`: booked 待报到, waiting 待接诊, consulting 问诊中, ended and closed 已结束."""
+    """Where a visit stands; what people read for each stands in `models/timeline.py`."""
 
     CHECKING = "checking"
     REFUSED = "refused"

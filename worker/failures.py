@@ -1,4 +1,7 @@
-"""The one place where an activity's exception becomes a failure on the wire: refusals keep their code, the rest is reduced to type and error id."""
+"""The one place where an activity's exception becomes a failure on the wire.
+
+Refusals keep their code; an outcome not known is retried; anything else is reduced to its type and an error id.
+"""
 
 from typing import Any
 
@@ -37,7 +40,7 @@ class _Reduced(ActivityInboundInterceptor):
             ) from None
         except Unknown:
             raise ApplicationError("outside.unknown", type="outside.unknown", category=ApplicationErrorCategory.BENIGN) from None
-        except Exception as bug:  # noqa: BLE001  (the one edge: logged whole here, sent on without its text)
+        except Exception as bug:
             error_id = ids.new().hex[:12]
             log.exception("activity.failed", activity=info.activity_type, error_id=error_id)
             raise ApplicationError(f"{type(bug).__name__} {error_id}", type="internal") from None
@@ -45,4 +48,3 @@ class _Reduced(ActivityInboundInterceptor):
 
 def _plain(params: dict[str, object]) -> dict[str, object]:
     return {name: value if isinstance(value, (int, float, bool, list)) else str(value) for name, value in params.items()}
-

@@ -58,10 +58,9 @@ class Relay:
 
     async def _repeat(self, one: inbox.Waiting, wish: Command) -> None:
         """The Update again, under the same id; a refusal closes the row, no answer leaves it for the next round."""
-        handle = self._client.get_workflow_handle(run_id(one.process, one.process_id))
         try:
             async with asyncio.timeout(8):
-                await handle.execute_update(one.kind, wish, id=str(wish.id))
+                await self._runs.ask(one.process, one.process_id, wish)
         except WorkflowUpdateFailedError as refused:
             cause = refused.cause
             if isinstance(cause, ApplicationError) and cause.type and cause.type not in {"process.busy", "AcceptedUpdateCompletedWorkflow"}:

@@ -77,12 +77,14 @@ class Process(Generic[R]):
             if not self.desk.waiting:
                 raise Again
         turn = self.desk.take()
-        if isinstance(turn.event, Event) and turn.event.seen > self.now.version and not turn.again:  # its sender had read a newer row than ours
+        if (
+            isinstance(turn.event, Event) and turn.event.seen > self.now.version and not turn.again
+        ):  # its sender had read a newer row than ours
             await self._look_again()
         self._allow(turn.event)
         return turn.event
 
-    async def step(self, activity: Callable[[Any, R, Unpack[Ts]], Awaitable[R]], *args: Unpack[Ts]) -> None:
+    async def step(self, activity: Callable[[Any, R, Unpack[Ts]], Awaitable[R]], *args: *Ts) -> None:
         """Moves the row: one transaction, or one call outside between two. Repeated under the same key until its outcome is known."""
         try:
             self.now = await workflow.execute_activity_method(  # pyright: ignore[reportUnknownMemberType]
@@ -196,7 +198,10 @@ class Desk(Generic[R]):
             turn.answer.set_result(row)
 
     def refuse(self, error: ApplicationError) -> None:
-        """Who asked is told. News may be put off; a step that nobody asked for and was refused is a bug, which must stand still and be seen."""
+        """Who asked is told, and news may be put off.
+
+        A step that nobody asked for and was refused is a bug, which must stand still and be seen.
+        """
         turn = self._leave()
         if turn and turn.answer:
             turn.answer.set_exception(error)

@@ -6,11 +6,17 @@ from uuid import UUID
 
 import structlog
 from temporalio.client import Client
-from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.common import (
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from models.process import News
+from models.process import Command, News
 
 TASK_QUEUE = "fuzhen"
 VISIT = SearchAttributeKey.for_keyword("Visit")
@@ -37,9 +43,7 @@ class Runs:
         conflict = WorkflowIDConflictPolicy.TERMINATE_EXISTING if by_force else WorkflowIDConflictPolicy.USE_EXISTING
         await self._start(process, id, visit, WorkflowIDReusePolicy.ALLOW_DUPLICATE, conflict)
 
-    async def _start(
-        self, process: str, id: UUID, visit: UUID, reuse: WorkflowIDReusePolicy, conflict: WorkflowIDConflictPolicy
-    ) -> None:
+    async def _start(self, process: str, id: UUID, visit: UUID, reuse: WorkflowIDReusePolicy, conflict: WorkflowIDConflictPolicy) -> None:
         began = time.monotonic()
         try:
             await self._client.start_workflow(  # pyright: ignore[reportUnknownMemberType]
@@ -57,6 +61,11 @@ class Runs:
             log.warning("run.not_begun", process=process, id=str(id), status=lost.status.name)
             return
         log.info("run.begun", process=process, id=str(id), visit_id=str(visit), ms=round((time.monotonic() - began) * 1000))
+
+    async def ask(self, process: str, id: UUID, wish: Command) -> None:
+        """The Update of a command, under the command's own id, and its outcome. Raises what the SDK raises."""
+        handle = self._client.get_workflow_handle(run_id(process, id))
+        await handle.execute_update(str(wish.model_dump()["kind"]), wish, id=str(wish.id))  # pyright: ignore[reportUnknownMemberType]
 
     async def knock(self, process: str, id: UUID, event: News) -> None:
         kind: Any = event.model_dump()["kind"]

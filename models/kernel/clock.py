@@ -1,7 +1,7 @@
 """Instants are aware; business days are those of Asia/Shanghai."""
 
 from collections.abc import Callable
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time, timedelta, timezone
 
 SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
 """China has had one zone without summer time since 1991: a fixed offset, so that no zone database can differ."""
@@ -11,7 +11,7 @@ Clock = Callable[[], datetime]
 
 def now() -> datetime:
     """The instant, aware, in UTC. The one place where the house looks at a clock."""
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 def business_day(at: datetime) -> date:

@@ -19,7 +19,9 @@ class RevisitRow(ProcessColumns, Table):
         CheckConstraint(one_of("state", State), name="state"),
         Index(None, "patient_id", "created_at", "id"),
         Index("ix_revisit_clinic", "doctor_id", "schedule_id", "state"),
-        Index("ix_revisit_swept_at", "swept_at", postgresql_where=text("state not in ('refused','closed','cancelled','declined','absent')")),
+        Index(
+            "ix_revisit_swept_at", "swept_at", postgresql_where=text("state not in ('refused','closed','cancelled','declined','absent')")
+        ),
     )
     account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
