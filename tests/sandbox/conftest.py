@@ -52,5 +52,5 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def outside(sandbox: str) -> Iterator[httpx.Client]:
     """An ordinary HTTP client at the sandbox's address."""
-    with httpx.Client(base_url=sandbox) as client:
+    with httpx.Client(base_url=sandbox, trust_env=False) as client:
         yield client

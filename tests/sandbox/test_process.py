@@ -33,11 +33,8 @@ def process(tmp_path: Path, port: int) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_told_even_with_a_caller_on_the_line(process: subprocess.Popen[str], port: int, ending: signal.Signals) -> None:
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}", transport=httpx.HTTPTransport(retries=0)) as http:
-        deadline = time.monotonic() + 20
-        while not _healthy(http):
-            assert process.poll() is None
-            assert time.monotonic() < deadline
+    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as http:
+        _up(process, port)
         http.get("/health", headers={"X-Request-Id": "request-1", "X-Visit-Id": "visit-1"})
         http.get("/sms/phones/13800001111/messages")
         http.post("/faults", json={"system": "wechat_pay", "kind": "slow", "seconds": 600})
@@ -48,6 +45,7 @@ def test_it_ends_when_told_even_with_a_caller_on_the_line(process: subprocess.Po
         process.send_signal(ending)
         output, _ = process.communicate(timeout=STOP_WITHIN_S)
         assert time.monotonic() - told_at < STOP_WITHIN_S
+        assert process.returncode == 0
 
     lines = [json.loads(line) for line in output.splitlines()]
     requests = {line["path"]: line for line in lines if line["event"] == "sandbox.request"}
@@ -56,9 +54,24 @@ def test_it_ends_when_told_even_with_a_caller_on_the_line(process: subprocess.Po
     assert "13800001111" not in output
 
 
-def _healthy(http: httpx.Client) -> bool:
+def _up(process: subprocess.Popen[str], port: int) -> None:
+    deadline = time.monotonic() + 20
+    while not _healthy(port):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+
+
+def _healthy(port: int) -> bool:
     try:
-        return http.get("/health").status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
     except httpx.ConnectError:
         time.sleep(0.05)
         return False
+
+
+def test_a_taken_port_ends_it_with_a_clear_word(process: subprocess.Popen[str], port: int, tmp_path: Path) -> None:
+    _up(process, port)
+    env = os.environ | {"SANDBOX_PORT": str(port), "SANDBOX_DATA": str(tmp_path / "second")}
+    second = subprocess.run([sys.executable, "-m", "sandbox"], env=env, capture_output=True, text=True, timeout=20, check=False)
+    assert second.returncode != 0
+    assert "address already in use" in second.stdout
