@@ -1,0 +1,105 @@
+"""What a whole visit leaves in our logs: each call once, and of nobody a name, a phone, an ID number, an address or a text."""
+
+import logging
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import structlog
+from structlog.typing import EventDict
+
+from gateways.his.account import HisAccount
+from gateways.his.fhir import FhirHIS
+from gateways.sms.aliyun import AliyunAccount, AliyunSMS
+from gateways.wechat_pay.account import WeChatPayAccount
+from gateways.wechat_pay.v3 import WeChatPayV3
+from models.charge import Scene
+from models.kernel import ids
+from models.kernel.clock import business_day, now
+from models.kernel.errors import DomainError, Unknown
+from tests.gateways.his.hospital import DOCTOR, Hospital, payment
+
+NAME, PHONE, ADDRESS, CODE, OPENID = "欧阳若兰", "13900400001", "北京市海淀区西三旗桥东1号", "407391", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
+THEIRS = ("sandbox", "uvicorn")
+"""Loggers of the other side, which runs in this process for the test's sake."""
+CALLS = {
+    "his": "patient past_visits complete_patient departments doctors schedules slots lock find_lock release bill settle settled check_in "
+    "no_show begin_encounter finish_encounter",
+    "wechat_pay": "order query close",
+    "sms": "send sent",
+}
+
+
+async def _visit(hospital: Hospital, id_number: str) -> None:
+    """Every call of the port, for one person."""
+    his = hospital.his
+    person = await his.patient(id_number)
+    assert person is not None
+    patient, visit = person.ids[0], ids.new()
+    await his.past_visits(person.ids, date(2020, 1, 1))
+    await his.complete_patient(patient, phone=PHONE, address=ADDRESS)
+    await his.departments()
+    await his.doctors()
+    await his.schedules((business_day(now()),))
+    await his.slots((hospital.morning,))
+    claim = ids.new()
+    await his.release((await his.lock(claim, hospital.slot(), patient)).appointment_id)
+    await his.find_lock(claim)
+    lock, money = await his.lock(ids.new(), hospital.slot(), patient), payment()
+    await his.bill(lock.invoice_id)
+    await his.settle(lock.invoice_id, money)
+    await his.settled(money.payment_no)
+    await his.check_in(lock.appointment_id)
+    await his.finish_encounter(await his.begin_encounter(visit, lock.appointment_id, patient, DOCTOR, now()), now())
+    await his.no_show((await hospital.booked()).appointment_id)
+
+
+async def _pay(wechat_pay: WeChatPayV3) -> None:
+    no = ids.new().hex
+    expires_at = now() + timedelta(minutes=10)
+    await wechat_pay.order(no, scene=Scene.JSAPI, amount_fen=5000, description=f"{NAME}的线上复诊", expires_at=expires_at, openid=OPENID)
+    await wechat_pay.query(no)
+    await wechat_pay.close(no)
+
+
+async def _tell(sms: AliyunSMS) -> None:
+    await sms.send(number := ids.new(), PHONE, "SMS_SIGN_IN_CODE", {"code": CODE})
+    await sms.sent(number, PHONE, now())
+
+
+async def test_no_line_of_any_call_tells_who_it_was(
+    outside: httpx.Client, credentials: dict[str, Any], fault: Callable[..., None], caplog: pytest.LogCaptureFixture, lines: list[EventDict]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    his = FhirHIS(HisAccount(**credentials["his"]), limit_s=2)
+    wechat_pay = WeChatPayV3(WeChatPayAccount(notify_url="http://127.0.0.1:9/pay", **credentials["wechat_pay"]), limit_s=2)
+    sms = AliyunSMS(AliyunAccount(**credentials["sms"]), limit_s=2)
+    hospital = Hospital(outside, his)
+    person = hospital.patient(name=NAME, phone=None, address=None, encounters=[{"diagnosis": "肺结核"}])
+
+    with structlog.contextvars.bound_contextvars(request_id="r-1", visit_id="v-1"):
+        await _visit(hospital, person["id_number"])
+        await _pay(wechat_pay)
+        await _tell(sms)
+        fault("his", "*", "lost", 0.01)
+        with pytest.raises(Unknown):
+            await his.patient(person["id_number"])
+        fault("sms", "*", "lost", 0.01)
+        with pytest.raises(Unknown):
+            await _tell(sms)
+        with pytest.raises(DomainError):
+            await his.complete_patient(person["id"], phone=f"{PHONE}9", address=ADDRESS)
+    for adapter in (his, wechat_pay, sms):
+        await adapter.aclose()
+
+    assert {f"{party}.{call}" for party, calls in CALLS.items() for call in calls.split()} <= {line["event"] for line in lines}
+    assert {"done", "refused", "unknown"} <= {line.get("outcome") for line in lines}
+    told = str(lines) + "".join(record.getMessage() for record in caplog.records if record.name.partition(".")[0] not in THEIRS)
+    secrets = [credentials["his"]["client_secret"], credentials["sms"]["access_key_secret"], credentials["wechat_pay"]["apiv3_key"]]
+    for personal in (NAME, PHONE, ADDRESS, CODE, OPENID, person["id_number"], "肺结核", "王建国", *secrets):
+        assert personal not in told
+    passed_on = [record.getMessage() for record in caplog.records if record.name == "sandbox" and "r-1" in record.getMessage()]
+    assert all("v-1" in line for line in passed_on)
+    assert len(passed_on) > 30
