@@ -1,0 +1,62 @@
+"""The oracle itself: its table against the library's own lists, and what it must not let pass."""
+
+from typing import Any
+
+import pytest
+from fhir.resources.R4B import get_fhir_model_class
+
+from tests.sandbox.his import oracle
+from tests.sandbox.his.client import LATER_SLOT, SLOT, Client, a_visit
+
+
+@pytest.mark.parametrize("name", sorted(oracle.REQUIRED))
+def test_the_table_knows_what_the_library_lists(name: str) -> None:
+    model_name, field_name = name.split(".")
+
+    assert oracle.listed(get_fhir_model_class(model_name), field_name) <= oracle.REQUIRED[name]
+
+
+async def test_every_kind_of_message_was_looked_at(client: Client) -> None:
+    seen = await client.checked_in("c1")
+    visit = (await client.create(a_visit("v1", seen))).json()
+    await client.put(visit | {"status": "finished"})
+    await client.lock("c2", slot=LATER_SLOT)
+    for kind in (
+        "Organization",
+        "HealthcareService",
+        "Practitioner",
+        "PractitionerRole",
+        "Schedule",
+        "Slot",
+        "Appointment",
+        "PaymentReconciliation",
+    ):
+        await client.found(f"/{kind}")
+    await client.found("/Encounter", _include="Encounter:diagnosis")
+    await client.get("/Patient/pat-child")
+    await client.http.get("/his/fhir/R4/Slot/nowhere")
+
+    assert client.seen == {
+        *("Organization", "HealthcareService", "Practitioner", "PractitionerRole", "Schedule", "Slot", "Appointment", "Invoice"),
+        *("PaymentReconciliation", "Encounter", "Condition", "Patient", "Bundle", "OperationOutcome"),
+    }
+
+
+async def test_the_oracle_refuses_what_fhir_refuses(client: Client) -> None:
+    slot = await client.get(f"/Slot/{SLOT}")
+    appointment = (await client.lock("c1")).json()
+    wrong: list[dict[str, Any]] = [
+        slot | {"status": "taken"},
+        {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "slot-full"}]},
+        slot | {"comment": None},
+        slot | {"specialty": []},
+        slot | {"color": "red"},
+        slot | {"schedule": {"reference": "the schedule"}},
+        {name: value for name, value in slot.items() if name != "start"},
+        appointment | {"extension": []},
+        appointment | {"contained": [appointment["contained"][0] | {"id": "other"}]},
+        appointment | {"contained": [appointment["contained"][0] | {"status": "paid"}]},
+    ]
+    for message in wrong:
+        with pytest.raises((AssertionError, ValueError)):
+            oracle.check(message)
