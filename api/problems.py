@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast, get_args
 
+import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
@@ -10,6 +11,9 @@ from starlette.exceptions import HTTPException
 
 from api.sentences import fault, sentence
 from models.kernel.errors import DomainError, Kind
+from models.stores.outage import SUSPECTS, is_outage
+
+log = structlog.get_logger()
 
 MEDIA_TYPE: Final = "application/problem+json"
 STATUS: Final[dict[Kind, int]] = {
@@ -93,11 +97,13 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DomainError, _refused)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _by_the_framework)
+    for suspect in SUSPECTS:
+        app.add_exception_handler(suspect, _perhaps_an_outage)
 
 
 async def _refused(request: Request, error: Exception) -> Response:
     refused = cast(DomainError, error)
-    return answer(request, refused.code, cast(Kind, refused.kind), params=refused.params)
+    return answer(request, refused.code, refused.kind, params=refused.params)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -119,6 +125,14 @@ async def _by_the_framework(request: Request, error: Exception) -> Response:
     if allow := (cast(HTTPException, error).headers or {}).get("Allow"):
         response.headers["Allow"] = allow
     return response
+
+
+async def _perhaps_an_outage(request: Request, error: Exception) -> Response:
+    """The outcome of the request is not known: its transaction may have been committed. Asked again under its key, it is answered."""
+    if not is_outage(error):
+        raise error
+    log.warning("service.unavailable", exc_info=error)
+    return answer(request, "service.unavailable", "unavailable")
 
 
 def _field(one: Mapping[str, Any]) -> FieldProblem:

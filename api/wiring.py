@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 
+from api.live import Live
 from models.kernel.clock import Clock
 from models.stores.database import Database
 from worker.settings import Settings
@@ -23,6 +24,7 @@ class Wiring:
     database: Database
     temporal: Client
     clock: Clock
+    live: Live
 
 
 def wire(app: FastAPI, wiring: Wiring) -> None:
@@ -30,10 +32,14 @@ def wire(app: FastAPI, wiring: Wiring) -> None:
     app.state.wiring = wiring
 
 
+def wiring_of(app: FastAPI) -> Wiring:
+    """The parts of the app."""
+    return cast(Wiring, app.state.wiring)
+
+
 def wired(request: Request) -> Wiring:
     """The parts of the app that this request came to."""
-    app = cast(FastAPI, request.app)
-    return cast(Wiring, app.state.wiring)
+    return wiring_of(cast(FastAPI, request.app))
 
 
 async def _transaction(wiring: Annotated[Wiring, Depends(wired)]) -> AsyncIterator[AsyncSession]:

@@ -4,20 +4,27 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+import structlog
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+from structlog.processors import JSONRenderer
 
 from models.kernel.vault import Vault
 from models.stores.database import Database
 from tests.database import RolledBack, Server, migrated_server, session
+from tests.settings import settings
+from worker.logs import reduced
 
-COLUMN_KEY, INDEX_KEY = "6b" * 16, "69" * 32
-"""Keys of sensitive columns in tests, in hex."""
+
+@pytest.fixture(scope="session", autouse=True)
+def journal() -> None:
+    """Log lines as production has them, to what pytest captures; the library's own tracebacks with all values take seconds each."""
+    structlog.configure(processors=[structlog.contextvars.merge_contextvars, structlog.processors.add_log_level, reduced, JSONRenderer()])
 
 
 @pytest.fixture(scope="session")
 def vault() -> Vault:
-    return Vault({"test": bytes.fromhex(COLUMN_KEY)}, "test", bytes.fromhex(INDEX_KEY))
+    return settings().vault()
 
 
 @pytest_asyncio.fixture(scope="session")

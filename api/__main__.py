@@ -1,0 +1,64 @@
+"""`python -m api`: the composition root of the API process."""
+
+import asyncio
+import socket
+import sys
+
+import uvicorn
+from temporalio.client import Client
+
+from api.app import create_app
+from api.live import Live
+from api.wiring import Wiring
+from models.kernel import clock
+from models.stores.database import Database
+from worker import logs
+from worker.settings import Settings, read_settings
+
+_STOP_WITHIN_S = 2
+
+
+class _Server(uvicorn.Server):
+    """Ends the live streams before it waits for what is under way: they would never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+        super().__init__(config)
+        self._live = live
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._live.end()
+        await super().shutdown(sockets)
+
+
+async def serve(settings: Settings) -> None:
+    """Until a signal ends it. Temporal is connected when it is first needed: without it reads go on."""
+    database = Database(settings.database_url.get_secret_value(), settings.vault())
+    try:
+        temporal = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, lazy=True)
+        live = Live(database)
+        app = create_app(Wiring(settings=settings, database=database, temporal=temporal, clock=clock.now, live=live))
+        config = uvicorn.Config(
+            app,
+            host=settings.api_host,
+            port=settings.api_port,
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_STOP_WITHIN_S,
+        )
+        await _Server(config, live).serve()
+    finally:
+        await database.close()
+
+
+def main() -> None:
+    logs.configure("api")
+    settings = read_settings()
+    with asyncio.Runner(loop_factory=uvicorn.Config("api", loop="uvloop").get_loop_factory()) as runner:
+        runner.run(serve(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

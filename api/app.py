@@ -1,0 +1,67 @@
+"""The API as one application: every router of `ROUTERS`, refusals as problems, one log line a request."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Final, cast
+
+from fastapi import APIRouter, FastAPI
+from pydantic.json_schema import models_json_schema
+
+from api import account, events, health, patient, problems
+from api.idempotency import KEY_HEADER
+from api.logs import Journal
+from api.wiring import Wiring, wire, wiring_of
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (account.router, patient.router, events.router)
+"""One a capability. Each carries its whole path (`/v1/…`), which is also the scope of its intents."""
+
+BODY_BYTES_MAX: Final = 1 << 20
+"""Of any request; a route that takes a file says its own `max_body_size`."""
+
+
+class Api(FastAPI):
+    """Its document is complete: what FastAPI cannot see is added here."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            document = super().openapi()
+            _, shapes = models_json_schema(
+                [(problems.Problem, "serialization"), (problems.FieldProblem, "serialization")], ref_template="#/components/schemas/{model}"
+            )
+            document["components"]["schemas"].update(cast(dict[str, Any], shapes["$defs"]))
+            for operation in _operations(document):
+                for parameter in operation.get("parameters", ()):
+                    if parameter["name"] == KEY_HEADER:
+                        parameter["required"] = True
+                        parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255}
+        return cast(dict[str, Any], self.openapi_schema)
+
+
+def create_app(wiring: Wiring) -> FastAPI:
+    """The application over these parts; they are closed by whoever made them."""
+    app = Api(
+        title="Fuzhen 复诊",
+        version="1",
+        description="The internet hospital's API. Errors are RFC 9457 problems with a stable `code`; POSTs that change something need an "
+        "`Idempotency-Key`; 202 and 503 mean: ask on, or repeat with the same key.",
+        redoc_url=None,
+        lifespan=_lifespan,
+    )
+    wire(app, wiring)
+    problems.install(app)
+    app.include_router(health.router, max_body_size=BODY_BYTES_MAX)
+    for router in ROUTERS:
+        app.include_router(router, responses=problems.problems(), max_body_size=BODY_BYTES_MAX)
+    app.add_middleware(Journal)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
+    async with wiring_of(app).live.running():
+        yield
+
+
+def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+    paths = cast(dict[str, dict[str, Any]], document["paths"])
+    return [operation for methods in paths.values() for operation in methods.values()]
