@@ -59,7 +59,7 @@ $(VENV)/made.stamp: | has-python
 	@touch $@
 
 $(VENV)/stack.stamp: requirements/stack.txt $(VENV)/made.stamp
-	@echo "Installing what the stack runs on: some 120 MB of pinned packages, once …"
+	@echo "Installing what the stack runs on, once …"
 	@$(BIN)/python -m pip install --quiet --require-hashes -r requirements/stack.txt
 	@touch $@
 

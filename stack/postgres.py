@@ -58,6 +58,10 @@ class PostgreSQL(Part):
         """The server says so in its log, which is ours to read where its folder may not be."""
         return self.process.wrote("database system is ready to accept connections")
 
+    async def stop(self) -> None:
+        if not await self.process.stop(*STOP_BY):
+            await self.end_leftovers()
+
     async def kill(self) -> None:
         """Kill the server; its backends notice and end, and none is left when this returns."""
         await super().kill()

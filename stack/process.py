@@ -149,13 +149,17 @@ class Process:
         if code:
             raise self.failed(f"ended with {_ending(code)}")
 
-    async def stop(self, *steps: tuple[signal.Signals, float]) -> None:
-        """Send each signal and give it its seconds to end, then kill it; nothing of its session is left when this returns."""
+    async def stop(self, *steps: tuple[signal.Signals, float]) -> bool:
+        """Send each signal and give it its seconds to end, then kill it; nothing of its session is left when this returns.
+
+        Answers whether it ended without being killed.
+        """
         for number, within_s in (*steps, (signal.SIGKILL, KILLED_WITHIN_S)):
             if not self.alive:
-                return
+                return True
             os.killpg(self.pid, number)
             await self.ended(within_s)
+        return False
 
     def tail(self, lines: int = 20) -> str:
         """The last lines it wrote since it was started."""

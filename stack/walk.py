@@ -1,0 +1,210 @@
+"""The demonstration: one patient's whole paid visit, through public HTTP interfaces and the sandbox's wires alone, told line by line."""
+
+import asyncio
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from stack.errors import StackError
+from stack.seed import DOCTOR, MANAGER, PASSWORD, PHONES
+from stack.supervisor import Addresses
+
+PATIENT_NAME, PATIENT_PHONE, PATIENT_ID_NUMBER = "张秀英", "13800100001", "110105195805120428"
+WAIT_S = 30.0
+LEFT_MIN_S = 20 * 60
+"""The demonstrated slot has at least as much left."""
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"  {line}\n")
+    sys.stdout.flush()
+
+
+@dataclass
+class Person:
+    """Someone signed in: a browser of its own."""
+
+    http: httpx.AsyncClient
+    token: str = ""
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+
+    async def ask(self, path: str, **parameters: str) -> Any:
+        return _read(await self.http.get(path, params=parameters, headers=self.headers))
+
+    async def act(self, path: str, body: object = None) -> Any:
+        """Each wish under a key of its own, repeated under it until the answer is definite."""
+        headers = self.headers | {"Idempotency-Key": uuid.uuid4().hex}
+        for _ in range(5):
+            answer = await self.http.post(path, json={} if body is None else body, headers=headers)
+            if answer.status_code not in {202, 503} or path.endswith(("/codes", "/staff/codes")):
+                break
+            await asyncio.sleep(1)
+        return _read(answer)
+
+
+def _read(answer: httpx.Response) -> Any:
+    if answer.is_error:
+        raise StackError(f"the walk met {answer.status_code} at {answer.request.method} {answer.request.url.path}: {answer.text[:400]}")
+    return answer.json() if answer.content else None
+
+
+class Walk:
+    """The persons of the demonstration and the outside world that they meet."""
+
+    def __init__(self, addresses: Addresses) -> None:
+        self._addresses = addresses
+        self._http = httpx.AsyncClient(base_url=addresses.api, timeout=20, trust_env=False)
+        self._outside = httpx.AsyncClient(base_url=addresses.sandbox, timeout=20, trust_env=False)
+        self._told = 0
+
+    async def aclose(self) -> None:
+        await self._http.aclose()
+        await self._outside.aclose()
+
+    async def _code(self, phone: str, before: int) -> str:
+        """The newest code on the phone, read where a person would read it."""
+        texts = await self._until(f"a code on the phone {phone[:3]}****", lambda: self._texts(phone), lambda found: len(found) > before)
+        return "".join(char for char in texts[-1].partition("验证码")[2] if char.isdigit())[:6]
+
+    async def _texts(self, phone: str) -> list[str]:
+        found = _read(await self._outside.get(f"/sms/phones/{phone}/messages"))
+        return [one["text"] for one in sorted(found, key=lambda one: one["sent_at"])]
+
+    async def _until(self, what: str, look: Callable[[], Any], fits: Callable[[Any], bool]) -> Any:
+        """A demonstration watches as a person's screen does: it looks again until it sees what it waits for."""
+        ends = time.monotonic() + WAIT_S
+        while not fits(seen := await look()):
+            if time.monotonic() > ends:
+                raise StackError(f"the walk waited {WAIT_S:.0f} s for {what}")
+            await asyncio.sleep(0.1)
+        return seen
+
+    async def patient(self) -> Person:
+        person = Person(self._http)
+        return await self._sign_in(
+            person, PATIENT_PHONE, "/v1/account/codes", "/v1/account/sessions", {"phone": PATIENT_PHONE}, {"phone": PATIENT_PHONE}
+        )
+
+    async def staff(self, login: str) -> Person:
+        secret = {"login": login, "password": PASSWORD}
+        return await self._sign_in(
+            Person(self._http), PHONES[login], "/v1/account/staff/codes", "/v1/account/staff/sessions", secret, secret
+        )
+
+    async def _sign_in(self, person: Person, phone: str, codes: str, sessions: str, ask: dict[str, str], give: dict[str, str]) -> Person:
+        before = len(await self._texts(phone))
+        answer = await self._http.post(codes, json=ask)
+        if answer.status_code == 429:  # one code a minute: who was here a moment ago waits like everybody
+            pause = int(answer.headers["Retry-After"])
+            say(f"（该手机号刚获取过验证码，{pause} 秒后重新获取）")
+            await asyncio.sleep(pause)
+            answer = await self._http.post(codes, json=ask)
+        _read(answer)
+        opened = _read(await self._http.post(sessions, json=give | {"code": await self._code(phone, before)}))
+        person.headers = {"Authorization": f"Bearer {opened['token']}"}
+        return person
+
+    async def told(self, person: Person, visit: str) -> Any:
+        """The timeline as the patient reads it; what is new is printed."""
+        story = await person.ask(f"/v1/revisits/{visit}/timeline")
+        for step in story["steps"][self._told :]:
+            at = datetime.fromisoformat(step["at"]).astimezone()
+            say(f"{at:%H:%M:%S}  {step['title']:<12}  → {step['state']}")
+        self._told = len(story["steps"])
+        return story["revisit"]
+
+    async def until(self, person: Person, visit: str, *states: str) -> Any:
+        async def look() -> Any:
+            return await self.told(person, visit)
+
+        seen = await self._until(
+            f"the visit to be {' or '.join(states)}", look, lambda now: now["state"] in {*states, "refused", "cancelled"}
+        )
+        if seen["state"] not in states:
+            raise StackError(f"the visit is {seen['state_text']}: {seen['refusal_text'] or seen['reason']}")
+        return seen
+
+    async def open_slot(self, person: Person) -> str:
+        """A place at the demo doctor's, now, with enough of its time left."""
+
+        async def look() -> Any:
+            found = await person.ask("/v1/slots", doctor_id="doc-wangjianguo")
+            return [one for one in found["items"] if one["left"] > 0 and one["state"] == "open" and _left(one) >= LEFT_MIN_S]
+
+        return (await self._until("an open slot of today", look, bool))[0]["id"]
+
+    async def pay(self, charge: str, person: Person) -> None:
+        """The phone scans the code: the bank's side, by the sandbox's cashier."""
+        ordered = await person.act(f"/v1/charges/{charge}/orders", {"scene": "native"})
+        number = uuid.UUID(ordered["charge"]["orders"][-1]["order_id"]).hex
+        _read(await self._outside.post(f"/wechat/cashier/{number}/pay", json={}))
+
+    async def record(self, doctor: Person, visit: str) -> None:
+        """病历, with its diagnosis."""
+        content = {
+            "complaint": "活动后气短复诊",
+            "history": "慢阻肺病史，规律吸入治疗，症状较前减轻。",
+            "advice": "继续原方案吸入治疗，四周后复查肺功能。",
+        }
+        body = {"content": content, "diagnosis_code": "J44.900", "diagnosis_text": "慢性阻塞性肺疾病"}
+        _read(await self._http.put(f"/v1/revisits/{visit}/record", json=body, headers=doctor.headers))
+
+    async def books(self, manager: Person, charge: str) -> bool:
+        """Our ledger, the bank and the HIS, to the fen."""
+        money = (await manager.ask(f"/v1/charges/{charge}"))["amount_fen"]
+        numbers = {uuid.UUID(one["order_id"]).hex for one in (await manager.ask(f"/v1/charges/{charge}"))["orders"]}
+        bank = _read(await self._outside.get("/books/wechat_pay"))
+        paid = sum(one["amount_fen"] for one in bank["payments"] if one["out_trade_no"] in numbers)
+        his = _read(await self._outside.get("/books/his"))
+        settled = sum(one["amount_fen"] for one in his["settlements"] if one["payment_no"] == uuid.UUID(charge).hex)
+        legs = (await manager.ask(f"/v1/charges/{charge}/ledger"))["lines"]
+        income = -sum(one["amount_fen"] for one in legs if one["account"] == "hospital_income")
+        say(
+            f"账目核对（分）：应收 {money}，微信支付 {paid}，HIS {settled}，医院收入 {income}，分录合计 {sum(one['amount_fen'] for one in legs)}"
+        )
+        return money == paid == settled == income and sum(one["amount_fen"] for one in legs) == 0
+
+
+def _left(slot: dict[str, Any]) -> float:
+    return (datetime.fromisoformat(slot["unit_ends_at"]) - datetime.now().astimezone()).total_seconds()
+
+
+async def walk(addresses: Addresses) -> bool:
+    """Whether the visit reached 已结束 and all books agree."""
+    on = Walk(addresses)
+    try:
+        return await _visit(on)
+    finally:
+        await on.aclose()
+
+
+async def _visit(on: Walk) -> bool:
+    say(f"演示：{PATIENT_NAME} 的一次线上复诊")
+    patient, doctor, manager = await asyncio.gather(on.patient(), on.staff(DOCTOR), on.staff(MANAGER))
+    bound = await patient.act("/v1/patients", {"name": PATIENT_NAME, "id_number": PATIENT_ID_NUMBER, "relation": "self"})
+    visit = (await patient.act(f"/v1/patients/{bound['id']}/revisits", {}))["id"]
+    await on.until(patient, visit, "consenting")
+    await patient.act(f"/v1/revisits/{visit}/self-check", {"symptoms": []})
+    text = await patient.ask("/v1/consent-texts/revisit")
+    await patient.act(f"/v1/revisits/{visit}/consent", {"text_version": text["version"], "text_hash": text["hash"]})
+    await patient.act(f"/v1/revisits/{visit}/choose-slot", {"slot_id": await on.open_slot(patient)})
+    await patient.act(f"/v1/revisits/{visit}/describe", {"text": "活动后气短较前减轻，偶有咳嗽，吸入药物规律使用，想复诊续方并调整用药。"})
+    paying = await on.until(patient, visit, "paying")
+    await on.pay(paying["charge_id"], patient)
+    await on.until(patient, visit, "booked")
+    await patient.act(f"/v1/revisits/{visit}/check-in")
+    await doctor.act(f"/v1/revisits/{visit}/accept")
+    await patient.act(f"/v1/revisits/{visit}/enter")
+    await doctor.act(f"/v1/revisits/{visit}/chat", {"text": "您好，最近活动后气短有没有加重？夜间能平卧吗？"})
+    await patient.act(f"/v1/revisits/{visit}/chat", {"text": "医生您好，比上个月好一些，夜里能平卧。"})
+    await on.record(doctor, visit)
+    await doctor.act(f"/v1/revisits/{visit}/end")
+    await on.until(patient, visit, "closed")
+    say("问诊已结束（已结束）")
+    return await on.books(manager, paying["charge_id"])
