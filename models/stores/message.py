@@ -24,7 +24,7 @@ _LOOKED_AT_MAX = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """A message in one hand. `asked_first` when an earlier hand may have sent it: the carrier is asked before a repeat."""
+    """A message in one hand."""
 
     id: UUID
     template: Template
@@ -32,11 +32,10 @@ class Taken:
     params: dict[str, str]
     attempt: int
     """The fencing number: who has it may write the outcome."""
-    asked_first: bool
     repeated: bool
     handed_over_at: datetime | None
-    """When it was last given to the carrier, who is asked by that day."""
-    created_at: datetime
+    """When it was last given to the carrier, who is asked by that day before a repeat; None when it never was."""
+    due_at: datetime
 
 
 async def enqueue(
@@ -72,6 +71,8 @@ async def take(db: AsyncSession, now: datetime, limit: int) -> list[Taken]:
     They are `sending` when this commits, so that a crash in mid-call is seen.
     """
     first = await _first_of_each_recipient(db, now)
+    if not first:
+        return []
     free = or_(MessageRow.lease_until.is_(None), MessageRow.lease_until <= now)
     rows = await db.scalars(
         select(MessageRow)
@@ -100,6 +101,11 @@ async def was_sent(db: AsyncSession, mine: Taken, receipt: str) -> bool:
 async def was_refused(db: AsyncSession, mine: Taken, code: str) -> bool:
     """The carrier will not send it, or nobody could tell for too long."""
     return await _write(db, mine, {"state": MessageState.FAILED, "failure": code, "lease_until": None})
+
+
+async def was_not_taken(db: AsyncSession, mine: Taken, due_at: datetime) -> bool:
+    """The carrier surely has it not, for a reason that is not the recipient's: given again then, and no repeat."""
+    return await _write(db, mine, {"state": MessageState.DUE, "sent_at": None, "lease_until": due_at})
 
 
 async def stays_unknown(db: AsyncSession, mine: Taken, ask_at: datetime) -> bool:
@@ -133,7 +139,7 @@ async def _first_of_each_recipient(db: AsyncSession, now: datetime) -> list[UUID
 
 
 def _taken_by(db: AsyncSession, row: MessageRow, now: datetime) -> Taken:
-    box, before = vault(db), MessageState(row.state)
+    box = vault(db)
     row.state, row.attempt, row.lease_until = MessageState.SENDING, row.attempt + 1, now + LEASE
     return Taken(
         id=row.id,
@@ -141,8 +147,7 @@ def _taken_by(db: AsyncSession, row: MessageRow, now: datetime) -> Taken:
         phone=box.open(_PHONE, row.id, row.phone),
         params=json.loads(box.open(_PARAMS, row.id, row.params)),
         attempt=row.attempt,
-        asked_first=before is MessageState.SENDING,
         repeated=row.repeated,
         handed_over_at=row.sent_at,
-        created_at=row.created_at,
+        due_at=row.due_at,
     )
