@@ -5,7 +5,6 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal, Self
 
@@ -99,8 +98,7 @@ class Stack:
             settings = await programs.settings_of_ours(self._data, self._ports, self._policy, self._postgres.url)
             settings |= self._settings_for("FUZHEN_")
             await self._step("Migrations", "migrations", ["alembic", "upgrade", "head"], settings)
-            if find_spec("stack.seed"):
-                await self._step("Demo hospital", "seed", ["stack.seed"], settings)
+            await self._step("Demo hospital", "seed", ["stack.seed"], settings)
             self._parts["worker"] = programs.worker(self._data, self._ports, settings)
             self._parts["api"] = programs.api(self._data, self._ports, settings)
             await self._side_by_side(_SERVING)

@@ -5,10 +5,10 @@ import contextlib
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
-from stack import demo
-from stack.errors import StackError
+from stack.errors import PartError
 from stack.ports import Ports
 from stack.programs import Policy
 from stack.supervisor import Addresses, Stack
@@ -49,24 +49,25 @@ async def up(*, port_base: int, data_dir: Path, once: bool, policy: Policy) -> i
 
 async def _live(stack: Stack, began: float, *, once: bool) -> int:
     await stack.start()
+    # The demonstration brings in every room with it; before the start it would hold the parts up by a second or two.
+    from stack.seed import DEMO_SIGN_INS
+    from stack.walk import walk
+
     say(f"Healthy after {time.perf_counter() - began:.1f} s")
     loss = asyncio.create_task(stack.loss())
-    walked = await _walk(stack, loss)
+    walked = await _unless_lost(asyncio.ensure_future(walk(stack.addresses)), loss)
     if once:
         loss.cancel()
         return 0 if walked else 1
-    _show(stack.addresses)
+    _show(stack.addresses, DEMO_SIGN_INS)
     try:
         raise await loss
     except asyncio.CancelledError:
         return 0  # being stopped is how a stack that is up ends
 
 
-async def _walk(stack: Stack, loss: "asyncio.Task[StackError]") -> bool:
-    walk = demo.walk()
-    if walk is None:
-        return True
-    walking = asyncio.ensure_future(walk(stack.addresses))
+async def _unless_lost(walking: "asyncio.Future[bool]", loss: "asyncio.Task[PartError]") -> bool:
+    """The walk's answer; a part that dies meanwhile is what is wrong, not the walk."""
     try:
         await asyncio.wait({walking, loss}, return_when=asyncio.FIRST_COMPLETED)
         if loss.done():
@@ -76,12 +77,12 @@ async def _walk(stack: Stack, loss: "asyncio.Task[StackError]") -> bool:
         walking.cancel()
 
 
-def _show(addresses: Addresses) -> None:
+def _show(addresses: Addresses, sign_ins: Sequence[str]) -> None:
     say("")
     say(f"  API and its documentation   {addresses.api_docs}")
     say(f"  Temporal UI                 {addresses.temporal_ui}")
     say(f"  Sandbox console             {addresses.console}")
-    for line in demo.sign_ins():
+    for line in sign_ins:
         say(f"  {line}")
     say("")
     say("Ctrl-C stops everything.")
