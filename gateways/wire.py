@@ -5,6 +5,7 @@ bodies, and no line here holds a URL or a body.
 """
 
 import asyncio
+import functools
 import json
 import logging
 import random
@@ -25,6 +26,8 @@ LIMIT_S = 4.0
 """All requests of one call together: shorter than the fence of a step (6 s), which is shorter than its attempt (8 s)."""
 
 _REPEATS = 2
+_IDLE_S = 2.0
+"""A connection idle for longer is not used again: the other side may be closing it, and what is sent into that is lost."""
 _PASSED_ON = {"request_id": "X-Request-Id", "visit_id": "X-Visit-Id"}
 """Keys of structlog's context, and the headers under which they run on through worker and outside."""
 
@@ -32,6 +35,8 @@ _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _BROKE_OFF = (httpx.ReadError, httpx.WriteError, httpx.CloseError, httpx.RemoteProtocolError)
 
 _jitter = random.SystemRandom()
+_tls = functools.cache(httpx.create_ssl_context)
+"""One for all wires; a hospital's own CA is named by SSL_CERT_FILE."""
 _log: FilteringBoundLogger = structlog.get_logger()
 
 # Both print whole URLs (httpx at INFO, httpcore at DEBUG), and a wire may force a phone number into one.
@@ -67,7 +72,9 @@ class Wire:
         self.party, self.base_url, self.limit_s = party, base_url.rstrip("/"), limit_s
         self._http = httpx.AsyncClient(
             timeout=httpx.Timeout(limit_s, connect=limit_s / 2),  # a host that takes no connection is tried once more within the limit
+            verify=_tls(),
             trust_env=False,  # which way a call goes is said by settings, not by a proxy variable of whoever started us
+            limits=httpx.Limits(keepalive_expiry=_IDLE_S),
             follow_redirects=False,
         )
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, kw_only=True)
 class HisAccount:
-    """Tokens come from `{base_url}/token`, resources stand under `{base_url}/fhir/R4` (protocols: the wire we fix as the open default)."""
+    """Tokens come from `{base_url}/token`, resources stand under `{base_url}/fhir/R4`."""
 
     base_url: str
     client_id: str

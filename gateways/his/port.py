@@ -41,7 +41,7 @@ class HIS(Protocol):
         ...
 
     async def find_lock(self, claim_id: UUID) -> Lock | None:
-        """Whether a lock that was asked for and refused or not answered is there after all."""
+        """Whether a lock that was asked for and refused or not answered is there after all; one that has ended is not `live`."""
         ...
 
     async def release(self, appointment_id: str) -> None:

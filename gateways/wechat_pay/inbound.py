@@ -16,6 +16,8 @@ from gateways.wechat_pay.transaction import Transaction
 from models.kernel.errors import DomainError
 from models.kernel.money import FenAmount
 
+__all__ = ["Notify", "WeChatPayAccount", "open_notify"]
+
 
 class Notify(BaseModel):
     """A paid order, as reported. `notify_id` stays the same when WeChat Pay repeats it."""
