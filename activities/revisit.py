@@ -9,6 +9,7 @@ from gateways.his.port import HIS
 from models.kernel.errors import DomainError, known
 from models.message import Template
 from models.revisit import End, Revisit, State
+from models.stores import booking as bookings
 from models.stores import notices
 from models.stores import record as records
 from models.stores import revisit as revisits
@@ -41,6 +42,7 @@ class RevisitActivities:
                 pass
             raise
         async with step.move(State.ENDED, ended_at=step.at, due_at=None, wake_at=None) as db:
+            await bookings.fulfil(db, known(now.claim_id))
             await notices.tell_patient(db, now.id, Template.REVISIT_ENDED, step.at)
         return step.row
 

@@ -5,13 +5,12 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
-from sqlalchemy import Table
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from models.kernel.clock import Clock
-from models.process import Alarm, AnyRow, Command, Event, Moves
+from models.process import Alarm, AnyRow, Command, Event
 from models.stores import steps
 from models.stores.database import Database
 
@@ -33,10 +32,10 @@ class _Missed(Exception):  # noqa: N818
 
 
 class Guard(Generic[R]):
-    """The steps of one process: its table, its moves, and how a row becomes a snapshot."""
+    """The steps of one process over its rows."""
 
-    def __init__(self, database: Database, clock: Clock, table: Table, moves: Moves[Any], snapshot: Callable[[dict[str, Any]], R]) -> None:
-        self.database, self.clock, self.table, self.moves, self.snapshot = database, clock, table, moves, snapshot
+    def __init__(self, database: Database, clock: Clock, store: steps.Store[R]) -> None:
+        self.database, self.clock, self.store = database, clock, store
 
     def step(self, now: R, name: str, why: Event | Alarm | None = None, **detail: Any) -> "Step[R]":
         """`why` is the event that the step serves; without one, or for an alarm, the key is the step and the version it was made from."""
@@ -78,7 +77,7 @@ class Step(Generic[R]):
         """Committed before the call outside. Only this key may call again, and only when the first hand's time is up."""
         try:
             async with self.guard.database.transaction() as db:
-                if not await steps.fence(db, self.guard.table, self.now, self._mark):
+                if not await steps.fence(db, self.guard.store.table, self.now, self._mark):
                     raise _Missed
                 yield db
         except _Missed:
@@ -89,27 +88,27 @@ class Step(Generic[R]):
         """What the outside refused is undone here, and the row is free again."""
         async with self.guard.database.transaction() as db:
             yield db
-            await steps.give_up(db, self.guard.table, self.now, self._mark.key)
+            await steps.give_up(db, self.guard.store.table, self.now, self._mark.key)
 
     @asynccontextmanager
     async def move(self, to: str, /, **values: Any) -> AsyncGenerator[AsyncSession]:
         """State, timeline, and whatever the body writes: one transaction. Deadlines stay as they are unless `values` say so."""
-        self.guard.moves.check(self.now.state, to)
+        self.guard.store.moves.check(self.now.state, to)
         try:
             async with self.guard.database.transaction() as db:
-                row = await steps.move(db, self.guard.table, self.now, to, self._mark, values)
+                row = await steps.move(db, self.guard.store.table, self.now, to, self._mark, values)
                 if row is None:
                     raise _Missed
-                self._row = self.guard.snapshot(row)
+                self._row = self.guard.store.snapshot(row)
                 yield db
         except _Missed:
             await self._explain()
 
     async def _explain(self) -> None:
         async with self.guard.database.reading() as db:
-            how = await steps.standing(db, self.guard.table, self.now.id, self._mark.key)
+            how = await steps.standing(db, self.guard.store.table, self.now.id, self._mark.key)
         if how.done and how.row is not None:
-            raise Done(self.guard.snapshot(how.row)) from None
+            raise Done(self.guard.store.snapshot(how.row)) from None
         if how.version == self.now.version and how.step == self._mark.key:
             raise ApplicationError("step.at_work", type="step.at_work", category=ApplicationErrorCategory.BENIGN) from None
         raise ApplicationError("row.moved", type="row.moved", non_retryable=True, category=ApplicationErrorCategory.BENIGN) from None

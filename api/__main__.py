@@ -6,6 +6,7 @@ import sys
 
 import uvicorn
 from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.app import create_app
 from api.live import Live
@@ -34,7 +35,9 @@ async def serve(settings: Settings) -> None:
     """Until a signal ends it. Temporal is connected when it is first needed: without it reads go on."""
     database = Database(settings.database_url.get_secret_value(), settings.vault())
     try:
-        temporal = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, lazy=True)
+        temporal = await Client.connect(
+            settings.temporal_address, namespace=settings.temporal_namespace, data_converter=pydantic_data_converter, lazy=True
+        )
         live = Live(database)
         app = create_app(Wiring(settings=settings, database=database, temporal=temporal, clock=clock.now, live=live))
         config = uvicorn.Config(

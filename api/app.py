@@ -7,12 +7,21 @@ from typing import Any, Final, cast
 from fastapi import APIRouter, FastAPI
 from pydantic.json_schema import models_json_schema
 
-from api import account, events, health, patient, problems
+from api import account, charge, events, health, patient, problems, revisit, timeline
 from api.idempotency import KEY_HEADER
 from api.logs import Journal
+from api.webhooks import wechat_pay
 from api.wiring import Wiring, wire, wiring_of
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (account.router, patient.router, events.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    account.router,
+    patient.router,
+    revisit.router,
+    timeline.router,
+    charge.router,
+    events.router,
+    wechat_pay.router,
+)
 """One a capability. Each carries its whole path (`/v1/…`), which is also the scope of its intents."""
 
 BODY_BYTES_MAX: Final = 1 << 20

@@ -9,10 +9,11 @@ from models.kernel.money import FenAmount
 
 
 class ClaimState(StrEnum):
-    """A claim takes one place; released and expired gave it back."""
+    """A claim takes one place; live while held or booked. A released one gave the place back, a fulfilled one used it."""
 
     HELD = "held"
     BOOKED = "booked"
+    FULFILLED = "fulfilled"
     RELEASED = "released"
 
 

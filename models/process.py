@@ -53,6 +53,8 @@ class Command(Event):
     """The account that asks."""
     body: str = ""
     """Hash of the request's body: another body under the same key is another wish, and refused."""
+    request: str = ""
+    """Id of the request, for log lines alone."""
 
 
 class News(Event):

@@ -1,4 +1,6 @@
-"""`python -m stack.seed`: the demo hospital on our side. Rules, the notice of consent, and staff who may sign in; again, it changes nothing.
+"""`python -m stack.seed`: the demo hospital on our side.
+
+Rules, the notice of consent, and staff who may sign in; again, it changes nothing.
 
 Doctors, schedules and patients are the HIS's own (`sandbox/his/demo`); what is seeded here is what a hospital's own people would set up.
 """
@@ -22,7 +24,7 @@ from models.stores.database import Database
 from worker.settings import Settings, read_settings
 
 SINCE: Final = datetime(2026, 11, 1, tzinfo=SHANGHAI)
-PASSWORD: Final = "Fuzhen-demo-2026"
+PASSWORD: Final = "Fuzhen-demo-2026"  # noqa: S105  (printed to whoever starts the demo)
 DOCTOR: Final = "wangjianguo"
 MANAGER: Final = "menzhenban"
 PHONES: Final = {DOCTOR: "13900000001", MANAGER: "13900000002"}

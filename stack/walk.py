@@ -40,12 +40,12 @@ class Person:
     async def act(self, path: str, body: object = None) -> Any:
         """Each wish under a key of its own, repeated under it until the answer is definite."""
         headers = self.headers | {"Idempotency-Key": uuid.uuid4().hex}
-        for _ in range(5):
+        ends = time.monotonic() + WAIT_S
+        while True:
             answer = await self.http.post(path, json={} if body is None else body, headers=headers)
-            if answer.status_code not in {202, 503} or path.endswith(("/codes", "/staff/codes")):
-                break
+            if answer.status_code not in {202, 503} or time.monotonic() > ends:
+                return _read(answer)
             await asyncio.sleep(1)
-        return _read(answer)
 
 
 def _read(answer: httpx.Response) -> Any:
@@ -147,11 +147,8 @@ class Walk:
 
     async def record(self, doctor: Person, visit: str) -> None:
         """病历, with its diagnosis."""
-        content = {
-            "complaint": "活动后气短复诊",
-            "history": "慢阻肺病史，规律吸入治疗，症状较前减轻。",
-            "advice": "继续原方案吸入治疗，四周后复查肺功能。",
-        }
+        history, advice = "慢阻肺病史，规律吸入治疗，症状较前减轻。", "继续原方案吸入治疗，四周后复查肺功能。"
+        content = {"complaint": "活动后气短复诊", "history": history, "advice": advice}
         body = {"content": content, "diagnosis_code": "J44.900", "diagnosis_text": "慢性阻塞性肺疾病"}
         _read(await self._http.put(f"/v1/revisits/{visit}/record", json=body, headers=doctor.headers))
 
@@ -194,7 +191,7 @@ async def _visit(on: Walk) -> bool:
     text = await patient.ask("/v1/consent-texts/revisit")
     await patient.act(f"/v1/revisits/{visit}/consent", {"text_version": text["version"], "text_hash": text["hash"]})
     await patient.act(f"/v1/revisits/{visit}/choose-slot", {"slot_id": await on.open_slot(patient)})
-    await patient.act(f"/v1/revisits/{visit}/describe", {"text": "活动后气短较前减轻，偶有咳嗽，吸入药物规律使用，想复诊续方并调整用药。"})
+    await patient.act(f"/v1/revisits/{visit}/describe", {"text": "活动后气短较前减轻，偶有咳嗽，规律用药，想复诊。"})
     paying = await on.until(patient, visit, "paying")
     await on.pay(paying["charge_id"], patient)
     await on.until(patient, visit, "booked")

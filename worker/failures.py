@@ -3,7 +3,8 @@
 Refusals keep their code; an outcome not known is retried; anything else is reduced to its type and an error id.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import structlog
 from temporalio import activity
@@ -12,6 +13,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from models.kernel import ids
 from models.kernel.errors import DomainError, Unknown
+from models.process import AnyRow, Command, Row
 
 log = structlog.get_logger()
 
@@ -25,7 +27,7 @@ class _Reduced(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
         structlog.contextvars.clear_contextvars()
         info = activity.info()
-        structlog.contextvars.bind_contextvars(request_id=f"{info.activity_type}/{info.attempt}", run=info.workflow_id)
+        structlog.contextvars.bind_contextvars(activity=info.activity_type, attempt=info.attempt, **_ids(input.args))
         try:
             return await self.next.execute_activity(input)
         except FailureError:
@@ -44,6 +46,18 @@ class _Reduced(ActivityInboundInterceptor):
             error_id = ids.new().hex[:12]
             log.exception("activity.failed", activity=info.activity_type, error_id=error_id)
             raise ApplicationError(f"{type(bug).__name__} {error_id}", type="internal") from None
+
+
+def _ids(arguments: Sequence[object]) -> dict[str, str]:
+    """The visit, and the request that a person's command came with: the same ids in the lines of API, worker and outside."""
+    ids_found: dict[str, str] = {}
+    for one in arguments:
+        if isinstance(one, Row):
+            row = cast(AnyRow, one)
+            ids_found["visit_id"] = str(getattr(row, "visit_id", row.id))
+        elif isinstance(one, Command) and one.request:
+            ids_found["request_id"] = one.request
+    return ids_found
 
 
 def _plain(params: dict[str, object]) -> dict[str, object]:

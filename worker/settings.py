@@ -43,6 +43,10 @@ class WechatPaySettings(BaseSettings):
     public_key: str
     """PEM text."""
 
+    def plain(self) -> dict[str, str]:
+        """As the gateway's account takes them."""
+        return self.model_dump() | {"private_key": self.private_key.get_secret_value(), "apiv3_key": self.apiv3_key.get_secret_value()}
+
     @field_validator("apiv3_key")
     @classmethod
     def _of_its_length(cls, key: SecretStr) -> SecretStr:

@@ -506,7 +506,7 @@ def upgrade() -> None:
     sa.Column('fee_fen', sa.BigInteger(), nullable=True),
     sa.Column('lock_expires_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
-    sa.CheckConstraint("state in ('held', 'booked', 'released')", name=op.f('ck_booking_state')),
+    sa.CheckConstraint("state in ('held', 'booked', 'fulfilled', 'released')", name=op.f('ck_booking_state')),
     sa.ForeignKeyConstraint(['revisit_id'], ['revisit.id'], name=op.f('fk_booking_revisit_id')),
     sa.ForeignKeyConstraint(['slot_id'], ['slot.id'], name=op.f('fk_booking_slot_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_booking'))

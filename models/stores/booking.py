@@ -56,7 +56,7 @@ async def claim(
         raise await _why_not(db, slot_id, at)
     today = datetime.combine(business_day(at), time(), SHANGHAI)
     unpaid = select(func.count()).where(
-        ClaimRow.patient_id == patient_id, ClaimRow.state != ClaimState.BOOKED, ClaimRow.created_at >= today
+        ClaimRow.patient_id == patient_id, ClaimRow.state.not_in([ClaimState.BOOKED, ClaimState.FULFILLED]), ClaimRow.created_at >= today
     )
     if (await db.scalar(unpaid) or 0) >= holds_max:
         raise DomainError("booking.too_many_holds", "conflict")
@@ -95,6 +95,13 @@ async def locked(db: AsyncSession, claim_id: UUID, lock: Lock) -> None:
 async def confirm(db: AsyncSession, claim_id: UUID) -> None:
     """Paid and settled: the place is ours."""
     await db.execute(update(ClaimRow).where(ClaimRow.id == claim_id, ClaimRow.state == ClaimState.HELD).values(state=ClaimState.BOOKED))
+
+
+async def fulfil(db: AsyncSession, claim_id: UUID) -> None:
+    """The visit has taken place: the place is used, and the patient may book in this 就诊单元 again."""
+    await db.execute(
+        update(ClaimRow).where(ClaimRow.id == claim_id, ClaimRow.state == ClaimState.BOOKED).values(state=ClaimState.FULFILLED)
+    )
 
 
 async def release(db: AsyncSession, claim_id: UUID) -> None:

@@ -2,21 +2,25 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Table, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.charge import ChannelOrder, Charge, ChargeState, OrderState, Scene, Trade
+from models.charge import MOVES, ChannelOrder, Charge, ChargeState, OrderState, Scene, Trade
 from models.kernel.errors import DomainError
+from models.stores import steps
 from models.tables.charge import ChargeOrderRow, ChargeRow, RefundRow
 
 
 def snapshot(row: dict[str, Any]) -> Charge:
     """The row as the process sees it."""
     return Charge.model_validate(row, extra="ignore")
+
+
+STORE = steps.Store(cast(Table, ChargeRow.__table__), MOVES, snapshot)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, Table, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -34,7 +35,7 @@ async def write(
         (
             await db.execute(
                 select(ClaimRow.slot_id, func.count())
-                .where(ClaimRow.state.in_([ClaimState.HELD, ClaimState.BOOKED]), ClaimRow.appointment_id.is_not(None))
+                .where(ClaimRow.state.in_([ClaimState.HELD, ClaimState.BOOKED, ClaimState.FULFILLED]), ClaimRow.appointment_id.is_not(None))
                 .group_by(ClaimRow.slot_id)
             )
         )
@@ -67,6 +68,11 @@ async def _upsert(db: AsyncSession, table: Any, rows: list[dict[str, Any]], at: 
         if "capacity" in changed:  # never below what is taken, whatever the HIS gave away beside us
             changed["capacity"] = func.greatest(target.c.taken, fresh.excluded["capacity"])
         await db.execute(fresh.on_conflict_do_update(index_elements=["id"], set_=changed))
+
+
+async def appoint(db: AsyncSession, doctor_id: str, account_id: UUID) -> None:
+    """Ties a doctor of the HIS to the account that acts for them here."""
+    await db.execute(update(DoctorRow).where(DoctorRow.id == doctor_id).values(account_id=account_id))
 
 
 async def failed(db: AsyncSession, at: datetime, failure: str) -> None:

@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import Table, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.eligibility import PastVisit
 from models.kernel.errors import DomainError
-from models.revisit import Opening, Revisit, State
+from models.revisit import MOVES, Opening, Revisit, State
+from models.stores import steps
 from models.stores.database import vault
 from models.tables.directory import DepartmentRow
 from models.tables.process import TimelineRow
@@ -23,6 +24,9 @@ PAST_VISITS = TypeAdapter(tuple[PastVisit, ...])
 def snapshot(row: dict[str, Any]) -> Revisit:
     """The row as the pathway sees it."""
     return Revisit.model_validate({**row, "entered": row["entered_at"] is not None}, extra="ignore")
+
+
+STORE = steps.Store(cast(Table, RevisitRow.__table__), MOVES, snapshot)
 
 
 @dataclass(frozen=True, slots=True)

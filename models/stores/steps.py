@@ -3,17 +3,19 @@
 A key is the event's id, or `<activity>@<version>` for a step that nobody asked for. See `docs/architecture.md`.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Table, and_, exists, func, insert, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.process import AnyRow
+from models.process import AnyRow, Moves
 from models.tables.process import AuditRow, InboxRow, TimelineRow
 
+R = TypeVar("R", bound=AnyRow)
 HAND = timedelta(seconds=6)
 """How long the hand that fenced may be at work: longer than a gateway's limit, shorter than an attempt of the step."""
 
@@ -30,6 +32,15 @@ class Mark:
     event_id: UUID | None = None
     under_way: dict[str, Any] | None = None
     detail: dict[str, Any] = field(default_factory=dict[str, Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Store(Generic[R]):
+    """What the guard needs of one process: its table, its moves, and how a row becomes the snapshot that the process decides by."""
+
+    table: Table
+    moves: Moves[Any]
+    snapshot: Callable[[dict[str, Any]], R]
 
 
 def _done(process_id: UUID, key: str) -> ColumnElement[bool]:

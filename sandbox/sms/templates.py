@@ -13,6 +13,7 @@ TEMPLATES = {
     "SMS_REVISIT_CALLED": "医生已接诊，请在${minutes}分钟内进入诊室。",
     "SMS_REVISIT_ENDED": "您的线上复诊已结束，病历可在就诊详情中查看。",
     "SMS_REVISIT_CANCELLED": "您的线上复诊已取消：${reason}。如需就诊请重新预约。",
+    "SMS_CLINIC_WAITING": "有复诊患者已报到候诊，请及时接诊。",
 }
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")

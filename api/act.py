@@ -1,0 +1,75 @@
+"""A person's action on a visit or its charge, the same for every route: who, which key, what was answered."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, TypeVar
+from uuid import UUID
+
+import structlog
+from fastapi import Response
+from pydantic import BaseModel, Field
+
+from api.idempotency import Intended
+from api.pathways import Answer, Pathways
+from models.account import Principal
+from models.process import Command
+from models.stores import timeline
+from models.stores.timeline import Position, Reach
+
+C = TypeVar("C", bound=Command)
+
+
+class ActionOut(BaseModel):
+    """What an action led to: the same on every repeat. `done` false (202): taken, still being carried out; follow the timeline."""
+
+    id: UUID
+    done: bool
+    state: Annotated[str, Field(examples=["describing"])]
+    version: int
+    at: datetime | None
+
+
+def reach_of(me: Principal) -> Reach:
+    """Whose visits this caller reaches; which routes it may use is said by their guards."""
+    return Reach(
+        me.account_id, as_patient=me.may("revisit:read"), as_doctor=me.may("revisit:accept"), everywhere=me.may("revisit:read_any")
+    )
+
+
+def as_patient(me: Principal) -> Reach:
+    return Reach(me.account_id, as_patient=True)
+
+
+def as_doctor(me: Principal) -> Reach:
+    return Reach(me.account_id, as_doctor=True)
+
+
+def wish(kind: type[C], intent: Intended, **fields: object) -> Callable[[Position], C]:
+    """A command of this request: its id is the intent's, its version the one that was read with the rights."""
+    request = structlog.contextvars.get_contextvars().get("request_id", "")
+
+    def made(at: Position) -> C:
+        said = {"id": intent.id, "seen": at.version, "by": intent.account_id, "body": intent.body, "request": request}
+        return kind.model_validate(said | fields)
+
+    return made
+
+
+async def on_revisit(
+    pathways: Pathways, revisit_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]
+) -> ActionOut:
+    """The rights are in `reach`; the command is made from the position that was read with them."""
+    return _out(await pathways.ask("revisit", lambda db: timeline.revisit(db, revisit_id, reach), asked), intent)
+
+
+async def on_charge(pathways: Pathways, charge_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]) -> ActionOut:
+    return _out(await pathways.ask("charge", lambda db: timeline.charge(db, charge_id, reach), asked), intent)
+
+
+def _out(answer: Answer, intent: Intended) -> ActionOut:
+    response: Response = intent.response
+    if answer.replayed:
+        intent.replay()
+    if not answer.done:
+        response.status_code = 202
+    return ActionOut(id=answer.id, done=answer.done, state=answer.state, version=answer.version, at=answer.at)

@@ -1,0 +1,246 @@
+"""The online revisit: opened, and acted on step by step. Each action is an Update of its process, answered when it is done."""
+
+from datetime import timedelta
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from api.act import ActionOut, as_doctor, as_patient, on_revisit, wish
+from api.idempotency import Intent, once
+from api.pathways import AskPathways
+from api.problems import problems
+from api.security import may
+from api.wiring import Body, Now, Reading, Wired
+from models.account import Principal
+from models.consent import SYMPTOM_TEXTS, Symptom
+from models.intake import FILES_MAX
+from models.kernel import ids
+from models.kernel.errors import DomainError
+from models.kernel.text import Paragraph
+from models.revisit import (
+    Accept,
+    Cancel,
+    CheckIn,
+    ChooseSlot,
+    Complete,
+    Consent,
+    Describe,
+    End,
+    Enter,
+    Opening,
+    Relate,
+    SelfCheck,
+    State,
+)
+from models.stores import directory, intake, timeline
+from models.stores import patient as patients
+from models.stores import policy as policies
+from models.stores import revisit as revisits
+
+router = APIRouter(tags=["revisit"])
+MayOpen = Annotated[Principal, Depends(may("revisit:open"))]
+MayAct = Annotated[Principal, Depends(may("revisit:act"))]
+MayAccept = Annotated[Principal, Depends(may("revisit:accept"))]
+MayEnd = Annotated[Principal, Depends(may("revisit:end"))]
+OUT_OF_TURN = ("revisit.not_now", "process.busy")
+ACT = problems(conflict=OUT_OF_TURN, missing=("revisit.missing",), malformed=("request.key_missing",), invalid=("request.key_reused",))
+
+
+class OpeningIn(Opening, Body):
+    """Without a past visit the newest that counts is continued."""
+
+
+class OpenedOut(BaseModel):
+    id: UUID
+    state: Annotated[str, Field(examples=["checking"])]
+
+
+@router.post(
+    "/v1/patients/{patient_id}/revisits", status_code=201, response_model=OpenedOut, responses=problems(missing=("patient.missing",))
+)
+async def open_revisit(
+    patient_id: UUID, body: OpeningIn, me: MayOpen, intent: Intent, wiring: Wired, now: Now, pathways: AskPathways
+) -> OpenedOut:
+    """线上复诊 (P-2.1): the row first, then its run; eligibility is checked at once, and the timeline tells."""
+
+    async def effect() -> OpenedOut:
+        await patients.bound(db, me.account_id, patient_id)
+        policy = await policies.in_force(db, wiring.settings.policy, now)
+        due_at = now + timedelta(seconds=policy.rules.draft_s)
+        opening = Opening(past_encounter_id=body.past_encounter_id)
+        await revisits.insert_opened(db, intent.id, me.account_id, patient_id, opening, policy=policy.version, at=now, due_at=due_at)
+        return OpenedOut(id=intent.id, state=State.CHECKING)
+
+    async with wiring.database.transaction() as db:
+        opened = await once(db, intent, effect, OpenedOut)
+    await pathways.runs.begin("revisit", opened.id, opened.id)
+    return opened
+
+
+class CompleteIn(Body):
+    supplement_id: UUID
+
+
+@router.post("/v1/revisits/{revisit_id}/complete", response_model=ActionOut, responses=ACT)
+async def complete(revisit_id: UUID, body: CompleteIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """补全资料: what was stored by `POST /patients/{id}/supplements` goes to the HIS."""
+    return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Complete, intent, supplement_id=body.supplement_id))
+
+
+class RelateIn(Body):
+    past_encounter_id: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+@router.post("/v1/revisits/{revisit_id}/relate", response_model=ActionOut, responses=ACT)
+async def relate(revisit_id: UUID, body: RelateIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """关联既往就诊: another of the past visits."""
+    return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Relate, intent, past_encounter_id=body.past_encounter_id))
+
+
+class SelfCheckIn(Body):
+    """The symptoms that the patient has now; none lets the visit go on."""
+
+    symptoms: Annotated[list[Symptom], Field(max_length=len(Symptom))]
+
+
+@router.post("/v1/revisits/{revisit_id}/self-check", response_model=ActionOut, responses=ACT)
+async def self_check(revisit_id: UUID, body: SelfCheckIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """Emergency self-check (P-2.2): any symptom ends the visit with the advice to seek emergency care."""
+    symptoms = tuple(sorted(set(body.symptoms)))
+    return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(SelfCheck, intent, symptoms=symptoms))
+
+
+class ConsentTextOut(BaseModel):
+    """What is shown before consent: the text in force, its hash, and the symptoms that the self-check asks for."""
+
+    version: str
+    title: str
+    text: str
+    hash: str
+    symptoms: dict[str, str]
+
+
+@router.get("/v1/consent-texts/revisit", response_model=ConsentTextOut, responses=problems())
+async def consent_text(me: Annotated[Principal, Depends(may("account:read"))], db: Reading, now: Now) -> ConsentTextOut:
+    """The notice of the revisit scene that is in force."""
+    text = await policies.consent_text(db, "revisit", now)
+    return ConsentTextOut(
+        version=text.version,
+        title=text.title,
+        text=text.text,
+        hash=text.hash,
+        symptoms={symptom.value: words for symptom, words in SYMPTOM_TEXTS.items()},
+    )
+
+
+class ConsentIn(Body):
+    text_version: Annotated[str, Field(min_length=1, max_length=40)]
+    text_hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+@router.post(
+    "/v1/revisits/{revisit_id}/consent",
+    response_model=ActionOut,
+    responses=problems(conflict=(*OUT_OF_TURN, "consent.self_check_first", "consent.text_changed"), missing=("revisit.missing",)),
+)
+async def consent(revisit_id: UUID, body: ConsentIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """知情同意: which version, and the hash of the text that was shown."""
+    return await on_revisit(
+        pathways, revisit_id, as_patient(me), intent, wish(Consent, intent, text_version=body.text_version, text_hash=body.text_hash)
+    )
+
+
+class ChooseSlotIn(Body):
+    slot_id: Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9\-.]+$")]
+
+
+@router.post(
+    "/v1/revisits/{revisit_id}/choose-slot",
+    response_model=ActionOut,
+    responses=problems(
+        conflict=(*OUT_OF_TURN, "slot.sold_out", "slot.stopped", "slot.past", "booking.held_already", "booking.too_many_holds"),
+        missing=("revisit.missing", "slot.missing"),
+    ),
+)
+async def choose_slot(
+    revisit_id: UUID, body: ChooseSlotIn, me: MayAct, intent: Intent, pathways: AskPathways, wiring: Wired, now: Now
+) -> ActionOut:
+    """选号源: our claim, then the HIS's lock. A slot that is gone is answered with alternatives."""
+    try:
+        return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(ChooseSlot, intent, slot_id=body.slot_id))
+    except DomainError as refused:
+        if not refused.code.startswith("slot.") or refused.kind != "conflict":
+            raise
+        async with wiring.database.reading() as db:
+            others = await directory.alternatives(db, body.slot_id, now)
+        offered = [
+            {"slot_id": one.id, "starts_at": one.starts_at.isoformat(), "doctor_id": one.doctor_id, "left": one.left} for one in others
+        ]
+        raise DomainError(refused.code, refused.kind, **refused.params, alternatives=offered) from refused
+
+
+class DescribeIn(Body):
+    """Condition text (a minimum length by rule, at most 2,000 characters) and the files uploaded before."""
+
+    text: Paragraph
+    file_ids: Annotated[list[UUID], Field(max_length=FILES_MAX)] = []
+
+
+@router.post(
+    "/v1/revisits/{revisit_id}/describe",
+    response_model=ActionOut,
+    responses=problems(
+        conflict=(*OUT_OF_TURN, "charge.too_late"), missing=("revisit.missing",), invalid=("intake.too_short", "intake.file_missing")
+    ),
+)
+async def describe(revisit_id: UUID, body: DescribeIn, me: MayAct, intent: Intent, pathways: AskPathways, wiring: Wired) -> ActionOut:
+    """描述病情: stored first, its id travels; from here on the fee is payable."""
+    intake_id = ids.derived("intake", intent.id)
+    async with wiring.database.transaction() as db:
+        where = await timeline.revisit(db, revisit_id, as_patient(me))
+        if where.state == State.DESCRIBING:
+            rules = (await policies.pinned(db, (await revisits.facts(db, revisit_id)).policy)).rules
+            if len(body.text) < rules.intake_chars_min:
+                raise DomainError("intake.too_short", "invalid", chars_min=rules.intake_chars_min)
+            await intake.keep(db, intake_id, revisit_id, body.text, tuple(dict.fromkeys(body.file_ids)))
+    return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Describe, intent, intake_id=intake_id))
+
+
+@router.post("/v1/revisits/{revisit_id}/cancel", response_model=ActionOut, responses=ACT)
+async def cancel(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """退号, until money has come. While a charge is open the answer is `closing`: only the charge knows whether money came."""
+    return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Cancel, intent))
+
+
+@router.post(
+    "/v1/revisits/{revisit_id}/check-in",
+    response_model=ActionOut,
+    responses=problems(conflict=(*OUT_OF_TURN, "queue.not_the_day"), missing=("revisit.missing",)),
+)
+async def check_in(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """报到, on the day (P-4)."""
+    return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(CheckIn, intent))
+
+
+@router.post("/v1/revisits/{revisit_id}/accept", response_model=ActionOut, responses=ACT)
+async def accept(revisit_id: UUID, me: MayAccept, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """接诊, by the doctor of the 就诊单元 (D-2.3); the patient is invited."""
+    return await on_revisit(pathways, revisit_id, as_doctor(me), intent, wish(Accept, intent))
+
+
+@router.post("/v1/revisits/{revisit_id}/enter", response_model=ActionOut, responses=ACT)
+async def enter(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """进入诊室: the patient accepts the invitation (P-2.4)."""
+    return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Enter, intent))
+
+
+@router.post(
+    "/v1/revisits/{revisit_id}/end",
+    response_model=ActionOut,
+    responses=problems(conflict=(*OUT_OF_TURN, "record.missing", "revisit.not_entered"), missing=("revisit.missing",)),
+)
+async def end(revisit_id: UUID, me: MayEnd, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """结束问诊; needs the patient in the room and a record with a diagnosis."""
+    return await on_revisit(pathways, revisit_id, as_doctor(me), intent, wish(End, intent))

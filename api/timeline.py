@@ -1,0 +1,211 @@
+"""What people read of visits: one, a list, and the timeline with who acts next, the running deadline and money (P-12)."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from api.act import reach_of
+from api.cursor import After, Limit, open_id_cursor, seal_cursor
+from api.problems import problems
+from api.security import may
+from api.wiring import Reading
+from models.account import Principal
+from models.charge import ChargeState
+from models.eligibility import RegulatorField
+from models.process import allowed
+from models.revisit import BY_DOCTOR, BY_PATIENT, COMMANDS, State
+from models.stores import patient as patients
+from models.stores import revisit as revisits
+from models.stores import timeline
+from models.timeline import ACTS_NEXT, DEADLINES, MONEY_TEXTS, REFUSAL_TEXTS, STATE_TEXTS, STEP_TEXTS, UNDER_WAY, Actor
+
+router = APIRouter(tags=["revisit"])
+MayRead = Annotated[Principal, Depends(may("revisit:read", "revisit:accept", "revisit:read_any"))]
+
+
+class RevisitOut(BaseModel):
+    """A visit as its screen shows it. `allowed` is what this caller may ask now; `due_at` is the running timer's own deadline."""
+
+    id: UUID
+    patient_id: UUID
+    version: int
+    state: Annotated[str, Field(examples=["booked"])]
+    state_text: Annotated[str, Field(examples=["待报到"])]
+    acts_next: Actor
+    under_way: str | None
+    due_at: datetime | None
+    due_text: str | None
+    allowed: list[str]
+    missing: list[RegulatorField]
+    refusal: str | None
+    refusal_text: str | None
+    reason: str | None
+    past_encounter_id: str | None
+    self_checked: bool
+    slot_id: str | None
+    slot_starts_at: datetime | None
+    unit_ends_at: datetime | None
+    department: str | None
+    doctor: str | None
+    charge_id: UUID | None
+    entered: bool
+    passed_over: bool
+    created_at: datetime
+
+
+def _out(visit: timeline.Visit, me: Principal) -> RevisitOut:
+    state = State(visit.state)
+    mine = (BY_PATIENT if me.may("revisit:act") else frozenset[str]()) | (BY_DOCTOR if me.may("revisit:accept") else frozenset[str]())
+    waits_for_patient = state is State.CONSULTING and not visit.entered
+    return RevisitOut(
+        id=visit.id,
+        patient_id=visit.patient_id,
+        version=visit.version,
+        state=state,
+        state_text=STATE_TEXTS[state],
+        acts_next=Actor.PATIENT if waits_for_patient else ACTS_NEXT.get(state, Actor.NOBODY),
+        under_way=UNDER_WAY.get(visit.under_way, "处理中") if visit.under_way else None,
+        due_at=visit.due_at,
+        due_text=DEADLINES.get(state) if visit.due_at else None,
+        allowed=[one for one in allowed(state, COMMANDS) if one in mine],
+        missing=[RegulatorField(one) for one in visit.missing],
+        refusal=visit.refusal,
+        refusal_text=REFUSAL_TEXTS.get(visit.refusal) if visit.refusal else None,
+        reason=visit.reason,
+        past_encounter_id=visit.past_encounter_id,
+        self_checked=visit.self_checked,
+        slot_id=visit.slot_id,
+        slot_starts_at=visit.slot_starts_at,
+        unit_ends_at=visit.unit_ends_at,
+        department=visit.department,
+        doctor=visit.doctor,
+        charge_id=visit.charge_id,
+        entered=visit.entered,
+        passed_over=visit.passed_over,
+        created_at=visit.created_at,
+    )
+
+
+@router.get("/v1/revisits/{revisit_id}", response_model=RevisitOut, responses=problems(missing=("revisit.missing",)))
+async def one(revisit_id: UUID, me: MayRead, db: Reading) -> RevisitOut:
+    """Where the visit stands."""
+    return _out(await timeline.visit(db, revisit_id, reach_of(me)), me)
+
+
+class RevisitsOut(BaseModel):
+    """Newest first; `next` is the cursor of the following page."""
+
+    items: list[RevisitOut]
+    next: str | None
+
+
+@router.get(
+    "/v1/patients/{patient_id}/revisits",
+    response_model=RevisitsOut,
+    responses=problems(missing=("patient.missing",), malformed=("request.cursor",)),
+)
+async def of_patient(
+    patient_id: UUID,
+    me: Annotated[Principal, Depends(may("revisit:read"))],
+    db: Reading,
+    after: After = None,
+    limit: Limit = 20,
+) -> RevisitsOut:
+    """The patient's visits."""
+    await patients.bound(db, me.account_id, patient_id)
+    name = f"revisits/{patient_id}"
+    found = await timeline.visits_of_patient(db, patient_id, reach_of(me), open_id_cursor(name, after), limit + 1)
+    more = found[limit - 1] if len(found) > limit else None
+    return RevisitsOut(
+        items=[_out(visit, me) for visit in found[:limit]], next=seal_cursor(name, more.created_at, more.id) if more else None
+    )
+
+
+class StepOut(BaseModel):
+    """One thing that was done: when, by whom, and where it led."""
+
+    at: datetime
+    step: Annotated[str, Field(examples=["booking.hold"])]
+    title: Annotated[str, Field(examples=["锁定号源"])]
+    by: Annotated[str, Field(description="`patient`, `doctor` or `system`")]
+    state: str
+
+
+class RefundOut(BaseModel):
+    cause: str
+    amount_fen: int
+    state: str
+
+
+class MoneyOut(BaseModel):
+    """A charge of the visit, in fen."""
+
+    charge_id: UUID
+    state: str
+    state_text: Annotated[str, Field(examples=["已缴费"])]
+    amount_fen: int
+    pay_until: datetime | None
+    paid_at: datetime | None
+    refunds: list[RefundOut]
+
+
+class TimelineOut(BaseModel):
+    """The steps, who acts next, the running deadline and money."""
+
+    revisit: RevisitOut
+    steps: list[StepOut]
+    money: list[MoneyOut]
+
+
+@router.get("/v1/revisits/{revisit_id}/timeline", response_model=TimelineOut, responses=problems(missing=("revisit.missing",)))
+async def whole(revisit_id: UUID, me: MayRead, db: Reading) -> TimelineOut:
+    """就诊详情: one story of the visit and its charge."""
+    visit = await timeline.visit(db, revisit_id, reach_of(me))
+    steps = [_step(entry, visit) for entry in await timeline.entries(db, revisit_id)]
+    return TimelineOut(revisit=_out(visit, me), steps=steps, money=[_money(one) for one in await timeline.money(db, revisit_id)])
+
+
+def _step(entry: timeline.Entry, visit: timeline.Visit) -> StepOut:
+    by = "system" if entry.by is None else "patient" if entry.by == visit.account_id else "doctor"
+    return StepOut(at=entry.at, step=entry.name, title=STEP_TEXTS[entry.name], by=by, state=entry.after)
+
+
+def _money(one: timeline.Money) -> MoneyOut:
+    return MoneyOut(
+        charge_id=one.id,
+        state=one.state,
+        state_text=MONEY_TEXTS[ChargeState(one.state)],
+        amount_fen=one.amount_fen,
+        pay_until=one.pay_until,
+        paid_at=one.paid_at,
+        refunds=[RefundOut(cause=cause, amount_fen=amount, state=state) for cause, amount, state in one.refunds],
+    )
+
+
+class PastVisitOut(BaseModel):
+    """A past visit at this hospital, as the HIS told it."""
+
+    encounter_id: str
+    ended_at: datetime
+    department: str
+    diagnoses: list[str]
+    chosen: bool
+
+
+@router.get("/v1/revisits/{revisit_id}/past-visits", response_model=list[PastVisitOut], responses=problems(missing=("revisit.missing",)))
+async def past_visits(revisit_id: UUID, me: Annotated[Principal, Depends(may("revisit:read"))], db: Reading) -> list[PastVisitOut]:
+    """What `relate` chooses from (关联既往就诊): the patient's own; a doctor reads them with the intake."""
+    visit = await timeline.visit(db, revisit_id, reach_of(me))
+    return [
+        PastVisitOut(
+            encounter_id=past.encounter_id,
+            ended_at=past.ended_at,
+            department=past.department,
+            diagnoses=list(past.diagnosis_texts),
+            chosen=past.encounter_id == visit.past_encounter_id,
+        )
+        for past in await revisits.past_visits(db, revisit_id)
+    ]

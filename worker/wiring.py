@@ -1,0 +1,112 @@
+"""The composition root: what a worker process is built of, once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from activities.message import MessageOutbox
+from temporalio.client import Client
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.booking import BookingActivities
+from activities.charge import ChargeActivities
+from activities.consent import ConsentActivities
+from activities.eligibility import EligibilityActivities
+from activities.intake import IntakeActivities
+from activities.queue import QueueActivities
+from activities.revisit import RevisitActivities
+from activities.schedule import ScheduleActivities
+from activities.steps import Guard
+from gateways.his.account import HisAccount
+from gateways.his.fhir import FhirHIS
+from gateways.sms.aliyun import AliyunAccount, AliyunSMS
+from gateways.wechat_pay.account import WeChatPayAccount
+from gateways.wechat_pay.v3 import WeChatPayV3
+from models.kernel.clock import Clock
+from models.stores import charge as charges
+from models.stores import revisit as revisits
+from models.stores.database import Database
+from worker.failures import Failures
+from worker.settings import Settings
+from workflows.charge import ChargeWorkflow
+from workflows.revisit import RevisitWorkflow
+from workflows.runs import TASK_QUEUE, Runs
+from workflows.schedule import ScheduleSyncWorkflow
+
+WORKFLOWS: list[type] = [RevisitWorkflow, ChargeWorkflow, ScheduleSyncWorkflow]
+ACTIVITIES_AT_ONCE = 40
+POOL = 25
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """The outside, each by its real wire."""
+
+    his: FhirHIS
+    wechat_pay: WeChatPayV3
+    sms: AliyunSMS
+
+    async def aclose(self) -> None:
+        for party in (self.his, self.wechat_pay, self.sms):
+            await party.aclose()
+
+
+def parties(settings: Settings, clock: Clock) -> Parties:
+    """Production and sandbox differ in base URLs and keys alone."""
+    his = HisAccount(
+        base_url=settings.his.base_url, client_id=settings.his.client_id, client_secret=settings.his.client_secret.get_secret_value()
+    )
+    pay = WeChatPayAccount(**settings.wechat_pay.plain(), notify_url=f"{settings.public_url}/webhooks/wechat-pay")
+    sms = AliyunAccount(
+        base_url=settings.sms.base_url,
+        access_key_id=settings.sms.access_key_id,
+        access_key_secret=settings.sms.access_key_secret.get_secret_value(),
+        sign_name=settings.sms.sign_name,
+    )
+    return Parties(FhirHIS(his), WeChatPayV3(pay, clock=clock), AliyunSMS(sms, clock=clock))
+
+
+def activities(database: Database, outside: Parties, runs: Runs, clock: Clock, policy_line: str) -> list[Callable[..., Any]]:
+    """Every activity that a workflow names."""
+    visits, money = Guard(database, clock, revisits.STORE), Guard(database, clock, charges.STORE)
+    revisit = RevisitActivities(visits, outside.his)
+    eligibility = EligibilityActivities(visits, outside.his)
+    consent = ConsentActivities(visits)
+    booking = BookingActivities(visits, outside.his, runs, policy_line)
+    intake = IntakeActivities(visits, runs)
+    queue = QueueActivities(visits, outside.his)
+    charge = ChargeActivities(money, outside.his, outside.wechat_pay, runs)
+    schedule = ScheduleActivities(database, outside.his, clock)
+    return [
+        *(revisit.load, revisit.end, revisit.close),
+        *(eligibility.check, eligibility.complete, eligibility.relate),
+        *(consent.self_check, consent.consent),
+        *(booking.hold, booking.book, booking.close, booking.leave),
+        intake.describe,
+        *(queue.remind, queue.check_in, queue.urge, queue.accept, queue.enter, queue.call_again, queue.pass_over),
+        *(charge.load, charge.order, charge.query, charge.close, charge.settle),
+        schedule.sync,
+    ]
+
+
+def outbox(database: Database, outside: Parties, clock: Clock) -> MessageOutbox:
+    return MessageOutbox(database, outside.sms, clock)
+
+
+def worker(client: Client, work: list[Callable[..., Any]], *, workflow_cache: int) -> Worker:
+    """One worker for all queues of this size of hospital."""
+    passed = SandboxRestrictions.default.with_passthrough_modules("pydantic", "pydantic_core", "models", "structlog")
+    return Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=WORKFLOWS,
+        activities=work,
+        interceptors=[Failures()],
+        workflow_runner=SandboxedWorkflowRunner(restrictions=passed),
+        max_cached_workflows=workflow_cache,
+        max_concurrent_activities=ACTIVITIES_AT_ONCE,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=2),
+        graceful_shutdown_timeout=timedelta(seconds=2),
+    )
