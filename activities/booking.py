@@ -83,12 +83,12 @@ class BookingActivities:
         step = self._guard.step(now, "booking.leave", why, reason=reason)
         refused = await self._tell_his(step, now, to, why) if now.claim_id else None
         async with step.move(to, due_at=None, wake_at=None, reason=reason, **({"refusal": refused} if refused else {})) as db:
-            if now.claim_id:
+            if now.claim_id:  # a draft that never held a place ends without a message
                 await bookings.release(db, now.claim_id)
+                await notices.tell_patient(db, now.id, Template.REVISIT_CANCELLED, step.at, reason=notices.REASONS[reason])
             if now.charge_id and _money_came(now, why):
                 charge = await charges.facts(db, now.charge_id)
                 await charges.refund_wanted(db, ids.derived("refund", charge.id, reason), charge.id, reason, charge.amount_fen)
-            await notices.tell_patient(db, now.id, Template.REVISIT_CANCELLED, step.at, reason=notices.REASONS[reason])
         return step.row
 
     async def _tell_his(self, step: Step[Revisit], now: Revisit, to: State, why: Cancel | ChargeEnded | Alarm) -> str | None:

@@ -70,7 +70,7 @@ def _out(visit: timeline.Visit, me: Principal) -> RevisitOut:
         under_way=UNDER_WAY.get(visit.under_way, "处理中") if visit.under_way else None,
         due_at=visit.due_at,
         due_text=DEADLINES.get(state) if visit.due_at else None,
-        allowed=[one for one in allowed(state, COMMANDS) if one in mine],
+        allowed=[one for one in allowed(state, COMMANDS) if one in mine and not (one == "enter" and visit.entered)],
         missing=[RegulatorField(one) for one in visit.missing],
         refusal=visit.refusal,
         refusal_text=REFUSAL_TEXTS.get(visit.refusal) if visit.refusal else None,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 import pytest_asyncio
 import structlog
@@ -11,6 +12,7 @@ from structlog.processors import JSONRenderer
 
 from models.kernel.vault import Vault
 from models.stores.database import Database
+from tests.client import Hands, speaking, wiring
 from tests.database import RolledBack, Server, migrated_server, session
 from tests.settings import settings
 from worker.logs import reduced
@@ -73,3 +75,23 @@ async def own_database(server: Server, vault: Vault) -> AsyncIterator[Database]:
         own = Database(url, vault)
         yield own
         await own.close()
+
+
+@pytest.fixture
+def clock() -> Hands:
+    """The time of the test: it stands until it is moved."""
+    return Hands()
+
+
+@pytest_asyncio.fixture
+async def api(database: Database, clock: Hands) -> AsyncIterator[httpx.AsyncClient]:
+    """The real application over the test's one transaction."""
+    async with speaking(await wiring(database, clock)) as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def own_api(own_database: Database, clock: Hands) -> AsyncIterator[httpx.AsyncClient]:
+    """The real application over a database of its own: for many requests at once."""
+    async with speaking(await wiring(own_database, clock)) as client:
+        yield client

@@ -1,5 +1,6 @@
 """What WeChat Pay tells us: verified, kept in the inbox, answered; only then a knock. A lost knock is the relay's."""
 
+from functools import cache
 from uuid import UUID
 
 import structlog
@@ -25,7 +26,7 @@ log = structlog.get_logger()
 @router.post(PATH, status_code=204, response_class=Response, responses={401: {"description": "Not signed by WeChat Pay."}})
 async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathways) -> Response:
     """A paid order is reported: 204 once it is kept; 4xx with WeChat Pay's own error body when it cannot be trusted or read."""
-    account = WeChatPayAccount(**wiring.settings.wechat_pay.plain(), notify_url=wiring.settings.public_url + PATH)
+    account = _account(wiring.settings.public_url + PATH, *wiring.settings.wechat_pay.plain().items())
     try:
         notify = open_notify(account, request.headers, await request.body(), now)
     except DomainError as refused:
@@ -39,6 +40,12 @@ async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathw
         log.error("wechat_pay.unknown_order", notify_id=notify.notify_id)
         return Response(status_code=204)
     return Response(status_code=204, background=BackgroundTask(pathways.runs.knock, "charge", charge_id, event))
+
+
+@cache
+def _account(notify_url: str, *fields: tuple[str, str]) -> WeChatPayAccount:
+    """Keys are parsed once."""
+    return WeChatPayAccount(**dict(fields), notify_url=notify_url)
 
 
 def _order_id(notify: Notify) -> UUID | None:
