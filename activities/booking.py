@@ -1,9 +1,11 @@
 """A place in a slot: claimed and locked, confirmed by money, given back (P-2.3, P-2.6a)."""
 
 from typing import Any
+from uuid import UUID
 
-from activities.steps import Guard, Step, step
+from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
+from models.booking import Lock
 from models.charge import Close
 from models.kernel import ids
 from models.kernel.clock import beijing
@@ -37,12 +39,9 @@ class BookingActivities:
             await bookings.claim(db, claim_id, now.id, visit.patient_id, wish.slot_id, step.at, holds_max=live.unpaid_holds_max)
             held = await bookings.of_id(db, claim_id)
         try:
-            lock = await self._his.lock(claim_id, wish.slot_id, visit.his_patient_id)
-            if not lock.live:
-                raise DomainError("slot.lock_lapsed", "conflict", slot_id=wish.slot_id)
+            async with outside():
+                lock = await self._lock(claim_id, wish.slot_id, visit.his_patient_id)
         except DomainError as refused:
-            if left := await self._his.find_lock(claim_id):
-                await self._his.release(left.appointment_id)
             async with step.give_up() as db:
                 await bookings.withdraw(db, claim_id)
             raise DomainError(OURS.get(refused.code, refused.code), refused.kind, **refused.params) from refused
@@ -50,6 +49,18 @@ class BookingActivities:
         async with step.move(State.DESCRIBING, due_at=until, wake_at=until, claim_id=claim_id, **_place(held)) as db:
             await bookings.locked(db, claim_id, lock)
         return step.row
+
+    async def _lock(self, claim_id: UUID, slot_id: str, his_patient_id: str) -> Lock:
+        """Refused, nothing of ours is left at the HIS: an earlier attempt may have landed without an answer."""
+        try:
+            lock = await self._his.lock(claim_id, slot_id, his_patient_id)
+            if not lock.live:
+                raise DomainError("slot.lock_lapsed", "conflict", slot_id=slot_id)
+        except DomainError:
+            if left := await self._his.find_lock(claim_id):
+                await self._his.release(left.appointment_id)
+            raise
+        return lock
 
     @step("booking.book")
     async def book(self, now: Revisit, paid: ChargeEnded) -> Revisit:

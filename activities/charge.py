@@ -1,14 +1,14 @@
 """Money for one payable thing: ordered at the channel, asked for, settled with the HIS, or closed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from temporalio import activity
 
-from activities.steps import Guard, Step, step
+from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
 from gateways.wechat_pay.port import WeChatPay
-from models.charge import Charge, ChargeState, Close, Order, OrderState, Payment, Reported, Trade, TradeState
+from models.charge import ChannelOrder, Charge, ChargeState, Close, Order, OrderState, Payment, Reported, Trade, TradeState
 from models.kernel import ids
 from models.kernel.errors import DomainError, Unknown, known
 from models.kernel.money import Fen
@@ -20,6 +20,8 @@ from models.stores import inbox, ledger
 from models.stores import policy as policies
 
 DESCRIPTION = "线上复诊医事服务费"
+CAME = {TradeState.PAID, TradeState.REFUNDED}
+"""Money came; that it went back at the channel since is another story."""
 LIVE = {OrderState.OPENING, OrderState.OPEN}
 
 
@@ -53,10 +55,8 @@ class ChargeActivities:
             async with step.move(ChargeState.OPEN):
                 return step.row
         try:
-            await self._check_bill(charge)
-            answer = await self._wechat_pay.order(
-                order_id.hex, scene=wish.scene, amount_fen=charge.amount_fen, description=DESCRIPTION, expires_at=expires_at
-            )
+            async with outside():
+                answer = await self._open_order(charge, order_id, wish, expires_at)
         except DomainError:
             async with step.give_up() as db:
                 await charges.closed(db, order_id)
@@ -65,10 +65,19 @@ class ChargeActivities:
             await charges.opened(db, order_id, answer)
         return step.row
 
-    async def _check_bill(self, charge: charges.Facts) -> None:
-        bill = await self._his.bill(charge.invoice_id)
-        if not bill.open or bill.amount_fen != charge.amount_fen:
-            raise DomainError("charge.bill_changed", "conflict")
+    async def _open_order(self, charge: charges.Facts, order_id: UUID, wish: Order, expires_at: datetime) -> ChannelOrder:
+        """The HIS's bill is checked again right before. Refused, nothing payable is left at the channel under this number."""
+        try:
+            bill = await self._his.bill(charge.invoice_id)
+            if not bill.open or bill.amount_fen != charge.amount_fen:
+                raise DomainError("charge.bill_changed", "conflict")
+            return await self._wechat_pay.order(
+                order_id.hex, scene=wish.scene, amount_fen=charge.amount_fen, description=DESCRIPTION, expires_at=expires_at
+            )
+        except DomainError:
+            if not await self._wechat_pay.close(order_id.hex):
+                raise Unknown("refused, and paid under the same number") from None
+            raise
 
     @step("charge.query")
     async def query(self, now: Charge, knock: Reported) -> Charge:
@@ -78,7 +87,7 @@ class ChargeActivities:
             charge = await charges.facts(db, now.id)
         for order in charge.orders:
             trade = await self._wechat_pay.query(order.number)
-            if trade.state is TradeState.PAID:
+            if trade.state in CAME:
                 return await self._paid(step, charge, order, trade)
             if trade.state is TradeState.UNKNOWN:
                 raise Unknown("the channel's word on the order is not known")
@@ -92,13 +101,10 @@ class ChargeActivities:
         step = self._guard.step(now, "charge.close", why)
         async with step.fence() as db:
             charge = await charges.facts(db, now.id)
-        for order in charge.orders:
-            if order.state not in LIVE or await self._wechat_pay.close(order.number):
-                continue
-            trade = await self._wechat_pay.query(order.number)
-            if trade.state is not TradeState.PAID:
-                raise Unknown("neither closed nor paid")
-            return await self._paid(step, charge, order, trade)
+        async with outside():
+            came = await self._close_orders(charge)
+        if came:
+            return await self._paid(step, charge, *came)
         ended = _ended(charge, "closed")
         async with step.move(ChargeState.CLOSED, due_at=None, wake_at=None) as db:
             for order in charge.orders:
@@ -106,6 +112,17 @@ class ChargeActivities:
             await inbox.bring(db, charge.payable, charge.payable_id, ended, party="charge")
         await self._runs.knock(charge.payable, charge.payable_id, ended)
         return step.row
+
+    async def _close_orders(self, charge: charges.Facts) -> tuple[charges.ChannelOrderFacts, Trade] | None:
+        """None when the channel confirmed that none can be paid any more; else the order that was paid after all."""
+        for order in charge.orders:
+            if order.state not in LIVE or await self._wechat_pay.close(order.number):
+                continue
+            trade = await self._wechat_pay.query(order.number)
+            if trade.state not in CAME:
+                raise Unknown("neither closed nor paid")
+            return order, trade
+        return None
 
     async def _paid(self, step: Step[Charge], charge: charges.Facts, order: charges.ChannelOrderFacts, trade: Trade) -> Charge:
         async with step.move(ChargeState.PAID, due_at=None, wake_at=None, paid_order_id=order.id) as db:

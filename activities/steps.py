@@ -1,8 +1,10 @@
 """How an activity does a step: fence, call outside, move; or just move. Done again, it finds that it was done."""
 
+import asyncio
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,10 +12,12 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from models.kernel.clock import Clock
+from models.kernel.errors import Unknown
 from models.process import Alarm, AnyRow, Command, Event
 from models.stores import steps
 from models.stores.database import Database
 
+OUTSIDE = steps.HAND - timedelta(seconds=0.5)
 R = TypeVar("R", bound=AnyRow)
 Me = TypeVar("Me")
 P = ParamSpec("P")
@@ -112,6 +116,16 @@ class Step(Generic[R]):
         if how.version == self.now.version and how.step == self._mark.key:
             raise ApplicationError("step.at_work", type="step.at_work", category=ApplicationErrorCategory.BENIGN) from None
         raise ApplicationError("row.moved", type="row.moved", non_retryable=True, category=ApplicationErrorCategory.BENIGN) from None
+
+
+@asynccontextmanager
+async def outside() -> AsyncGenerator[None]:
+    """Around several calls of one step: together they end before another hand may fence. Cut off, their outcome is not known."""
+    try:
+        async with asyncio.timeout(OUTSIDE.total_seconds()):
+            yield
+    except TimeoutError:
+        raise Unknown("the calls of one step took too long") from None
 
 
 def step(
