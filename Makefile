@@ -80,5 +80,5 @@ has-setpriv:
 
 has-node:
 	@command -v node >/dev/null || { echo "Node 20 or newer is missing; the type checker runs on it. Debian package: apt-get install nodejs" >&2; exit 1; }
-	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20)' || { \
+	@node -e 'process.exit(Number(process.versions.node.split(".")[0]) < 20 ? 1 : 0)' || { \
 		echo "Node 20 or newer is needed, this is $$(node --version). Debian 13 and later bring it: apt-get install nodejs" >&2; exit 1; }
