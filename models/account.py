@@ -45,7 +45,7 @@ Permission = Literal[
     "chat:write",
     "record:read",
     "record:write",
-    "clinic:read",
+    "queue:read",
     "history:read",
     "ledger:read",
 ]
@@ -74,7 +74,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
         {
             "account:read",
             "directory:read",
-            "clinic:read",
+            "queue:read",
             "revisit:accept",
             "revisit:end",
             "intake:read",

@@ -3,7 +3,10 @@
 from enum import StrEnum
 
 from models.kernel.errors import DomainError
+from models.revisit import State
 
+TAKES_FILES = frozenset({State.CHECKING, State.COMPLETING, State.CONSENTING, State.CHOOSING, State.DESCRIBING})
+"""Drafts: what is described is bound before paying."""
 FILE_SIZE_MAX = 10 * 1024 * 1024
 FILES_MAX = 9
 

@@ -20,6 +20,8 @@ from models.process import Command, News
 
 TASK_QUEUE = "fuzhen"
 VISIT = SearchAttributeKey.for_keyword("Visit")
+SYNC_NOW = "schedule_sync/now"
+"""The pull of schedules that somebody asks for, beside that of the Temporal Schedule."""
 log = structlog.get_logger()
 
 
@@ -61,6 +63,17 @@ class Runs:
             log.warning("run.not_begun", process=process, id=str(id), status=lost.status.name)
             return
         log.info("run.begun", process=process, id=str(id), visit_id=str(visit), ms=round((time.monotonic() - began) * 1000))
+
+    async def sync_schedules(self) -> str:
+        """A pull of the HIS's schedules, or the one now running; answers the workflow's id. Raises what the SDK raises."""
+        handle = await self._client.start_workflow(  # pyright: ignore[reportUnknownMemberType]
+            "schedule_sync",
+            id=SYNC_NOW,
+            task_queue=TASK_QUEUE,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        )
+        return handle.id
 
     async def ask(self, process: str, id: UUID, wish: Command) -> None:
         """The Update of a command, under the command's own id, and its outcome. Raises what the SDK raises."""

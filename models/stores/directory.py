@@ -1,15 +1,16 @@
 """The mirror of the HIS's departments, doctors, 就诊单元 and slots: pulled in full, searched by people, always with its age (P-2.3)."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, case, func, select, update
+from sqlalchemy import ColumnElement, Select, Table, and_, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.booking import ClaimState
+from models.kernel.clock import end_of
 from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot, SlotState
 from models.tables.directory import DepartmentRow, DoctorRow, MirrorRow, ScheduleRow, SlotRow
 from models.tables.revisit import ClaimRow
@@ -84,8 +85,18 @@ async def _mark(db: AsyncSession, **values: Any) -> None:
     await db.execute(insert(MirrorRow).values(part=PART, **values).on_conflict_do_update(index_elements=["part"], set_=values))
 
 
-async def synced_at(db: AsyncSession) -> datetime | None:
-    return await db.scalar(select(MirrorRow.synced_at).where(MirrorRow.part == PART))
+@dataclass(frozen=True, slots=True)
+class Freshness:
+    """When the copy was last pulled in full; `failed_at` when the last pull since then failed."""
+
+    synced_at: datetime | None
+    failed_at: datetime | None
+
+
+async def freshness(db: AsyncSession) -> Freshness:
+    """None at both: never pulled."""
+    found = await db.execute(select(MirrorRow.synced_at, MirrorRow.failed_at).where(MirrorRow.part == PART))
+    return Freshness(*(found.tuples().one_or_none() or (None, None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +116,7 @@ async def departments(db: AsyncSession, day: date | None, at: datetime) -> list[
         .group_by(ScheduleRow.department_id)
     )
     if day is not None:
-        left = left.where(ScheduleRow.on == day)
+        left = left.where(_within(day))
     open_now = left.subquery()
     rows = await db.execute(
         select(DepartmentRow.id, DepartmentRow.name, DepartmentRow.parent_id, func.coalesce(open_now.c.left, 0))
@@ -113,6 +124,12 @@ async def departments(db: AsyncSession, day: date | None, at: datetime) -> list[
         .order_by(DepartmentRow.parent_id.nulls_first(), DepartmentRow.id)
     )
     return [Department(id, name, parent, int(left)) for id, name, parent, left in rows.tuples()]
+
+
+def _within(day: date) -> ColumnElement[bool]:
+    """Slots that a day has some of: after midnight the rest of yesterday's 就诊单元 is today's."""
+    before = day - timedelta(days=1)
+    return and_(ScheduleRow.on.in_([before, day]), SlotRow.starts_at < end_of(day), SlotRow.ends_at > end_of(before))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +192,7 @@ async def slots(
     """Same-day and future slots, by start and id; `department_id` may be of either level."""
     query = _slots(at)
     if day is not None:
-        query = query.where(ScheduleRow.on == day)
+        query = query.where(_within(day))
     if department_id is not None:
         query = query.where((DepartmentRow.id == department_id) | (DepartmentRow.parent_id == department_id))
     if doctor_id is not None:

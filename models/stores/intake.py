@@ -8,7 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.intake import FILES_MAX, MediaType
+from models.intake import FILES_MAX, TAKES_FILES, MediaType
 from models.kernel.errors import DomainError
 from models.stores.database import vault
 from models.tables.revisit import FileRow, IntakeRow, RevisitRow
@@ -60,18 +60,34 @@ async def of_revisit(db: AsyncSession, revisit_id: UUID) -> Intake | None:
     return Intake(vault(db).open("intake.text", row.id, row.text), tuple(_file(files[one]) for one in wanted))
 
 
+async def room(db: AsyncSession, revisit_id: UUID, file_id: UUID) -> bool:
+    """Whether the file is still to be added. Raises `intake.not_now`, `intake.too_many_files` when there is no room for it."""
+    if await db.scalar(select(FileRow.id).where(FileRow.id == file_id)) is not None:
+        return False
+    if await db.scalar(select(RevisitRow.state).where(RevisitRow.id == revisit_id)) not in TAKES_FILES:
+        raise DomainError("intake.not_now", "conflict")
+    if (await db.scalar(select(func.count()).where(FileRow.revisit_id == revisit_id)) or 0) >= FILES_MAX:
+        raise DomainError("intake.too_many_files", "conflict", most=FILES_MAX)
+    return True
+
+
 async def add_file(
     db: AsyncSession, file_id: UUID, revisit_id: UUID, account_id: UUID, media_type: MediaType, size: int, sha256: str
 ) -> File:
-    """One more file of a visit. Raises `intake.too_many_files`."""
+    """One more file of a visit, counted under its row lock; the same id again stays the first. Raises what `room` raises."""
     await db.execute(select(RevisitRow.id).where(RevisitRow.id == revisit_id).with_for_update())
-    fresh = insert(FileRow).values(
-        id=file_id, revisit_id=revisit_id, account_id=account_id, media_type=media_type, size=size, sha256=sha256
-    )
-    await db.execute(fresh.on_conflict_do_nothing())
-    if (await db.scalar(select(func.count()).where(FileRow.revisit_id == revisit_id)) or 0) > FILES_MAX:
-        raise DomainError("intake.too_many_files", "conflict", most=FILES_MAX)
+    if await room(db, revisit_id, file_id):
+        fresh = insert(FileRow).values(
+            id=file_id, revisit_id=revisit_id, account_id=account_id, media_type=media_type, size=size, sha256=sha256
+        )
+        await db.execute(fresh)
     return await file(db, revisit_id, file_id)
+
+
+async def files(db: AsyncSession, revisit_id: UUID) -> list[File]:
+    """All that was uploaded for a visit, described or not, oldest first."""
+    rows = await db.scalars(select(FileRow).where(FileRow.revisit_id == revisit_id).order_by(FileRow.created_at, FileRow.id))
+    return [_file(row) for row in rows]
 
 
 async def file(db: AsyncSession, revisit_id: UUID, file_id: UUID) -> File:
