@@ -1,0 +1,50 @@
+"""The real application, spoken to in this process; the time is the test's."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+import httpx
+from temporalio.client import Client
+
+from api.app import create_app
+from api.live import Live
+from api.wiring import Wiring
+from models.kernel import clock as kernel
+from models.kernel import ids
+from models.stores.database import Database
+from tests.settings import settings
+
+
+class Hands:
+    """A clock that stands until the test moves it."""
+
+    def __init__(self, at: datetime | None = None) -> None:
+        self.at = at or kernel.now()
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def forward(self, **by: float) -> datetime:
+        """`seconds=…`, `minutes=…` as in `timedelta`; answers what the clock then says."""
+        self.at += timedelta(**by)
+        return self.at
+
+
+async def wiring(database: Database, clock: kernel.Clock = kernel.now) -> Wiring:
+    """The parts of an API whose Temporal is not there; none is asked for before it is needed."""
+    temporal = await Client.connect(settings().temporal_address, lazy=True)
+    return Wiring(settings=settings(), database=database, temporal=temporal, clock=clock, live=Live(database))
+
+
+@asynccontextmanager
+async def speaking(parts: Wiring) -> AsyncGenerator[httpx.AsyncClient]:
+    """A client of the application; a bug in a route is an exception in the test, never a 500."""
+    transport = httpx.ASGITransport(create_app(parts), raise_app_exceptions=True)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        yield client
+
+
+def key() -> dict[str, str]:
+    """A new wish."""
+    return {"Idempotency-Key": ids.new().hex}
