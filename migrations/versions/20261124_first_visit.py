@@ -198,6 +198,7 @@ def upgrade() -> None:
     sa.Column('visit_id', sa.Uuid(), nullable=True),
     sa.Column('template', sa.Text(), nullable=False),
     sa.Column('phone', sa.LargeBinary(), nullable=False),
+    sa.Column('phone_bidx', sa.LargeBinary(), nullable=False),
     sa.Column('params', sa.LargeBinary(), nullable=False),
     sa.Column('state', sa.Text(), nullable=False),
     sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.message import MessageState, Template
@@ -18,8 +18,6 @@ LEASE = timedelta(seconds=20)
 """How long a hand may be at a message before the next one asks after it: longer than the gateway's own limit."""
 OPEN = (MessageState.DUE, MessageState.SENDING)
 _PHONE, _PARAMS = "message.phone", "message.params"
-_LOOKED_AT_MAX = 2000
-"""Open messages that one taking looks at, oldest first; a recipient's earlier one is always among them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +55,7 @@ async def enqueue(
             visit_id=visit_id,
             template=template,
             phone=box.seal(_PHONE, message_id, phone),
+            phone_bidx=box.index(_PHONE, phone),
             params=box.seal(_PARAMS, message_id, json.dumps(dict(params), ensure_ascii=False)),
             state=MessageState.DUE,
             due_at=due_at,
@@ -125,17 +124,14 @@ async def _write(db: AsyncSession, mine: Taken, values: Mapping[str, object]) ->
 
 
 async def _first_of_each_recipient(db: AsyncSession, now: datetime) -> list[UUID]:
-    """The phone is sealed under a nonce of its own in each row, so equal ones are found only by opening them."""
-    rows = await db.execute(
-        select(MessageRow.id, MessageRow.phone)
+    """By the phone's blind index: equal phones are sealed differently."""
+    first = (
+        select(MessageRow.id)
+        .ext(distinct_on(MessageRow.phone_bidx))
         .where(MessageRow.state.in_(OPEN), MessageRow.due_at <= now)
-        .order_by(MessageRow.due_at, MessageRow.created_at, MessageRow.id)
-        .limit(_LOOKED_AT_MAX)
+        .order_by(MessageRow.phone_bidx, MessageRow.due_at, MessageRow.created_at, MessageRow.id)
     )
-    box, first = vault(db), dict[str, UUID]()
-    for message_id, phone in rows:
-        first.setdefault(box.open(_PHONE, message_id, phone), message_id)
-    return list(first.values())
+    return list(await db.scalars(first))
 
 
 def _taken_by(db: AsyncSession, row: MessageRow, now: datetime) -> Taken:

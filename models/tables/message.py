@@ -25,6 +25,8 @@ class MessageRow(Table):
     visit_id: Mapped[UUID | None]
     template: Mapped[str]
     phone: Mapped[bytes]
+    phone_bidx: Mapped[bytes]
+    """Messages to one phone keep their order."""
     params: Mapped[bytes]
     """Sealed JSON."""
     state: Mapped[str]
