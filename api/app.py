@@ -7,7 +7,23 @@ from typing import Any, Final, cast
 from fastapi import APIRouter, FastAPI
 from pydantic.json_schema import models_json_schema
 
-from api import account, charge, events, health, patient, problems, revisit, timeline
+from api import (
+    account,
+    charge,
+    chat,
+    events,
+    health,
+    history,
+    intake,
+    ledger,
+    patient,
+    problems,
+    queue,
+    record,
+    revisit,
+    schedule,
+    timeline,
+)
 from api.idempotency import KEY_HEADER
 from api.logs import Journal
 from api.webhooks import wechat_pay
@@ -18,7 +34,14 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     patient.router,
     revisit.router,
     timeline.router,
+    schedule.router,
+    intake.router,
     charge.router,
+    queue.router,
+    chat.router,
+    record.router,
+    ledger.router,
+    history.router,
     events.router,
     wechat_pay.router,
 )
@@ -54,6 +77,7 @@ def create_app(wiring: Wiring) -> FastAPI:
         description="The internet hospital's API. Errors are RFC 9457 problems with a stable `code`; POSTs that change something need an "
         "`Idempotency-Key`; 202 and 503 mean: ask on, or repeat with the same key.",
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=_lifespan,
     )
     wire(app, wiring)

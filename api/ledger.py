@@ -1,0 +1,62 @@
+"""The books as finance reads them: balances by account, and a charge's money line by line. Fen, debit positive."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from api.problems import problems
+from api.security import may
+from api.wiring import Reading
+from models.account import Principal
+from models.ledger import Account
+from models.stores import ledger as store
+from models.stores import timeline
+from models.stores.timeline import Reach
+
+router = APIRouter(prefix="/v1", tags=["ledger"])
+MayRead = Annotated[Principal, Depends(may("ledger:read"))]
+
+
+class BalanceOut(BaseModel):
+    account: Account
+    balance_fen: int = Field(description="Debit positive.", examples=[5000])
+
+
+class BalancesOut(BaseModel):
+    items: list[BalanceOut]
+    total_fen: int = Field(description="Of all accounts: 0, or the books are broken.", examples=[0])
+
+
+@router.get("/ledger/balances", responses=problems())
+async def balances(me: MayRead, db: Reading) -> BalancesOut:
+    """What stands on each account now."""
+    found = await store.balances(db)
+    items = [BalanceOut(account=account, balance_fen=fen) for account, fen in found.items()]
+    return BalancesOut(items=items, total_fen=sum(found.values()))
+
+
+class LegOut(BaseModel):
+    """One leg of an entry; the legs of an entry sum to zero."""
+
+    at: datetime
+    cause: str = Field(examples=["paid"])
+    account: Account
+    amount_fen: int = Field(description="Debit positive.", examples=[-5000])
+
+
+class ChargeLedgerOut(BaseModel):
+    charge_id: UUID
+    lines: list[LegOut]
+    total_fen: int = Field(examples=[0])
+
+
+@router.get("/charges/{charge_id}/ledger", responses=problems(missing=("charge.missing",)))
+async def of_charge(charge_id: UUID, me: MayRead, db: Reading) -> ChargeLedgerOut:
+    """The money story of a charge, in the order in which it was booked."""
+    await timeline.charge(db, charge_id, Reach(me.account_id, everywhere=True))
+    found = await store.of_charge(db, charge_id)
+    lines = [LegOut(at=at, cause=cause, account=account, amount_fen=fen) for cause, account, fen, at in found]
+    return ChargeLedgerOut(charge_id=charge_id, lines=lines, total_fen=sum(line.amount_fen for line in lines))
