@@ -174,18 +174,11 @@ async def test_a_database_that_cannot_be_asked_is_unavailable(own_api: httpx.Asy
     """Its backends are ended under the requests; the next ones are served again."""
     _, bearer = await patient_signed_in(own_database, clock)
 
-    async def end_all() -> None:
-        async with own_database.engine.connect() as wire:
-            await wire.execute(
-                text(
-                    "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
-                )
-            )
-
     answers: list[httpx.Response] = []
     for _ in range(4):
-        asked = [own_api.post("/v1/patients", json=a_person(), headers=bearer | key()) for _ in range(2)]
-        answers += (await asyncio.gather(*asked, end_all()))[:2]
+        ending = asyncio.create_task(end_all_backends(own_database))
+        answers += await asyncio.gather(*(own_api.post("/v1/patients", json=a_person(), headers=bearer | key()) for _ in range(2)))
+        await ending
 
     assert {answer.status_code for answer in answers} <= {201, 409, 503}
     assert all(problem(answer)["code"] == "service.unavailable" for answer in answers if answer.status_code == 503)
