@@ -32,7 +32,7 @@ async def say(db: AsyncSession, line_id: UUID, revisit_id: UUID, account_id: UUI
     Raises `chat.not_now`: only 问诊中, the patient after entering.
     """
     found = await db.execute(select(RevisitRow.state, RevisitRow.entered_at).where(RevisitRow.id == revisit_id).with_for_update())
-    state, entered_at = found.tuples().one()
+    state, entered_at = found.one()
     if state != State.CONSULTING or (side == "patient" and entered_at is None):
         raise DomainError("chat.not_now", "conflict")
     last = await db.scalar(select(func.max(ChatRow.number)).where(ChatRow.revisit_id == revisit_id)) or 0

@@ -39,9 +39,7 @@ async def write(
                 .where(ClaimRow.state.in_([ClaimState.HELD, ClaimState.BOOKED, ClaimState.FULFILLED]), ClaimRow.appointment_id.is_not(None))
                 .group_by(ClaimRow.slot_id)
             )
-        )
-        .tuples()
-        .all()
+        ).all()
     )
     rows = [
         {
@@ -96,7 +94,7 @@ class Freshness:
 async def freshness(db: AsyncSession) -> Freshness:
     """None at both: never pulled."""
     found = await db.execute(select(MirrorRow.synced_at, MirrorRow.failed_at).where(MirrorRow.part == PART))
-    return Freshness(*(found.tuples().one_or_none() or (None, None)))
+    return Freshness(*(found.one_or_none() or (None, None)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ async def departments(db: AsyncSession, day: date | None, at: datetime) -> list[
         .outerjoin(open_now, open_now.c.department_id == DepartmentRow.id)
         .order_by(DepartmentRow.parent_id.nulls_first(), DepartmentRow.id)
     )
-    return [Department(id, name, parent, int(left)) for id, name, parent, left in rows.tuples()]
+    return [Department(id, name, parent, int(left)) for id, name, parent, left in rows]
 
 
 def _within(day: date) -> ColumnElement[bool]:
@@ -206,7 +204,7 @@ async def slots(
 async def alternatives(db: AsyncSession, slot_id: str, at: datetime, limit: int = 5) -> list[Slot]:
     """For a slot that is sold out or stopped: open places of its department, nearest in time first."""
     asked = select(SlotRow.starts_at, ScheduleRow.department_id).join(ScheduleRow, ScheduleRow.id == SlotRow.schedule_id)
-    found = (await db.execute(asked.where(SlotRow.id == slot_id))).tuples().one_or_none()
+    found = (await db.execute(asked.where(SlotRow.id == slot_id))).one_or_none()
     if found is None:
         return []
     starts_at, department_id = found

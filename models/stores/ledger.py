@@ -23,7 +23,7 @@ async def post(db: AsyncSession, cause: str, legs: tuple[Leg, ...], *, of: UUID,
 
 async def balances(db: AsyncSession) -> dict[Account, int]:
     """What stands on each account, in fen, debit positive; all together are zero."""
-    rows = (await db.execute(select(LegRow.account, func.sum(LegRow.amount_fen)).group_by(LegRow.account))).tuples().all()
+    rows = (await db.execute(select(LegRow.account, func.sum(LegRow.amount_fen)).group_by(LegRow.account))).all()
     return dict.fromkeys(Account, 0) | {Account(account): int(total) for account, total in rows}
 
 
@@ -35,4 +35,4 @@ async def of_charge(db: AsyncSession, charge_id: UUID) -> list[tuple[str, Accoun
         .where(EntryRow.charge_id == charge_id)
         .order_by(EntryRow.at, LegRow.id)
     )
-    return [(cause, Account(account), amount, at) for cause, account, amount, at in rows.tuples()]
+    return [(cause, Account(account), amount, at) for cause, account, amount, at in rows]

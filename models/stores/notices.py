@@ -28,7 +28,7 @@ REASONS = {
 async def tell_patient(db: AsyncSession, revisit_id: UUID, template: Template, at: datetime, **params: str) -> None:
     """To the account that opened the visit. One message a template and version of the row."""
     found = await db.execute(select(RevisitRow.account_id, RevisitRow.version).where(RevisitRow.id == revisit_id))
-    account_id, version = found.tuples().one()
+    account_id, version = found.one()
     phone = await accounts.phone(db, account_id)
     await messages.enqueue(
         db, ids.derived("message", revisit_id, template, version), template, phone, params, visit_id=revisit_id, due_at=at

@@ -165,7 +165,7 @@ async def rows(
             chat_number=chat_number,
             key=at,
         )
-        for visit, patient, position, chat_number, at in found.tuples()
+        for visit, patient, position, chat_number, at in found
     ]
 
 
@@ -192,7 +192,7 @@ async def place(db: AsyncSession, revisit_id: UUID, reach: Reach) -> Place:
         .outerjoin(ScheduleRow, ScheduleRow.id == RevisitRow.schedule_id)
         .where(RevisitRow.id == revisit_id, reach.condition())
     )
-    one = found.tuples().one_or_none()
+    one = found.one_or_none()
     if one is None:
         raise DomainError("revisit.missing", "missing")
     visit, starts_at, ends_at = one
@@ -204,7 +204,7 @@ async def place(db: AsyncSession, revisit_id: UUID, reach: Reach) -> Place:
     counts = select(
         func.count().filter(waits), func.count().filter(before), func.count().filter(RevisitRow.state == State.CONSULTING)
     ).where(RevisitRow.doctor_id == visit.doctor_id, RevisitRow.schedule_id == visit.schedule_id)
-    waiting, ahead, consulting = (await db.execute(counts)).tuples().one()
+    waiting, ahead, consulting = (await db.execute(counts)).one()
     return Place(
         state=State(visit.state),
         slot_starts_at=visit.slot_starts_at,

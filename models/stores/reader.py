@@ -46,7 +46,7 @@ async def of_visit(db: AsyncSession, revisit_id: UUID, reach: Reach) -> Reader:
     sides += [treats] if reach.as_doctor else []
     bound_as = relation if reach.as_patient else null()
     found = select(RevisitRow.state, bound_as).where(RevisitRow.id == revisit_id, or_(False, *sides))
-    row = (await db.execute(found)).tuples().one_or_none()
+    row = (await db.execute(found)).one_or_none()
     if row is None:
         raise DomainError("revisit.missing", "missing")
     return _reader(*row)

@@ -51,7 +51,7 @@ class Position:
 async def revisit(db: AsyncSession, revisit_id: UUID, reach: Reach) -> Position:
     """Raises `revisit.missing` for what is not there and for what is not theirs."""
     found = select(RevisitRow.version, RevisitRow.state, RevisitRow.step).where(RevisitRow.id == revisit_id, reach.condition())
-    row = (await db.execute(found)).tuples().one_or_none()
+    row = (await db.execute(found)).one_or_none()
     if row is None:
         raise DomainError("revisit.missing", "missing")
     return Position(revisit_id, *row, visit_id=revisit_id)
@@ -64,7 +64,7 @@ async def charge(db: AsyncSession, charge_id: UUID, reach: Reach) -> Position:
         .join(RevisitRow, RevisitRow.id == ChargeRow.visit_id)
         .where(ChargeRow.id == charge_id, reach.condition())
     )
-    row = (await db.execute(found)).tuples().one_or_none()
+    row = (await db.execute(found)).one_or_none()
     if row is None:
         raise DomainError("charge.missing", "missing")
     return Position(charge_id, *row)
@@ -197,16 +197,14 @@ async def entries(db: AsyncSession, visit_id: UUID) -> list[Entry]:
 
 async def money(db: AsyncSession, visit_id: UUID) -> list[Money]:
     """The visit's charges, and what is wanted back."""
-    rows = (
-        await db.execute(
-            select(ChargeRow, ChargeOrderRow.paid_at)
-            .outerjoin(ChargeOrderRow, ChargeOrderRow.id == ChargeRow.paid_order_id)
-            .where(ChargeRow.visit_id == visit_id)
-            .order_by(ChargeRow.created_at)
-        )
-    ).tuples()
+    rows = await db.execute(
+        select(ChargeRow, ChargeOrderRow.paid_at)
+        .outerjoin(ChargeOrderRow, ChargeOrderRow.id == ChargeRow.paid_order_id)
+        .where(ChargeRow.visit_id == visit_id)
+        .order_by(ChargeRow.created_at)
+    )
     found: list[Money] = []
     for row, paid_at in rows:
         refunds = await db.execute(select(RefundRow.cause, RefundRow.amount_fen, RefundRow.state).where(RefundRow.charge_id == row.id))
-        found.append(Money(row.id, row.state, row.amount_fen, row.due_at, paid_at, tuple(one for one in refunds.tuples())))
+        found.append(Money(row.id, row.state, row.amount_fen, row.due_at, paid_at, tuple(one for one in refunds)))
     return found
