@@ -1,0 +1,197 @@
+"""A HIS in memory, written by hand: it keeps books as the real one does, and can be silent, refuse, or lose its answer."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from uuid import UUID
+
+from models.booking import Lock
+from models.charge import Bill, Payment
+from models.eligibility import HisPatient, PastVisit, RegulatorField
+from models.kernel.clock import Clock
+from models.kernel.errors import DomainError
+from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot
+from tests.process.line import Line
+
+
+@dataclass
+class Appointment:
+    """A place as the HIS holds it: pending, booked, arrived, fulfilled, no-show or cancelled."""
+
+    id: str
+    claim_id: UUID
+    slot_id: str
+    invoice_id: str
+    expires_at: datetime
+    status: str = "pending"
+
+
+@dataclass
+class Invoice:
+    id: str
+    appointment_id: str
+    amount_fen: int
+    status: str = "issued"
+
+
+@dataclass(frozen=True)
+class Place:
+    capacity: int
+    fee_fen: int
+
+
+TAKEN = frozenset({"pending", "booked", "arrived", "fulfilled"})
+
+
+class InMemoryHIS(Line):
+    """The port `HIS`."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.locks_for = timedelta(minutes=30)
+        self.people: dict[str, HisPatient] = {}
+        self.histories: dict[str, tuple[PastVisit, ...]] = {}
+        self.places: dict[str, Place] = {}
+        self.appointments: dict[UUID, Appointment] = {}
+        self.invoices: dict[str, Invoice] = {}
+        self.payments: dict[str, Payment] = {}
+        self.encounters: dict[UUID, str] = {}
+
+    def of_claim(self, claim_id: UUID | None) -> Appointment:
+        """What it holds for a claim of ours."""
+        if claim_id is None:
+            raise AssertionError("the visit holds no claim")
+        return self.appointments[claim_id]
+
+    def held(self, slot_id: str) -> int:
+        return sum(one.slot_id == slot_id and one.status in TAKEN for one in self.appointments.values())
+
+    async def patient(self, id_number: str) -> HisPatient | None:
+        return await self.answer("patient", lambda: self.people.get(id_number))
+
+    async def past_visits(self, his_ids: tuple[str, ...], since: date) -> tuple[PastVisit, ...]:
+        return await self.answer(
+            "past_visits",
+            lambda: tuple(one for his_id in his_ids for one in self.histories.get(his_id, ()) if one.ended_at.date() >= since),
+        )
+
+    async def complete_patient(self, his_id: str, *, phone: str | None, address: str | None) -> HisPatient:
+        def complete() -> HisPatient:
+            number, person = next((number, one) for number, one in self.people.items() if his_id in one.ids)
+            brought = {field for field, value in ((RegulatorField.PHONE, phone), (RegulatorField.ADDRESS, address)) if value}
+            self.people[number] = person.model_copy(update={"missing": tuple(one for one in person.missing if one not in brought)})
+            return self.people[number]
+
+        return await self.answer("complete_patient", complete)
+
+    async def departments(self) -> tuple[HisDepartment, ...]:
+        return await self.answer("departments", lambda: ())
+
+    async def doctors(self) -> tuple[HisDoctor, ...]:
+        return await self.answer("doctors", lambda: ())
+
+    async def schedules(self, days: tuple[date, ...]) -> tuple[HisSchedule, ...]:
+        return await self.answer("schedules", lambda: ())
+
+    async def slots(self, schedule_ids: tuple[str, ...]) -> tuple[HisSlot, ...]:
+        return await self.answer("slots", lambda: ())
+
+    async def lock(self, claim_id: UUID, slot_id: str, his_patient_id: str) -> Lock:
+        def lock() -> Lock:
+            if claim_id not in self.appointments:
+                if self.held(slot_id) >= self.places[slot_id].capacity:
+                    raise DomainError("his.slot-full", "conflict")
+                number = len(self.appointments) + 1
+                bill = Invoice(f"inv-{number}", f"apt-{number}", self.places[slot_id].fee_fen)
+                self.invoices[bill.id] = bill
+                expires_at = self._clock() + self.locks_for
+                self.appointments[claim_id] = Appointment(bill.appointment_id, claim_id, slot_id, bill.id, expires_at)
+            return self._as_lock(self.appointments[claim_id])
+
+        return await self.answer("lock", lock)
+
+    async def find_lock(self, claim_id: UUID) -> Lock | None:
+        def find() -> Lock | None:
+            found = self.appointments.get(claim_id)
+            return self._as_lock(found) if found else None
+
+        return await self.answer("find_lock", find)
+
+    async def release(self, appointment_id: str) -> None:
+        await self.answer("release", lambda: self._becomes(appointment_id, "cancelled", of={"pending"}, refused="his.settled"))
+
+    async def bill(self, invoice_id: str) -> Bill:
+        def read() -> Bill:
+            bill = self.invoices[invoice_id]
+            return Bill(invoice_id=bill.id, amount_fen=bill.amount_fen, open=bill.status == "issued")
+
+        return await self.answer("bill", read)
+
+    async def settle(self, invoice_id: str, payment: Payment) -> None:
+        def settle() -> None:
+            if self.payments.get(payment.payment_no) == payment:
+                return
+            bill = self.invoices[invoice_id]
+            appointment = self._of(bill.appointment_id)
+            if appointment.status != "pending" or appointment.expires_at <= self._clock():
+                raise DomainError("his.lock-expired", "conflict")
+            if bill.amount_fen != payment.amount_fen:
+                raise DomainError("his.amount-differs", "conflict")
+            self.payments[payment.payment_no] = payment
+            bill.status, appointment.status = "balanced", "booked"
+
+        await self.answer("settle", settle)
+
+    async def settled(self, payment_no: str) -> bool:
+        return await self.answer("settled", lambda: payment_no in self.payments)
+
+    async def check_in(self, appointment_id: str) -> None:
+        await self.answer("check_in", lambda: self._becomes(appointment_id, "arrived", of={"booked"}))
+
+    async def no_show(self, appointment_id: str) -> None:
+        await self.answer("no_show", lambda: self._becomes(appointment_id, "noshow", of={"booked"}))
+
+    async def begin_encounter(self, visit_id: UUID, appointment_id: str, his_patient_id: str, practitioner_id: str, at: datetime) -> str:
+        def begin() -> str:
+            if visit_id not in self.encounters:
+                if self._of(appointment_id).status != "arrived":
+                    raise DomainError("his.not-booked", "conflict")
+                self.encounters[visit_id] = f"enc-{appointment_id}"
+            return self.encounters[visit_id]
+
+        return await self.answer("begin_encounter", begin)
+
+    async def finish_encounter(self, encounter_id: str, at: datetime) -> None:
+        await self.answer("finish_encounter", lambda: self._becomes(encounter_id.removeprefix("enc-"), "fulfilled", of={"arrived"}))
+
+    def knows(self, id_number: str, person: HisPatient, *visits: PastVisit) -> None:
+        """A person and their past visits, on the first of their records."""
+        self.people[id_number] = person
+        self.histories[person.ids[0]] = visits
+
+    def price(self, invoice_id: str, amount_fen: int) -> None:
+        """The hospital changes its mind about a bill."""
+        self.invoices[invoice_id] = replace(self.invoices[invoice_id], amount_fen=amount_fen)
+
+    def _of(self, appointment_id: str) -> Appointment:
+        return next(one for one in self.appointments.values() if one.id == appointment_id)
+
+    def _becomes(self, appointment_id: str, status: str, *, of: set[str], refused: str = "his.not-booked") -> None:
+        appointment = self._of(appointment_id)
+        if appointment.status == status:
+            return
+        if appointment.status not in of:
+            raise DomainError(refused, "conflict")
+        appointment.status = status
+        if status == "cancelled":
+            self.invoices[appointment.invoice_id].status = "cancelled"
+
+    def _as_lock(self, one: Appointment) -> Lock:
+        bill = self.invoices[one.invoice_id]
+        return Lock(
+            appointment_id=one.id,
+            invoice_id=one.invoice_id,
+            fee_fen=bill.amount_fen,
+            expires_at=one.expires_at,
+            live=one.status == "pending" and one.expires_at > self._clock(),
+        )

@@ -1,0 +1,183 @@
+"""A hospital in one test: the real activities over real rows, and the outside in memory."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from types import MethodType
+from typing import Any, Final, TypeVar, cast
+from uuid import UUID
+
+from pydantic import TypeAdapter
+from sqlalchemy import func, select, text
+
+from models.charge import ChargeEvent
+from models.eligibility import HisPatient, PastVisit, RegulatorField
+from models.kernel import ids
+from models.kernel.clock import SHANGHAI, Clock
+from models.ledger import Account
+from models.message import Template
+from models.policy import Policy
+from models.process import Command, News, Runs
+from models.record import Record, RecordContent
+from models.revisit import RevisitEvent
+from models.stores import booking, intake, ledger
+from models.stores import record as records
+from models.stores.database import Database
+from models.tables.charge import RefundRow
+from models.tables.directory import SlotRow
+from models.tables.message import MessageRow
+from models.tables.process import InboxRow, TimelineRow
+from models.tables.revisit import RevisitRow
+from tests.builders import FEE_FEN, NAME, Person, Unit, a_person, a_unit, an_opened_visit, rules
+from tests.process.his import InMemoryHIS, Place
+from tests.process.wechat_pay import InMemoryWeChatPay
+from worker.wiring import activities
+
+R = TypeVar("R")
+C = TypeVar("C", bound=Command)
+
+MORNING: Final = datetime(2026, 3, 2, 9, 0, tzinfo=SHANGHAI)
+"""A Monday. Nothing of a test with a clock of its own depends on when it runs."""
+EVENTS: Final[dict[str, TypeAdapter[Any]]] = {"revisit": TypeAdapter(RevisitEvent), "charge": TypeAdapter(ChargeEvent)}
+
+
+@dataclass
+class Unheard:
+    """The short cut that never works: what was begun and knocked is noted, and nothing comes of it."""
+
+    begun: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
+    knocked: list[tuple[str, UUID, News]] = field(default_factory=list[tuple[str, UUID, News]])
+
+    async def begin(self, process: str, id: UUID, visit: UUID) -> None:
+        self.begun.append((process, id))
+
+    async def knock(self, process: str, id: UUID, event: News) -> None:
+        self.knocked.append((process, id, event))
+
+
+@dataclass(frozen=True)
+class Outside:
+    his: InMemoryHIS
+    wechat_pay: InMemoryWeChatPay
+
+
+class Hospital:
+    """What stands behind the processes of a test, and what can be read of it afterwards."""
+
+    def __init__(self, database: Database, clock: Clock, runs: Runs) -> None:
+        self.database, self.clock = database, clock
+        self.his, self.wechat_pay = InMemoryHIS(clock), InMemoryWeChatPay(clock)
+        self.activities = activities(database, Outside(self.his, self.wechat_pay), runs, clock, "test")
+        self._bound = {cast(MethodType, one).__func__: one for one in self.activities}
+
+    def work(self, activity: Callable[..., Awaitable[R]]) -> Callable[..., Awaitable[R]]:
+        """The hospital's own hand for an activity that a workflow names by its class."""
+        return self._bound[cast(Any, activity)]
+
+    async def opens(self, **changes: int) -> Policy:
+        """The rules that new visits begin with."""
+        async with self.database.transaction() as db:
+            return await rules(db, changes)
+
+    async def unit(
+        self, starts_in: timedelta = timedelta(hours=1), *, lasts: timedelta = timedelta(hours=3), slots: int = 1, capacity: int = 1
+    ) -> Unit:
+        """A 就诊单元 that the HIS has and our mirror knows."""
+        async with self.database.transaction() as db:
+            unit = await a_unit(db, self.clock() + starts_in, lasts=lasts, slots=slots, capacity=capacity)
+        self.his.places |= {slot_id: Place(capacity, FEE_FEN) for slot_id in unit.slot_ids}
+        return unit
+
+    async def person(
+        self,
+        *,
+        name: str = NAME,
+        born: date = date(1958, 5, 12),
+        missing: tuple[RegulatorField, ...] = (),
+        seen_days_ago: tuple[int, ...] = (30,),
+    ) -> Person:
+        """A patient of ours whom the HIS knows, seen there `seen_days_ago`."""
+        async with self.database.transaction() as db:
+            person = await a_person(db)
+        record = f"pat-{person.patient_id.hex[:8]}"
+        visits = (past_visit(f"{record}-{days}", self.clock() - timedelta(days=days)) for days in seen_days_ago)
+        self.his.knows(person.id_number, HisPatient(ids=(record,), name=name, birth_on=born, missing=missing), *visits)
+        return person
+
+    async def visit(self, person: Person, policy: Policy, *, past_encounter_id: str | None = None) -> UUID:
+        async with self.database.transaction() as db:
+            return await an_opened_visit(db, person, policy, self.clock(), past_encounter_id=past_encounter_id)
+
+    async def described(self, revisit_id: UUID) -> UUID:
+        """What a patient wrote, stored before the step that binds it."""
+        intake_id = ids.new()
+        async with self.database.transaction() as db:
+            await intake.keep(db, intake_id, revisit_id, "活动后气短较前减轻，想复诊。", ())
+        return intake_id
+
+    async def recorded(self, revisit_id: UUID, doctor: UUID) -> None:
+        """A 病历 with a diagnosis, saved by the doctor."""
+        content = RecordContent(complaint="复诊", history="慢阻肺病史", advice="继续吸入治疗")
+        record = Record(content=content, diagnosis_code="J44.900", diagnosis_text="慢性阻塞性肺疾病")
+        async with self.database.transaction() as db:
+            await records.save(db, ids.new(), revisit_id, doctor, record, self.clock())
+
+    async def hand_time_is_up(self) -> None:
+        """As if the six seconds of whoever fenced last had passed."""
+        async with self.database.transaction() as db:
+            for table in ("revisit", "charge"):
+                await db.execute(text(f"update {table} set step_until = clock_timestamp() - interval '1 second' where step is not null"))
+
+    async def row(self, revisit_id: UUID) -> RevisitRow:
+        async with self.database.reading() as db:
+            return await db.get_one(RevisitRow, revisit_id)
+
+    async def claim(self, revisit_id: UUID) -> booking.Claim:
+        claim_id = (await self.row(revisit_id)).claim_id
+        async with self.database.reading() as db:
+            return await booking.of_id(db, cast(UUID, claim_id))
+
+    async def taken(self, slot_id: str) -> int:
+        async with self.database.reading() as db:
+            return (await db.get_one(SlotRow, slot_id)).taken
+
+    async def story(self, process_id: UUID) -> list[str]:
+        """The steps that were done, in order."""
+        async with self.database.reading() as db:
+            query = select(TimelineRow.name).where(TimelineRow.process_id == process_id).order_by(TimelineRow.version)
+            return list(await db.scalars(query))
+
+    async def told(self, visit_id: UUID) -> list[Template]:
+        """The messages that wait to be sent for a visit, sorted by name."""
+        async with self.database.reading() as db:
+            found = await db.scalars(select(MessageRow.template).where(MessageRow.visit_id == visit_id))
+            return sorted(Template(one) for one in found)
+
+    async def wanted_back(self, charge_id: UUID | None) -> list[tuple[str, int]]:
+        """Refunds that are wanted: cause and fen."""
+        async with self.database.reading() as db:
+            found = await db.execute(select(RefundRow.cause, RefundRow.amount_fen).where(RefundRow.charge_id == charge_id))
+            return [(cause, fen) for cause, fen in found]
+
+    async def balances(self) -> dict[Account, int]:
+        async with self.database.reading() as db:
+            return {account: fen for account, fen in (await ledger.balances(db)).items() if fen}
+
+    async def waiting(self, process_id: UUID) -> list[Any]:
+        """News in the inbox of a process that nobody has acted on, oldest first."""
+        async with self.database.reading() as db:
+            query = select(InboxRow).where(InboxRow.process_id == process_id, InboxRow.handled_at.is_(None)).order_by(InboxRow.created_at)
+            return [EVENTS[row.process].validate_python(row.event) for row in await db.scalars(query)]
+
+    async def unhandled(self) -> int:
+        async with self.database.reading() as db:
+            return await db.scalar(select(func.count()).select_from(InboxRow).where(InboxRow.handled_at.is_(None))) or 0
+
+
+def past_visit(encounter_id: str, ended_at: datetime) -> PastVisit:
+    return PastVisit(encounter_id=encounter_id, ended_at=ended_at, department="呼吸科", department_id="dep-1", diagnosis_codes=("J44.900",))
+
+
+def wish(kind: type[C], by: UUID, **fields: object) -> C:
+    """A command with an id of its own."""
+    return kind.model_validate({"id": ids.new(), "by": by} | fields)

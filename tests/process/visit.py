@@ -1,0 +1,140 @@
+"""One patient's visit at stand-in desks: walked to where a test begins, by the steps that people take."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import cast
+from uuid import UUID
+
+from activities.charge import ChargeActivities
+from activities.revisit import RevisitActivities
+from models.charge import Order, Reported, Scene
+from models.kernel import ids
+from models.process import Command
+from models.revisit import (
+    BY_DOCTOR,
+    Accept,
+    CheckIn,
+    ChooseSlot,
+    Consent,
+    Describe,
+    End,
+    Enter,
+    Revisit,
+    SelfCheck,
+    State,
+)
+from models.stores import inbox
+from tests.builders import NOTICE, Person, Unit
+from tests.process.desk import ChargeDesk, VisitDesk
+from tests.process.hospital import Hospital, wish
+
+
+class Visit:
+    """The visit's desk, its charge's, and the people around them."""
+
+    def __init__(self, hospital: Hospital, person: Person, unit: Unit, id: UUID) -> None:
+        self.hospital, self.person, self.unit, self.id = hospital, person, unit, id
+        self.desk = VisitDesk(hospital, id, RevisitActivities.load)
+        self._charge: ChargeDesk | None = None
+        self._walks: dict[State, Callable[[], Awaitable[object]]] = {
+            State.CHECKING: self.goes_on,
+            State.CONSENTING: self.consents,
+            State.CHOOSING: self.chooses,
+            State.DESCRIBING: self.describes,
+            State.PAYING: self.pays,
+            State.BOOKED: self.checks_in,
+            State.WAITING: lambda: self.does(Accept),
+            State.CONSULTING: self.is_seen,
+            State.ENDED: self.goes_on,
+        }
+
+    @property
+    def now(self) -> Revisit:
+        return self.desk.now
+
+    @property
+    def state(self) -> State:
+        return self.desk.state
+
+    @property
+    def charge(self) -> ChargeDesk:
+        """Its charge; there is one from 描述病情 on."""
+        return cast(ChargeDesk, self._charge)
+
+    async def to(self, state: State) -> "Visit":
+        """Nothing out of the ordinary happens on the way."""
+        while self.state is not state:
+            await self._walks[self.state]()
+        return self
+
+    async def does(self, kind: type[Command], **fields: object) -> Revisit:
+        """A person's wish, by the doctor where it is the doctor's."""
+        by = self.unit.doctor_account_id if kind.model_fields["kind"].default in BY_DOCTOR else self.person.account_id
+        return await self.desk.happens(wish(kind, by, **fields))
+
+    async def goes_on(self) -> Revisit:
+        """A step that nobody is asked for."""
+        return await self.desk.happens()
+
+    async def consents(self) -> Revisit:
+        await self.does(SelfCheck, symptoms=())
+        return await self.does(Consent, text_version=NOTICE.version, text_hash=NOTICE.hash)
+
+    async def chooses(self) -> Revisit:
+        return await self.does(ChooseSlot, slot_id=self.unit.slot_ids[0])
+
+    async def describes(self) -> Revisit:
+        row = await self.does(Describe, intake_id=await self.hospital.described(self.id))
+        self._charge = ChargeDesk(self.hospital, cast(UUID, row.charge_id), ChargeActivities.load)
+        await self._charge.begin()
+        return row
+
+    async def orders(self, scene: Scene = Scene.NATIVE) -> str:
+        """Wants to pay; answers the number of the channel order."""
+        order = wish(Order, self.person.account_id, scene=scene)
+        await self.charge.happens(order)
+        return ids.derived("charge_order", order.id).hex
+
+    async def is_reported(self) -> None:
+        """The channel reports something, and the charge asks it."""
+        await reported(self.hospital, self.charge.id)
+        await self.charge.news()
+
+    async def pays(self) -> Revisit:
+        """Pays at the channel; the HIS settles, and the visit is told."""
+        self.hospital.wechat_pay.pay(await self.orders())
+        await self.is_reported()
+        await self.charge.happens()
+        return await self.desk.news()
+
+    async def checks_in(self) -> Revisit:
+        return await self.does(CheckIn)
+
+    async def is_seen(self) -> Revisit:
+        await self.does(Enter)
+        await self.hospital.recorded(self.id, self.unit.doctor_account_id)
+        return await self.does(End)
+
+
+async def reported(hospital: Hospital, charge_id: UUID) -> Reported:
+    """As the webhook keeps a report: a row in the inbox."""
+    report = Reported(id=ids.new())
+    async with hospital.database.transaction() as db:
+        await inbox.bring(db, "charge", charge_id, report, party="wechat_pay")
+    return report
+
+
+async def opened(
+    hospital: Hospital, *, person: Person | None = None, unit: Unit | None = None, starts_in: timedelta = timedelta(hours=1), **changes: int
+) -> Visit:
+    """A visit just opened, its row loaded; `changes` are rules of its hospital."""
+    policy = await hospital.opens(**changes)
+    whose, where = person or await hospital.person(), unit or await hospital.unit(starts_in)
+    visit = Visit(hospital, whose, where, await hospital.visit(whose, policy))
+    await visit.desk.begin()
+    return visit
+
+
+def minutes(visit: Visit, at: datetime | None) -> float:
+    """From now to an instant, in minutes."""
+    return (cast(datetime, at) - visit.hospital.clock()).total_seconds() / 60
