@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
-from activities.message import MessageOutbox
 from temporalio.client import Client
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -15,16 +14,20 @@ from activities.charge import ChargeActivities
 from activities.consent import ConsentActivities
 from activities.eligibility import EligibilityActivities
 from activities.intake import IntakeActivities
+from activities.message import MessageOutbox
 from activities.queue import QueueActivities
 from activities.revisit import RevisitActivities
 from activities.schedule import ScheduleActivities
 from activities.steps import Guard
 from gateways.his.account import HisAccount
 from gateways.his.fhir import FhirHIS
+from gateways.his.port import HIS
 from gateways.sms.aliyun import AliyunAccount, AliyunSMS
 from gateways.wechat_pay.account import WeChatPayAccount
+from gateways.wechat_pay.port import WeChatPay
 from gateways.wechat_pay.v3 import WeChatPayV3
 from models.kernel.clock import Clock
+from models.process import Runs
 from models.stores import charge as charges
 from models.stores import revisit as revisits
 from models.stores.database import Database
@@ -32,12 +35,22 @@ from worker.failures import Failures
 from worker.settings import Settings
 from workflows.charge import ChargeWorkflow
 from workflows.revisit import RevisitWorkflow
-from workflows.runs import TASK_QUEUE, Runs
+from workflows.runs import TASK_QUEUE
 from workflows.schedule import ScheduleSyncWorkflow
 
 WORKFLOWS: list[type] = [RevisitWorkflow, ChargeWorkflow, ScheduleSyncWorkflow]
 ACTIVITIES_AT_ONCE = 40
 POOL = 25
+
+
+class Outside(Protocol):
+    """Whom the activities ask, by port."""
+
+    @property
+    def his(self) -> HIS: ...
+
+    @property
+    def wechat_pay(self) -> WeChatPay: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +81,7 @@ def parties(settings: Settings, clock: Clock) -> Parties:
     return Parties(FhirHIS(his), WeChatPayV3(pay, clock=clock), AliyunSMS(sms, clock=clock))
 
 
-def activities(database: Database, outside: Parties, runs: Runs, clock: Clock, policy_line: str) -> list[Callable[..., Any]]:
+def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, policy_line: str) -> list[Callable[..., Any]]:
     """Every activity that a workflow names."""
     visits, money = Guard(database, clock, revisits.STORE), Guard(database, clock, charges.STORE)
     revisit = RevisitActivities(visits, outside.his)

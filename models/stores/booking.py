@@ -124,17 +124,16 @@ async def withdraw(db: AsyncSession, claim_id: UUID) -> None:
 
 
 async def of_id(db: AsyncSession, claim_id: UUID) -> Claim:
-    row = (
-        await db.execute(
-            select(ClaimRow, SlotRow.starts_at, ScheduleRow.doctor_id, ScheduleRow.department_id, ScheduleRow.ends_at)
-            .join(SlotRow, SlotRow.id == ClaimRow.slot_id)
-            .join(ScheduleRow, ScheduleRow.id == ClaimRow.schedule_id)
-            .where(ClaimRow.id == claim_id)
-        )
-    ).one_or_none()
+    found = await db.execute(
+        select(ClaimRow, SlotRow.starts_at, ScheduleRow.doctor_id, ScheduleRow.department_id, ScheduleRow.ends_at)
+        .join(SlotRow, SlotRow.id == ClaimRow.slot_id)
+        .join(ScheduleRow, ScheduleRow.id == ClaimRow.schedule_id)
+        .where(ClaimRow.id == claim_id)
+    )
+    row = found.one_or_none()
     if row is None:
         raise DomainError("booking.missing", "missing")
-    held, starts_at, doctor_id, department_id, ends_at = row.tuple()
+    held, starts_at, doctor_id, department_id, ends_at = row
     return Claim(
         held.id,
         ClaimState(held.state),
