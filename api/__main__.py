@@ -5,6 +5,7 @@ import socket
 import sys
 
 import uvicorn
+from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
@@ -19,10 +20,21 @@ from worker.settings import Settings, read_settings
 _STOP_WITHIN_S = 2
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Ends the live streams before it waits for what is under way: they would never end by themselves."""
 
-    def __init__(self, config: uvicorn.Config, live: Live) -> None:
+    def __init__(self, app: FastAPI, live: Live, host: str, port: int) -> None:
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http="httptools",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_STOP_WITHIN_S,
+        )
         super().__init__(config)
         self._live = live
 
@@ -40,18 +52,7 @@ async def serve(settings: Settings) -> None:
         )
         live = Live(database)
         app = create_app(Wiring(settings=settings, database=database, temporal=temporal, clock=clock.now, live=live))
-        config = uvicorn.Config(
-            app,
-            host=settings.api_host,
-            port=settings.api_port,
-            http="httptools",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_graceful_shutdown=_STOP_WITHIN_S,
-        )
-        await _Server(config, live).serve()
+        await Server(app, live, settings.api_host, settings.api_port).serve()
     finally:
         await database.close()
 

@@ -68,6 +68,8 @@ class Live:
 
     def __init__(self, database: Database, *, recheck_s: float = RECHECK_S) -> None:
         self.recheck_s = recheck_s
+        self.listening = asyncio.Event()
+        """Set while the line stands."""
         self._database = database
         self._by_topic: defaultdict[str, set[Stream]] = defaultdict(set)
         self._of_account: Counter[UUID] = Counter()
@@ -112,6 +114,7 @@ class Live:
             try:
                 async with listening(self._database, self._heard) as line:
                     pause_s = _PAUSE_S
+                    self.listening.set()
                     for stream in self._streams():  # what happened before this line stood, nobody heard
                         stream.reread()
                     while not await line.ended(_PROVE_EVERY_S):
@@ -119,6 +122,7 @@ class Live:
                 log.warning("live.line_lost")
             except (*SUSPECTS, InterfaceError) as error:
                 log.warning("live.line_lost", exc_info=error)
+            self.listening.clear()
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, _PAUSE_S_MAX)
 
