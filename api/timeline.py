@@ -132,6 +132,7 @@ class StepOut(BaseModel):
     title: Annotated[str, Field(examples=["锁定号源"])]
     by: Annotated[str, Field(description="`patient`, `doctor` or `system`")]
     state: str
+    state_text: Annotated[str, Field(examples=["待描述病情"])]
 
 
 class RefundOut(BaseModel):
@@ -170,7 +171,8 @@ async def whole(revisit_id: UUID, me: MayRead, db: Reading) -> TimelineOut:
 
 def _step(entry: timeline.Entry, visit: timeline.Visit) -> StepOut:
     by = "system" if entry.by is None else "patient" if entry.by == visit.account_id else "doctor"
-    return StepOut(at=entry.at, step=entry.name, title=STEP_TEXTS[entry.name], by=by, state=entry.after)
+    text = MONEY_TEXTS[ChargeState(entry.after)] if entry.process == "charge" else STATE_TEXTS[State(entry.after)]
+    return StepOut(at=entry.at, step=entry.name, title=STEP_TEXTS[entry.name], by=by, state=entry.after, state_text=text)
 
 
 def _money(one: timeline.Money) -> MoneyOut:

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from models.kernel.clock import SHANGHAI
 from stack.errors import StackError
 from stack.seed import DOCTOR, MANAGER, PASSWORD, PHONES
 from stack.supervisor import Addresses
@@ -114,8 +115,8 @@ class Walk:
         """The timeline as the patient reads it; what is new is printed."""
         story = await person.ask(f"/v1/revisits/{visit}/timeline")
         for step in story["steps"][self._told :]:
-            at = datetime.fromisoformat(step["at"]).astimezone()
-            say(f"{at:%H:%M:%S}  {step['title']:<12}  → {step['state']}")
+            at = datetime.fromisoformat(step["at"]).astimezone(SHANGHAI)
+            say(f"{at:%H:%M:%S}  {step['title']}{'　' * (9 - len(step['title']))}→ {step['state_text']}")
         self._told = len(story["steps"])
         return story["revisit"]
 
@@ -157,15 +158,14 @@ class Walk:
         money = (await manager.ask(f"/v1/charges/{charge}"))["amount_fen"]
         numbers = {uuid.UUID(one["order_id"]).hex for one in (await manager.ask(f"/v1/charges/{charge}"))["orders"]}
         bank = _read(await self._outside.get("/books/wechat_pay"))
-        paid = sum(one["amount_fen"] for one in bank["payments"] if one["out_trade_no"] in numbers)
+        paid = sum(one["total_fen"] for one in bank["payments"] if one["out_trade_no"] in numbers)
         his = _read(await self._outside.get("/books/his"))
         settled = sum(one["amount_fen"] for one in his["settlements"] if one["payment_no"] == uuid.UUID(charge).hex)
         legs = (await manager.ask(f"/v1/charges/{charge}/ledger"))["lines"]
+        sum_of_legs = sum(one["amount_fen"] for one in legs)
         income = -sum(one["amount_fen"] for one in legs if one["account"] == "hospital_income")
-        say(
-            f"账目核对（分）：应收 {money}，微信支付 {paid}，HIS {settled}，医院收入 {income}，分录合计 {sum(one['amount_fen'] for one in legs)}"
-        )
-        return money == paid == settled == income and sum(one["amount_fen"] for one in legs) == 0
+        say(f"账目核对（分）：应收 {money}，微信支付 {paid}，HIS {settled}，医院收入 {income}，分录合计 {sum_of_legs}")
+        return money == paid == settled == income and sum_of_legs == 0
 
 
 def _left(slot: dict[str, Any]) -> float:
@@ -182,26 +182,33 @@ async def walk(addresses: Addresses) -> bool:
 
 
 async def _visit(on: Walk) -> bool:
-    say(f"演示：{PATIENT_NAME} 的一次线上复诊")
+    say(f"演示：{PATIENT_NAME} 的一次线上复诊（北京时间）")
     patient, doctor, manager = await asyncio.gather(on.patient(), on.staff(DOCTOR), on.staff(MANAGER))
     bound = await patient.act("/v1/patients", {"name": PATIENT_NAME, "id_number": PATIENT_ID_NUMBER, "relation": "self"})
     visit = (await patient.act(f"/v1/patients/{bound['id']}/revisits", {}))["id"]
+
+    async def act(who: Person, action: str, body: object = None) -> None:
+        await who.act(f"/v1/revisits/{visit}/{action}", body)
+        await on.told(patient, visit)
+
     await on.until(patient, visit, "consenting")
-    await patient.act(f"/v1/revisits/{visit}/self-check", {"symptoms": []})
+    await act(patient, "self-check", {"symptoms": []})
     text = await patient.ask("/v1/consent-texts/revisit")
-    await patient.act(f"/v1/revisits/{visit}/consent", {"text_version": text["version"], "text_hash": text["hash"]})
-    await patient.act(f"/v1/revisits/{visit}/choose-slot", {"slot_id": await on.open_slot(patient)})
-    await patient.act(f"/v1/revisits/{visit}/describe", {"text": "活动后气短较前减轻，偶有咳嗽，规律用药，想复诊。"})
+    await act(patient, "consent", {"text_version": text["version"], "text_hash": text["hash"]})
+    await act(patient, "choose-slot", {"slot_id": await on.open_slot(patient)})
+    await act(patient, "describe", {"text": "活动后气短较前减轻，偶有咳嗽，规律用药，想复诊。"})
     paying = await on.until(patient, visit, "paying")
     await on.pay(paying["charge_id"], patient)
     await on.until(patient, visit, "booked")
-    await patient.act(f"/v1/revisits/{visit}/check-in")
-    await doctor.act(f"/v1/revisits/{visit}/accept")
-    await patient.act(f"/v1/revisits/{visit}/enter")
-    await doctor.act(f"/v1/revisits/{visit}/chat", {"text": "您好，最近活动后气短有没有加重？夜间能平卧吗？"})
-    await patient.act(f"/v1/revisits/{visit}/chat", {"text": "医生您好，比上个月好一些，夜里能平卧。"})
+    await act(patient, "check-in")
+    await act(doctor, "accept")
+    await act(patient, "enter")
+    said = ((doctor, "医生", "您好，最近活动后气短有没有加重？"), (patient, "患者", "比上个月好一些，夜里能平卧。"))
+    for who, name, line in said:
+        await act(who, "chat", {"text": line})
+        say(f"          {name}：{line}")
     await on.record(doctor, visit)
-    await doctor.act(f"/v1/revisits/{visit}/end")
-    await on.until(patient, visit, "closed")
-    say("问诊已结束（已结束）")
+    await act(doctor, "end")
+    ended = await on.until(patient, visit, "closed")
+    say(f"就诊状态：{ended['state_text']}")
     return await on.books(manager, paying["charge_id"])
