@@ -159,7 +159,7 @@ def _pathways(wiring: Wired) -> Pathways:
         try:
             async with asyncio.timeout(REACH_S):
                 return await wiring.temporal.service_client.check_health()
-        except (RPCError, TimeoutError):
+        except (RPCError, TimeoutError, RuntimeError):
             return False
 
     return Pathways(wiring.database, Runs(wiring.temporal), healthy)

@@ -1,6 +1,9 @@
 """The short cut beside the rows: a run begun, a desk knocked at. Lost ones are found by relay and sweep."""
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +17,7 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from models.process import Command, News
 
@@ -22,7 +25,18 @@ TASK_QUEUE = "fuzhen"
 VISIT = SearchAttributeKey.for_keyword("Visit")
 SYNC_NOW = "schedule_sync/now"
 """The pull of schedules that somebody asks for, beside that of the Temporal Schedule."""
+SHORT = timedelta(seconds=2)
+"""A short cut that takes longer is none: relay and sweep do it."""
 log = structlog.get_logger()
+
+
+@contextmanager
+def reaching() -> Generator[None]:
+    """Around calls of the SDK and nothing else: its bridge raises a bare RuntimeError for a connection that cannot be made."""
+    try:
+        yield
+    except RuntimeError as lost:
+        raise RPCError(str(lost), RPCStatusCode.UNAVAILABLE, b"") from lost
 
 
 def run_id(process: str, id: UUID) -> str:
@@ -48,15 +62,17 @@ class Runs:
     async def _start(self, process: str, id: UUID, visit: UUID, reuse: WorkflowIDReusePolicy, conflict: WorkflowIDConflictPolicy) -> None:
         began = time.monotonic()
         try:
-            await self._client.start_workflow(  # pyright: ignore[reportUnknownMemberType]
-                process,
-                id,
-                id=run_id(process, id),
-                task_queue=TASK_QUEUE,
-                id_reuse_policy=reuse,
-                id_conflict_policy=conflict,
-                search_attributes=TypedSearchAttributes([SearchAttributePair(VISIT, str(visit))]),
-            )
+            with reaching():
+                await self._client.start_workflow(  # pyright: ignore[reportUnknownMemberType]
+                    process,
+                    id,
+                    id=run_id(process, id),
+                    task_queue=TASK_QUEUE,
+                    id_reuse_policy=reuse,
+                    id_conflict_policy=conflict,
+                    search_attributes=TypedSearchAttributes([SearchAttributePair(VISIT, str(visit))]),
+                    rpc_timeout=SHORT,
+                )
         except WorkflowAlreadyStartedError:
             return
         except RPCError as lost:
@@ -66,23 +82,26 @@ class Runs:
 
     async def sync_schedules(self) -> str:
         """A pull of the HIS's schedules, or the one now running; answers the workflow's id. Raises what the SDK raises."""
-        handle = await self._client.start_workflow(  # pyright: ignore[reportUnknownMemberType]
-            "schedule_sync",
-            id=SYNC_NOW,
-            task_queue=TASK_QUEUE,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        )
+        with reaching():
+            handle = await self._client.start_workflow(  # pyright: ignore[reportUnknownMemberType]
+                "schedule_sync",
+                id=SYNC_NOW,
+                task_queue=TASK_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            )
         return handle.id
 
     async def ask(self, process: str, id: UUID, wish: Command) -> None:
         """The Update of a command, under the command's own id, and its outcome. Raises what the SDK raises."""
         handle = self._client.get_workflow_handle(run_id(process, id))
-        await handle.execute_update(str(wish.model_dump()["kind"]), wish, id=str(wish.id))  # pyright: ignore[reportUnknownMemberType]
+        with reaching():
+            await handle.execute_update(str(wish.model_dump()["kind"]), wish, id=str(wish.id))  # pyright: ignore[reportUnknownMemberType]
 
     async def knock(self, process: str, id: UUID, event: News) -> None:
         kind: Any = event.model_dump()["kind"]
         try:
-            await self._client.get_workflow_handle(run_id(process, id)).signal(str(kind), event)
+            with reaching():
+                await self._client.get_workflow_handle(run_id(process, id)).signal(str(kind), event, rpc_timeout=SHORT)
         except RPCError as lost:
             log.info("run.not_there", process=process, id=str(id), kind=kind, status=lost.status.name)
