@@ -9,6 +9,8 @@ import asyncio
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from activities.schedule import ScheduleActivities
 from gateways.his.account import HisAccount
 from gateways.his.fhir import FhirHIS
@@ -26,8 +28,11 @@ from worker.settings import Settings, read_settings
 SINCE: Final = datetime(2026, 11, 1, tzinfo=SHANGHAI)
 PASSWORD: Final = "Fuzhen-demo-2026"  # noqa: S105  (printed to whoever starts the demo)
 DOCTOR: Final = "wangjianguo"
+OTHER_DOCTOR: Final = "liumin"
 MANAGER: Final = "menzhenban"
-PHONES: Final = {DOCTOR: "13900000001", MANAGER: "13900000002"}
+PHONES: Final = {DOCTOR: "13900000001", MANAGER: "13900000002", OTHER_DOCTOR: "13900000003"}
+DOCTORS: Final = {DOCTOR: "王建国", OTHER_DOCTOR: "刘敏"}
+"""Whoever has `<login>` acts for the HIS's doctor `doc-<login>`."""
 
 CONSENT: Final = ConsentText(
     version="revisit-2026-11",
@@ -45,6 +50,7 @@ CONSENT: Final = ConsentText(
 
 DEMO_SIGN_INS: Final = (
     "Demo doctor      wangjianguo / Fuzhen-demo-2026, SMS code to 13900000001 (sandbox console)",
+    "Another doctor   liumin / Fuzhen-demo-2026, SMS code to 13900000003 (sandbox console)",
     "Demo management  menzhenban / Fuzhen-demo-2026, SMS code to 13900000002 (sandbox console)",
     "Demo patient     张秀英 110105195805120428, phone 13800100001, SMS code (sandbox console)",
 )
@@ -58,8 +64,8 @@ async def seed(settings: Settings) -> None:
             await policies.publish(db, Policy(version="standard-2026-11", line="standard", effective_at=SINCE, rules=STANDARD))
             await policies.publish(db, Policy(version="test-2026-11", line="test", effective_at=SINCE, rules=TEST))
             await policies.publish_text(db, "revisit", CONSENT)
-            known = await accounts.staff(db, DOCTOR) is not None and await accounts.staff(db, MANAGER) is not None
-        if not known:
+            known = [login for login in PHONES if await accounts.staff(db, login) is not None]
+        if len(known) < len(PHONES):
             await _staff(database, settings)
     finally:
         await database.close()
@@ -75,15 +81,17 @@ async def _staff(database: Database, settings: Settings) -> None:
     await ScheduleActivities(database, his, now).sync()
     await his.aclose()
     hashed = await asyncio.to_thread(password.hashed, PASSWORD)
-    doctor_id, manager_id = ids.derived("demo", DOCTOR), ids.derived("demo", MANAGER)
     async with database.transaction() as db:
-        await accounts.enlist(
-            db, doctor_id, login=DOCTOR, name="王建国", phone=PHONES[DOCTOR], password_hash=hashed, grants=[Grant(Role.DOCTOR)]
-        )
-        await directory.appoint(db, "doc-wangjianguo", doctor_id)
-        await accounts.enlist(
-            db, manager_id, login=MANAGER, name="门诊办", phone=PHONES[MANAGER], password_hash=hashed, grants=[Grant(Role.MANAGEMENT)]
-        )
+        for login, name in DOCTORS.items():
+            await _enlist(db, login, name, Role.DOCTOR, hashed)
+            await directory.appoint(db, f"doc-{login}", ids.derived("demo", login))
+        await _enlist(db, MANAGER, "门诊办", Role.MANAGEMENT, hashed)
+
+
+async def _enlist(db: AsyncSession, login: str, name: str, role: Role, hashed: str) -> None:
+    await accounts.enlist(
+        db, ids.derived("demo", login), login=login, name=name, phone=PHONES[login], password_hash=hashed, grants=[Grant(role)]
+    )
 
 
 if __name__ == "__main__":
