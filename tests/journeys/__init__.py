@@ -1,0 +1,1 @@
+"""Whole visits over the whole stack: real wires, real processes, HTTP only. Each test makes its own patient; the stack is one a session."""

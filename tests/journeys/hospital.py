@@ -1,0 +1,185 @@
+"""The running hospital as a test meets it: its API, the outside world of the sandbox, its staff and its places."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+
+from models.kernel.clock import now
+from stack.seed import DOCTOR, MANAGER, OTHER_DOCTOR, PASSWORD, PHONES
+from stack.supervisor import Stack
+from tests.journeys.people import Card, Doctor, Json, Manager, Patient, Person, key, read, until
+from tests.journeys.visit import Visit
+
+BEGAN_AGO, LEFT = timedelta(minutes=5), timedelta(minutes=20)
+"""Of the 就诊单元 that the journeys use: far enough from both its ends."""
+_CARRIERS = ("135", "136", "137", "138", "139", "150", "151", "158", "159", "182", "187", "188")
+_HANS = "蓁蔚翊骁芃翀霖玥曦昀岚钰沅澍珩璟晗昱滢煜琬瑭桓祎"
+
+
+class Hospital:
+    """A stack that is up, and who is who there."""
+
+    def __init__(self, stack: Stack, data: Path) -> None:
+        self.stack, self.data = stack, data
+        self.http = httpx.AsyncClient(base_url=stack.addresses.api, timeout=30, trust_env=False)
+        self.outside = httpx.AsyncClient(base_url=stack.addresses.sandbox, timeout=30, trust_env=False)
+        self.doctor, self.other_doctor, self.manager = Doctor(self.http), Doctor(self.http), Manager(self.http)
+        self.hall = ""
+        """A slot with room for every visit of the session, in a 就诊单元 that is open now."""
+        self.unit: Json = {}
+        self._phones = itertools.count(random.SystemRandom().randrange(10**8))
+
+    async def open(self) -> None:
+        """Staff sign in, and a slot with room for everybody is opened."""
+        staff = ((self.doctor, DOCTOR), (self.other_doctor, OTHER_DOCTOR), (self.manager, MANAGER))
+        await asyncio.gather(*(self._sign_in_staff(person, login) for person, login in staff))
+        self.unit = await self._open_unit()
+        self.hall = await self.slot(capacity=9_000)
+
+    async def aclose(self) -> None:
+        await self.http.aclose()
+        await self.outside.aclose()
+
+    # People
+
+    async def register(self, **wish: Any) -> Card:
+        """A new person with a phone, an address and a visit of forty days ago, unless the wish says otherwise."""
+        phone = self._phone()
+        usual: Json = {"name": _name(), "phone": phone, "address": f"北京市东城区蓬莱胡同{phone[-4:]}号", "encounters": [{}]}
+        told = {name: value for name, value in (usual | wish).items() if value is not None}
+        found = read(await self.outside.post("/his/desk/patients", json=told))
+        return Card(id=found["id"], name=found["name"], id_number=found["id_number"], phone=phone)
+
+    async def patient(self, card: Card | None = None, **wish: Any) -> Patient:
+        """Signed in on a phone of their own, and bound."""
+        patient = Patient(self.http, card or await self.register(**wish))
+        await self.sign_in(patient)
+        bound = await patient.act("/v1/patients", {"name": patient.card.name, "id_number": patient.card.id_number, "relation": "self"})
+        patient.id = bound["id"]
+        return patient
+
+    async def sign_in(self, patient: Patient) -> None:
+        """By the code on their phone."""
+        phone = {"phone": patient.card.phone}
+        read(await self.http.post("/v1/account/codes", json=phone))
+        opened = read(await self.http.post("/v1/account/sessions", json=phone | {"code": await self.code(patient.card.phone)}))
+        patient.headers = {"Authorization": f"Bearer {opened['token']}"}
+
+    async def _sign_in_staff(self, person: Person, login: str) -> None:
+        secret = {"login": login, "password": PASSWORD}
+        read(await self.http.post("/v1/account/staff/codes", json=secret))
+        opened = read(await self.http.post("/v1/account/staff/sessions", json=secret | {"code": await self.code(PHONES[login])}))
+        person.headers = {"Authorization": f"Bearer {opened['token']}"}
+
+    async def visit(self, to: str = "consenting", patient: Patient | None = None) -> Visit:
+        """A new visit, walked to a state of the straight way."""
+        patient = patient or await self.patient()
+        return await Visit(self, patient, await patient.open()).to(to)
+
+    def stranger(self) -> Person:
+        """Nobody is signed in."""
+        return Person(self.http)
+
+    # Places
+
+    async def slot(self, *, capacity: int, starts: timedelta = timedelta(), lasts: timedelta = timedelta(minutes=15)) -> str:
+        """A further slot of the open 就诊单元, there for everybody to choose."""
+        starts_at = now() + starts
+        body = {
+            "schedule": self.unit["schedule_id"],
+            "start": starts_at.isoformat(),
+            "end": (starts_at + lasts).isoformat(),
+            "capacity": capacity,
+        }
+        made = str(read(await self.outside.post("/his/desk/slots", json=body))["id"])
+        await self.pulled()
+        return made
+
+    async def pulled(self) -> None:
+        """The mirror holds what the HIS holds at this moment. A pull that began before is not enough, so it is asked for until one did."""
+        asked_at = now()
+
+        async def pull() -> datetime:
+            await self.manager.post("/v1/schedule/syncs", key=key())
+            return datetime.fromisoformat((await self.manager.ask("/v1/departments"))["synced_at"])
+
+        await until("the mirror to be pulled", pull, lambda synced_at: synced_at > asked_at)
+
+    async def _open_unit(self) -> Json:
+        """The demo doctor has one at any minute that has begun and goes on for a while."""
+
+        async def look() -> list[Json]:
+            found = await self.manager.ask("/v1/slots", doctor_id="doc-wangjianguo", limit="100")
+            return [one for one in found["items"] if datetime.fromisoformat(one["unit_ends_at"]) - now() > LEFT]
+
+        return (await until("an open 就诊单元", look, bool))[0]
+
+    # The outside
+
+    async def texts(self, phone: str, template: str | None = None) -> list[Json]:
+        """What the phone shows, oldest first."""
+        found = read(await self.outside.get(f"/sms/phones/{phone}/messages"))
+        return [one for one in reversed(found) if template in {None, one["template_code"]}]
+
+    async def code(self, phone: str, before: int = 0) -> str:
+        """The newest sign-in code, read where a person reads it."""
+
+        async def look() -> list[Json]:
+            return [one for one in await self.texts(phone) if "验证码" in one["text"]]
+
+        text = (await until(f"a code on {phone[:3]}****", look, lambda found: len(found) > before))[-1]["text"]
+        return "".join(char for char in text.partition("验证码")[2] if char.isdigit())[:6]
+
+    async def pay(self, order_id: str) -> None:
+        """The phone scans the code."""
+        read(await self.outside.post(f"/wechat/cashier/{UUID(order_id).hex}/pay", json={}))
+
+    async def bank(self, *order_ids: str) -> Json:
+        """The bank's orders, payments and notifies of these numbers."""
+        numbers = {UUID(one).hex for one in order_ids}
+        books = read(await self.outside.get("/books/wechat_pay"))
+        return {name: [row for row in rows if row["out_trade_no"] in numbers] for name, rows in books.items()}
+
+    async def his(self) -> Json:
+        """The HIS's books."""
+        return read(await self.outside.get("/books/his"))
+
+    @asynccontextmanager
+    async def fault(
+        self, system: str, call: str, kind: str, seconds: float, times: int = 1
+    ) -> AsyncGenerator[Callable[[], Awaitable[None]]]:
+        """The next calls of that name go wrong. Gives a wait until the last of them has been met."""
+        body = {"system": system, "call": call, "kind": kind, "seconds": seconds, "times": times}
+        id = read(await self.outside.post("/faults", json=body))["id"]
+
+        async def open_ones() -> list[Json]:
+            return [one for one in read(await self.outside.get("/faults")) if one["id"] == id]
+
+        async def met() -> None:
+            await until(f"{call} to be met", open_ones, lambda found: not found)
+
+        try:
+            yield met
+        finally:
+            await self.outside.delete("/faults")
+
+    def log(self, part: str) -> str:
+        """What a part has written so far."""
+        return (self.data / "logs" / f"{part}.log").read_text()
+
+    def _phone(self) -> str:
+        number = next(self._phones) % 10**9
+        return f"{_CARRIERS[number % len(_CARRIERS)]}{number % 10**8:08d}"
+
+
+def _name() -> str:
+    """Nobody else has it, so that it can be looked for."""
+    return "欧阳" + "".join(random.SystemRandom().sample(_HANS, 4))

@@ -1,0 +1,104 @@
+"""Parts are killed with -9 at the worst moment and started again: the visit goes on, and nothing was done twice."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from tests.journeys.hospital import Hospital
+from tests.journeys.people import until
+from tests.journeys.visit import Visit
+
+LOCK = "POST /fhir/R4/Appointment"
+
+
+async def test_a_worker_killed_between_two_steps_finds_what_people_asked_meanwhile(hospital: Hospital) -> None:
+    visit = await hospital.visit("booked")
+    await hospital.stack.kill("worker")
+
+    asking = asyncio.create_task(visit.act("check-in"))  # taken while nobody is there to carry it out
+    await hospital.stack.start_part("worker")
+
+    assert (await asking)["state"] == "waiting"
+    await visit.to("closed")
+    await _nothing_twice(visit)
+
+
+async def test_a_worker_killed_while_the_his_locks_leaves_one_lock(hospital: Hospital) -> None:
+    visit = await hospital.visit("choosing")
+    async with hospital.fault("his", LOCK, "slow", seconds=1) as met:
+        asking = asyncio.create_task(visit.act("choose-slot", {"slot_id": hospital.hall}))
+        await met()
+        await hospital.stack.kill("worker")  # the HIS grants it, and nobody hears that
+        await hospital.stack.start_part("worker")
+
+        assert (await asking)["state"] == "describing"
+    assert [one["status"] for one in await visit.appointments()] == ["pending"]
+    await visit.to("closed")
+    await _nothing_twice(visit)
+
+
+async def test_an_api_killed_when_money_comes_is_told_again_and_books(hospital: Hospital) -> None:
+    visit = await hospital.visit("paying")
+    order = await visit.order()
+    await hospital.stack.kill("api")
+    await hospital.pay(order)
+
+    async def notify() -> tuple[int, str | None]:
+        [told] = (await hospital.bank(order))["notifies"]
+        return told["attempts"], told["delivered_at"]
+
+    await until("a notify that nobody takes", notify, lambda told: told[0] > 0)
+    await hospital.stack.start_part("api")
+    await visit.until("booked")
+
+    assert (await until("the notify to be taken", notify, lambda told: told[1] is not None))[0] > 1
+    before = (await visit.timeline())["steps"]
+    await hospital.outside.post(f"/wechat/cashier/{UUID(order).hex}/notify")  # once more, when it is long booked
+    await until("the notify once more", notify, lambda told: told[0] > 2)
+    assert (await visit.timeline())["steps"] == before
+    await visit.to("closed")
+    await _nothing_twice(visit)
+
+
+@pytest.mark.parametrize("part", ["worker", "api"])
+async def test_a_part_killed_in_the_moment_of_paying_changes_nothing(hospital: Hospital, part: str) -> None:
+    visit = await hospital.visit("paying")
+    order = await visit.order()
+
+    await asyncio.gather(hospital.pay(order), hospital.stack.kill("worker" if part == "worker" else "api"))
+    await hospital.stack.start_part("worker" if part == "worker" else "api")
+
+    await visit.until("booked")
+    await visit.to("closed")
+    await _nothing_twice(visit)
+
+
+async def _nothing_twice(visit: Visit) -> None:
+    """One place, one payment, one settlement, one encounter, each step and each message once."""
+    hospital = visit.hospital
+    [appointment] = await visit.appointments()
+    his = await hospital.his()
+    [bill] = [one for one in his["invoices"] if one["appointment_id"] == appointment["id"]]
+    [settlement] = [one for one in his["settlements"] if one["invoice_id"] == bill["id"]]
+    [encounter] = [one for one in his["encounters"] if one["appointment_id"] == appointment["id"]]
+    [order] = (await visit.charge())["orders"]
+    [payment] = (await hospital.bank(order["order_id"]))["payments"]
+    assert (appointment["status"], bill["status"], encounter["status"]) == ("fulfilled", "balanced", "finished")
+    assert settlement["amount_fen"] == payment["total_fen"] == bill["total_fen"]
+
+    steps = await visit.steps()
+    assert len(steps) == len(set(steps)), steps
+    assert sum(line["amount_fen"] for line in await _ledger(visit, "hospital_income")) == -payment["total_fen"]
+
+    async def shown() -> list[str]:
+        return sorted(text["template_code"] for text in await hospital.texts(visit.patient.card.phone))
+
+    await until("the last text", shown, lambda codes: "SMS_REVISIT_ENDED" in codes)
+    assert await shown() == ["SMS_REVISIT_BOOKED", "SMS_REVISIT_CALLED", "SMS_REVISIT_ENDED", "SMS_SIGN_IN_CODE"]
+
+
+async def _ledger(visit: Visit, account: str) -> list[dict[str, int]]:
+    told = await visit.hospital.manager.ask(f"/v1/charges/{await visit.charge_id()}/ledger")
+    assert told["total_fen"] == 0
+    return [line for line in told["lines"] if line["account"] == account]

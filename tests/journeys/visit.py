@@ -1,0 +1,120 @@
+"""One visit of one patient, walked along the straight way as far as a test wants it."""
+
+from typing import TYPE_CHECKING, Any, Self
+
+import httpx
+
+from tests.journeys.people import Json, Patient, key, read, until
+
+if TYPE_CHECKING:
+    from tests.journeys.hospital import Hospital
+
+CONDITION = "活动后气短较前减轻，偶有咳嗽，规律用药，想复诊。"
+STRAIGHT = ("consenting", "choosing", "describing", "paying", "booked", "waiting", "consulting", "entered", "closed")
+EXITS = frozenset({"refused", "cancelled", "declined", "absent", "closed"})
+
+
+class Visit:
+    """`to` walks on; `act` asks for one step and must be granted it, `attempt` asks once and answers what came."""
+
+    def __init__(self, hospital: "Hospital", patient: Patient, id: str) -> None:
+        self.hospital, self.patient, self.id = hospital, patient, id
+        self.path = f"/v1/revisits/{id}"
+
+    async def to(self, state: str) -> Self:
+        """Every step between where it stands and `state`, each by whose turn it is."""
+        await self.until(*STRAIGHT)
+        for _ in range(STRAIGHT.index(state)):
+            at = await self.now()
+            where = "entered" if at["state"] == "consulting" and at["entered"] else at["state"]
+            if STRAIGHT.index(where) >= STRAIGHT.index(state):
+                break
+            await self._step(where)
+        return self
+
+    async def _step(self, where: str) -> None:
+        match where:
+            case "consenting":
+                await self.consent()
+            case "choosing":
+                await self.act("choose-slot", {"slot_id": self.hospital.hall})
+            case "describing":
+                await self.act("describe", {"text": CONDITION})
+            case "paying":
+                await self.pay()
+                await self.until("booked")
+            case "booked":
+                await self.act("check-in")
+            case "waiting":
+                await self.accept()
+            case "consulting":
+                await self.act("enter")
+            case _:
+                await self.end()
+
+    # What the screen reads
+
+    async def now(self) -> Json:
+        return await self.patient.ask(self.path)
+
+    async def timeline(self) -> Json:
+        return await self.patient.ask(f"{self.path}/timeline")
+
+    async def steps(self) -> list[str]:
+        return [one["step"] for one in (await self.timeline())["steps"]]
+
+    async def until(self, *states: str, within_s: float = 25) -> Json:
+        """Follow the visit until it stands in one of the states."""
+        seen = await until(f"the visit to be {states}", self.now, lambda now: now["state"] in {*states, *EXITS}, within_s)
+        assert seen["state"] in states, f"{seen['state']}, {seen['reason'] or seen['refusal']}, instead of {states}"
+        return seen
+
+    # What people do
+
+    async def act(self, step: str, body: object = None, **headers: str) -> Json:
+        return await self.patient.act(f"{self.path}/{step}", body, headers=headers)
+
+    async def attempt(self, step: str, body: object = None, *, under: str | None = None) -> httpx.Response:
+        return await self.patient.post(f"{self.path}/{step}", body, key=under or key())
+
+    async def consent(self) -> None:
+        """Self-check without a symptom, and consent to the text in force."""
+        await self.act("self-check", {"symptoms": []})
+        text = await self.patient.ask("/v1/consent-texts/revisit")
+        await self.act("consent", {"text_version": text["version"], "text_hash": text["hash"]})
+
+    async def order(self) -> str:
+        """A channel order of the visit's charge: its id."""
+        ordered = await self.patient.act(f"/v1/charges/{await self.charge_id()}/orders", {"scene": "native"})
+        return str(ordered["charge"]["orders"][-1]["order_id"])
+
+    async def pay(self) -> str:
+        """Ordered, and paid on the phone; what follows is the house's."""
+        order = await self.order()
+        await self.hospital.pay(order)
+        return order
+
+    async def charge_id(self) -> str:
+        return str((await self.now())["charge_id"])
+
+    async def charge(self) -> Json:
+        return await self.patient.ask(f"/v1/charges/{await self.charge_id()}")
+
+    async def accept(self) -> Json:
+        return await self.hospital.doctor.act(f"{self.path}/accept")
+
+    async def end(self) -> None:
+        """病历 and 结束问诊."""
+        read(await self.hospital.doctor.record(self.id))
+        await self.hospital.doctor.act(f"{self.path}/end")
+        await self.until("closed")
+
+    # What the outside holds of it
+
+    async def appointments(self) -> list[Json]:
+        """Every place that the HIS ever gave to this person, in its books."""
+        return [one for one in (await self.hospital.his())["appointments"] if one["patient_id"] == self.patient.card.id]
+
+    async def money(self) -> Any:
+        """The money of the timeline: one charge and its refunds."""
+        return (await self.timeline())["money"]
