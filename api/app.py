@@ -11,6 +11,7 @@ from api import (
     account,
     charge,
     chat,
+    docs,
     events,
     health,
     history,
@@ -76,6 +77,7 @@ def create_app(wiring: Wiring) -> FastAPI:
         version="1",
         description="The internet hospital's API. Errors are RFC 9457 problems with a stable `code`; POSTs that change something need an "
         "`Idempotency-Key`; 202 and 503 mean: ask on, or repeat with the same key.",
+        docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         lifespan=_lifespan,
@@ -85,6 +87,7 @@ def create_app(wiring: Wiring) -> FastAPI:
     app.include_router(health.router, max_body_size=BODY_BYTES_MAX)
     for router in ROUTERS:
         app.include_router(router, responses=problems.problems(), max_body_size=BODY_BYTES_MAX)
+    docs.install(app)
     app.add_middleware(Journal)
     return app
 

@@ -3,6 +3,7 @@
 FastAPI includes routers lazily: looping over `app.routes` would pass without looking.
 """
 
+import re
 from collections.abc import Iterator
 from typing import cast, get_args
 
@@ -17,15 +18,22 @@ from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from api.app import create_app
 from api.idempotency import Intent
 from api.security import OPEN_DOORS, Guard
+from api.wiring import Reading, Writing
 from models.account import ROLES
 from models.kernel.ids import new
 from models.stores.database import Database
 from tests.client import wiring
 from tests.settings import settings
 
-DOCUMENT = {"/openapi.json", "/docs", "/docs/oauth2-redirect"}
+DOCUMENT = {"/openapi.json", "/docs", "/docs-files"}
 ROOMS = ("/v1/", "/health/", "/webhooks/")
-INTENDED: object = cast(Depends, get_args(Intent)[1]).dependency
+
+
+def dependency_of(annotated: object) -> object:
+    return cast(Depends, get_args(annotated)[1]).dependency
+
+
+INTENDED = dependency_of(Intent)
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -73,6 +81,21 @@ def test_every_wish_of_a_person_has_its_key(doors: list[RouteContext]) -> None:
     assert {name for door in posts if INTENDED not in set(called(door.dependant)) for name in names(door)} <= OPEN_DOORS
 
 
+def test_who_calls_is_known_before_a_connection_is_held(doors: list[RouteContext]) -> None:
+    """A request that waits for a second connection while it holds one can stop the pool. Dependencies are asked in the order of the signature."""
+    holding = {dependency_of(Writing), dependency_of(Reading)}
+    wrong = [
+        name
+        for door in doors
+        if guards(door) and holding & set(asked := list(called(door.dependant)))
+        if min(map(asked.index, holding & set(asked)))
+        < max(at for at, one in enumerate(asked) if isinstance(one, Guard) or one is INTENDED)
+        for name in names(door)
+    ]
+
+    assert not wrong
+
+
 def test_a_path_stands_whole_in_its_router(doors: list[RouteContext]) -> None:
     """The scope of an intent is the path as the route itself has it."""
     assert all(isinstance(door.original_route, APIRoute) and door.original_route.path == door.path for door in doors)
@@ -97,3 +120,12 @@ async def test_nobody_comes_in_unnamed(doors: list[RouteContext], api: httpx.Asy
                     let_in.append(f"{method} {door.path}")
 
     assert not let_in
+
+
+async def test_the_document_is_shown_without_any_other_host(api: httpx.AsyncClient) -> None:
+    page = await api.get("/docs")
+    files = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+
+    assert files
+    assert all(file.startswith("/docs-files/") for file in files)
+    assert all([(await api.get(file)).status_code == 200 for file in files])
