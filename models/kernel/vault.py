@@ -7,6 +7,7 @@ import hmac
 import secrets
 from uuid import UUID
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hmac import HMAC
@@ -31,9 +32,11 @@ class Vault:
         return bytes([len(key_id)]) + key_id + nonce + sealed + cipher.tag
 
     def open(self, column: str, row_id: UUID, sealed: bytes) -> str:
-        """Raises `cryptography.exceptions.InvalidTag` for a value that was changed or moved."""
-        size = sealed[0]
-        key_id, rest = sealed[1 : 1 + size].decode(), sealed[1 + size :]
+        """Raises `cryptography.exceptions.InvalidTag` for a value that was changed, moved, or sealed under a key that we have not."""
+        size = sealed[0] if sealed else 0
+        key_id, rest = sealed[1 : 1 + size].decode(errors="replace"), sealed[1 + size :]
+        if key_id not in self._keys or len(rest) < _NONCE + _TAG:
+            raise InvalidTag
         nonce, body, tag = rest[:_NONCE], rest[_NONCE:-_TAG], rest[-_TAG:]
         cipher = Cipher(algorithms.SM4(self._keys[key_id]), modes.GCM(nonce, tag)).decryptor()
         cipher.authenticate_additional_data(_bound(column, row_id, key_id))
