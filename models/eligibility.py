@@ -1,11 +1,11 @@
 """Who may revisit online: the rule of the booking gate, on what the HIS tells (P-2.1)."""
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
-from models.kernel.clock import business_day
+from models.kernel.clock import SHANGHAI, business_day
 
 
 class RegulatorField(StrEnum):
@@ -103,7 +103,6 @@ def allowed_until(ended_at: datetime, months: int) -> date:
     day = business_day(ended_at)
     for ahead in range(31 * months + 31):
         later = day + timedelta(days=ahead)
-        noon = datetime.combine(later, datetime.min.time(), ended_at.tzinfo)
-        if window_start(noon.replace(hour=12), months) > day:
+        if window_start(datetime.combine(later, time(), SHANGHAI), months) > day:
             return later - timedelta(days=1)
     return day
