@@ -82,7 +82,7 @@ def test_every_wish_of_a_person_has_its_key(doors: list[RouteContext]) -> None:
 
 
 def test_who_calls_is_known_before_a_connection_is_held(doors: list[RouteContext]) -> None:
-    """A request that waits for a second connection while it holds one can stop the pool. Dependencies are asked in the order of the signature."""
+    """A request that waits for a second connection while it holds one can stop the pool. A signature is asked in its order."""
     holding = {dependency_of(Writing), dependency_of(Reading)}
     wrong = [
         name

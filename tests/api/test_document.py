@@ -1,0 +1,63 @@
+"""The OpenAPI document: complete enough for a client to be made from it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest_asyncio
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.problems import MEDIA_TYPE
+from models.stores.database import Database
+from tests.client import wiring
+from tests.settings import settings
+
+Json = dict[str, Any]
+
+
+@pytest_asyncio.fixture(scope="module")
+async def document() -> Json:
+    app: FastAPI = create_app(await wiring(Database(settings().database_url.get_secret_value(), settings().vault())))
+    return app.openapi()
+
+
+def operations(document: Json) -> Iterator[tuple[str, Json]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if path.startswith("/v1/"):
+                yield f"{method.upper()} {path}", operation
+
+
+def test_every_operation_says_what_it_does_and_what_it_refuses(document: Json) -> None:
+    for name, operation in operations(document):
+        assert operation.get("description"), name
+        for status in ("400", "401", "403", "404", "422", "500", "503"):
+            content = operation["responses"][status]["content"]
+            assert list(content) == [MEDIA_TYPE], (name, status)
+            assert content[MEDIA_TYPE]["schema"] == {"$ref": "#/components/schemas/Problem"}, (name, status)
+            assert content[MEDIA_TYPE]["examples"], (name, status)
+
+
+def test_every_reference_leads_somewhere(document: Json) -> None:
+    text = json.dumps(document)
+    named = {part.split('"')[0] for part in text.split("#/components/schemas/")[1:]}
+
+    assert named <= set(document["components"]["schemas"])
+
+
+def test_a_key_is_required_where_it_is_asked_for(document: Json) -> None:
+    keys = [
+        parameter
+        for _, operation in operations(document)
+        for parameter in operation.get("parameters", ())
+        if parameter["name"] == "Idempotency-Key"
+    ]
+
+    assert keys
+    assert all(parameter["required"] and parameter["schema"]["maxLength"] == 255 for parameter in keys)
+
+
+def test_the_document_is_made_once(document: Json) -> None:
+    assert document["info"]["title"] == "Fuzhen 复诊"
+    assert "Problem" in document["components"]["schemas"]
