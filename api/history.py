@@ -76,18 +76,25 @@ async def history(revisit_id: UUID, me: MayRead, wiring: Wired) -> HistoryOut:
     with reaching():
         runs = await _runs(wiring.temporal, revisit_id)
     told = [_run(wiring, one) for one in runs[:RUNS_MAX]]
-    events: list[EventOut] = []
-    for run in told:
-        with reaching():
-            async for event in _events(wiring.temporal, run):
-                events.append(event)
-                if len(events) > EVENTS_MAX:
-                    break
-        if len(events) > EVENTS_MAX:
-            break
-    cut = len(runs) > RUNS_MAX or len(events) > EVENTS_MAX
-    shown = sorted(events[:EVENTS_MAX], key=lambda event: event.at)  # stable: events of one run stay in the run's order
-    return HistoryOut(revisit_id=revisit_id, runs=told, events=shown, cut=cut)
+    with reaching():
+        events, more = await events_of(wiring.temporal, told, EVENTS_MAX)
+    return HistoryOut(revisit_id=revisit_id, runs=told, events=events, cut=more or len(runs) > RUNS_MAX)
+
+
+async def events_of(client: Client, runs: list[RunOut], most: int) -> tuple[list[EventOut], bool]:
+    """The runs' events by time, at most so many of the first runs, and whether there were more."""
+    found: list[EventOut] = []
+    for run in runs:
+        async for event in _events(client, run):
+            if len(found) == most:
+                return _by_time(found), True
+            found.append(event)
+    return _by_time(found), False
+
+
+def _by_time(events: list[EventOut]) -> list[EventOut]:
+    """Events of one run stay in the run's order."""
+    return sorted(events, key=lambda event: event.at)
 
 
 async def _runs(client: Client, revisit_id: UUID) -> list[WorkflowExecution]:
