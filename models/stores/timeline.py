@@ -26,14 +26,16 @@ class Reach:
     everywhere: bool = False
 
     def condition(self) -> ColumnElement[bool]:
-        """True for the rows of `revisit` that this caller reaches."""
+        """True for the rows of `revisit` that this caller reaches, whatever else the question around it joins."""
         if self.everywhere:
             return true()
         mine: list[ColumnElement[bool]] = []
         if self.as_patient:
-            mine.append(exists().where(BindingRow.account_id == self.account_id, BindingRow.patient_id == RevisitRow.patient_id))
+            bound = exists().where(BindingRow.account_id == self.account_id, BindingRow.patient_id == RevisitRow.patient_id)
+            mine.append(bound.correlate(RevisitRow))
         if self.as_doctor:
-            mine.append(exists().where(DoctorRow.account_id == self.account_id, DoctorRow.id == RevisitRow.doctor_id))
+            treats = exists().where(DoctorRow.account_id == self.account_id, DoctorRow.id == RevisitRow.doctor_id)
+            mine.append(treats.correlate(RevisitRow))
         return or_(*mine) if mine else ~true()
 
 
