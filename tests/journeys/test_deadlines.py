@@ -29,6 +29,7 @@ class Idle:
     late: Visit
     called: Visit
     place: str
+    draft_until: datetime
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -39,10 +40,11 @@ async def idle(hospital: Hospital) -> AsyncIterator[Idle]:
     described, late, paying, drafted = await asyncio.gather(
         *(hospital.visit(to, patient) for to, patient in zip(("describing", "paying", "choosing", "choosing"), patients, strict=True))
     )
+    draft_until = datetime.fromisoformat((await drafted.now())["due_at"])
     await paying.act("choose-slot", {"slot_id": place})
     await paying.act("describe", {"text": CONDITION})
     await paying.order()
-    yield Idle(drafted, described, paying, late, called, place)
+    yield Idle(drafted, described, paying, late, called, place, draft_until)
 
 
 async def test_no_order_is_opened_when_it_is_too_late_to_pay(idle: Idle) -> None:
@@ -71,12 +73,11 @@ async def test_a_hold_runs_out_while_describing(idle: Idle) -> None:
 
 async def test_a_draft_runs_out_without_a_message(idle: Idle) -> None:
     visit = idle.drafted
-    due_at = (await visit.now())["due_at"]
 
     left = await visit.until("cancelled")
 
     assert (left["reason"], left["due_at"], left["allowed"]) == ("timed_out", None, [])
-    assert await _left_at(visit) >= datetime.fromisoformat(due_at)
+    assert await _left_at(visit) >= idle.draft_until
     assert await visit.appointments() == []
     assert await _told(visit) == []
     refused(await visit.attempt("choose-slot", {"slot_id": visit.hospital.hall}), 409, "revisit.not_now")
