@@ -1,0 +1,52 @@
+"""One of everything that can come to a desk, with every field said."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from models.charge import Close, Order, Reported, Scene
+from models.consent import Symptom
+from models.process import Alarm, Event
+from models.revisit import (
+    Accept,
+    Cancel,
+    ChargeEnded,
+    CheckIn,
+    ChooseSlot,
+    Complete,
+    Consent,
+    Describe,
+    End,
+    Enter,
+    Relate,
+    SelfCheck,
+)
+
+_ID, _BY = UUID("6f2f1f5e-51a5-4d0f-9c43-6f757a686501"), UUID("6f2f1f5e-51a5-4d0f-9c43-6f757a686502")
+_THING = UUID("6f2f1f5e-51a5-4d0f-9c43-6f757a686503")
+_HASH = "0" * 64
+_ASKED: Final[dict[str, Any]] = {"id": _ID, "seen": 4, "by": _BY, "body": _HASH, "request": "req-1"}
+
+_visit: list[Event | Alarm] = [
+    Complete(**_ASKED, supplement_id=_THING),
+    Relate(**_ASKED, past_encounter_id="enc-1"),
+    SelfCheck(**_ASKED, symptoms=(Symptom.CHEST_PAIN, Symptom.HIGH_FEVER)),
+    Consent(**_ASKED, text_version="revisit-2026-11", text_hash=_HASH),
+    ChooseSlot(**_ASKED, slot_id="slot-1"),
+    Describe(**_ASKED, intake_id=_THING),
+    Cancel(**_ASKED),
+    CheckIn(**_ASKED),
+    Accept(**_ASKED),
+    Enter(**_ASKED),
+    End(**_ASKED),
+    ChargeEnded(id=_ID, seen=4, charge_id=_THING, outcome="unsettled"),
+    Alarm(),
+]
+_money: list[Event | Alarm] = [Order(**_ASKED, scene=Scene.JSAPI), Reported(id=_ID, seen=4), Close(id=_ID, seen=4), Alarm()]
+
+
+def _by_kind(events: list[Event | Alarm]) -> dict[str, Event | Alarm]:
+    return {str(event.model_dump()["kind"]): event for event in events}
+
+
+REVISIT_EVENTS: Final = _by_kind(_visit)
+CHARGE_EVENTS: Final = _by_kind(_money)
