@@ -4,9 +4,10 @@ from datetime import timedelta
 
 from activities.steps import Guard, step
 from gateways.his.port import HIS
-from models.kernel.clock import beijing, business_day
+from models.kernel.clock import beijing
 from models.kernel.errors import DomainError, known
 from models.message import Template
+from models.queue import check_in_open
 from models.revisit import Accept, CheckIn, Enter, Revisit, State
 from models.stores import booking as bookings
 from models.stores import notices
@@ -35,9 +36,8 @@ class QueueActivities:
             visit = await revisits.facts(db, now.id)
             policy = await policies.pinned(db, visit.policy)
             held = await bookings.of_id(db, known(visit.claim_id))
-            on = business_day(held.starts_at)
-            if business_day(step.at) != on and step.at < held.starts_at:
-                raise DomainError("queue.not_the_day", "conflict", on=on.isoformat())
+            if not check_in_open(step.at, on=held.on, unit_starts_at=held.unit_starts_at, slot_starts_at=held.starts_at):
+                raise DomainError("queue.not_the_day", "conflict", on=held.on.isoformat())
         try:
             await self._his.check_in(known(held.appointment_id))
         except DomainError:

@@ -5,6 +5,7 @@ import socket
 import sys
 
 import uvicorn
+import uvloop
 from fastapi import FastAPI
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -60,7 +61,7 @@ async def serve(settings: Settings) -> None:
 def main() -> None:
     logs.configure("api")
     settings = read_settings()
-    with asyncio.Runner(loop_factory=uvicorn.Config("api", loop="uvloop").get_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve(settings))
 
 

@@ -110,6 +110,7 @@ class SlotOut(BaseModel):
     period: Period
     starts_at: datetime
     ends_at: datetime
+    unit_starts_at: datetime
     unit_ends_at: datetime
     fee_fen: int = Field(description="医事服务费, as the HIS prices it.", examples=[5000])
     left: int

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Final
 
+from models.kernel.clock import business_day
 from models.revisit import State
 
 
@@ -52,6 +53,11 @@ class Unit:
     starts_at: datetime
     ends_at: datetime
     counts: dict[QueueList, int]
+
+
+def check_in_open(at: datetime, *, on: date, unit_starts_at: datetime, slot_starts_at: datetime) -> bool:
+    """报到 on the visit day only. A 就诊单元 may run past midnight: its date, the slot's own day and all the time that it runs count."""
+    return business_day(at) in {on, business_day(slot_starts_at)} or at >= unit_starts_at
 
 
 def current(units: Sequence[Unit], at: datetime) -> Unit | None:

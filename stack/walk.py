@@ -136,7 +136,7 @@ class Walk:
 
         async def look() -> Any:
             found = await person.ask("/v1/slots", doctor_id="doc-wangjianguo")
-            return [one for one in found["items"] if one["left"] > 0 and one["state"] == "open" and _left(one) >= LEFT_MIN_S]
+            return [one for one in found["items"] if _fits(one)]
 
         return (await self._until("an open slot of today", look, bool))[0]["id"]
 
@@ -168,8 +168,11 @@ class Walk:
         return money == paid == settled == income and sum_of_legs == 0
 
 
-def _left(slot: dict[str, Any]) -> float:
-    return (datetime.fromisoformat(slot["unit_ends_at"]) - datetime.now().astimezone()).total_seconds()
+def _fits(slot: dict[str, Any]) -> bool:
+    """Of a 就诊单元 that is open now and does not close before the visit is over."""
+    now = datetime.now().astimezone()
+    begins, ends = datetime.fromisoformat(slot["unit_starts_at"]), datetime.fromisoformat(slot["unit_ends_at"])
+    return slot["left"] > 0 and slot["state"] == "open" and begins <= now and (ends - now).total_seconds() >= LEFT_MIN_S
 
 
 async def walk(addresses: Addresses) -> bool:

@@ -1,7 +1,7 @@
 """Claims of places. One statement counts and claims, so none is oversold and a stop is seen."""
 
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import date, datetime, time
 from uuid import UUID
 
 from sqlalchemy import delete, func, select, update
@@ -27,6 +27,8 @@ class Claim:
     schedule_id: str
     doctor_id: str
     department_id: str
+    on: date
+    unit_starts_at: datetime
     starts_at: datetime
     unit_ends_at: datetime
     appointment_id: str | None
@@ -125,7 +127,7 @@ async def withdraw(db: AsyncSession, claim_id: UUID) -> None:
 
 async def of_id(db: AsyncSession, claim_id: UUID) -> Claim:
     found = await db.execute(
-        select(ClaimRow, SlotRow.starts_at, ScheduleRow.doctor_id, ScheduleRow.department_id, ScheduleRow.ends_at)
+        select(ClaimRow, SlotRow.starts_at, ScheduleRow)
         .join(SlotRow, SlotRow.id == ClaimRow.slot_id)
         .join(ScheduleRow, ScheduleRow.id == ClaimRow.schedule_id)
         .where(ClaimRow.id == claim_id)
@@ -133,16 +135,18 @@ async def of_id(db: AsyncSession, claim_id: UUID) -> Claim:
     row = found.one_or_none()
     if row is None:
         raise DomainError("booking.missing", "missing")
-    held, starts_at, doctor_id, department_id, ends_at = row
+    held, starts_at, unit = row
     return Claim(
         held.id,
         ClaimState(held.state),
         held.slot_id,
         held.schedule_id,
-        doctor_id,
-        department_id,
+        unit.doctor_id,
+        unit.department_id,
+        unit.on,
+        unit.starts_at,
         starts_at,
-        ends_at,
+        unit.ends_at,
         held.appointment_id,
         held.invoice_id,
         held.fee_fen,

@@ -145,6 +145,7 @@ class Slot:
     period: str
     starts_at: datetime
     ends_at: datetime
+    unit_starts_at: datetime
     unit_ends_at: datetime
     fee_fen: int
     left: int
@@ -165,6 +166,7 @@ def _slots(at: datetime) -> Select[*tuple[Any, ...]]:
             ScheduleRow.period,
             SlotRow.starts_at,
             SlotRow.ends_at,
+            ScheduleRow.starts_at,
             ScheduleRow.ends_at,
             SlotRow.fee_fen,
             case((SlotRow.state == SlotState.OPEN, SlotRow.capacity - SlotRow.taken), else_=0),

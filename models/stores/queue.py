@@ -27,7 +27,7 @@ _QUEUE_KEY = func.coalesce(RevisitRow.passed_over_at, RevisitRow.checked_in_at)
 
 def listed() -> ColumnElement[bool]:
     """True for visits that are the doctor's to see: from 待报到 on, and never one that was left before it was booked."""
-    settled = exists().where(ChargeRow.id == RevisitRow.charge_id, ChargeRow.state == ChargeState.SETTLED)
+    settled = exists().where(ChargeRow.id == RevisitRow.charge_id, ChargeRow.state == ChargeState.SETTLED).correlate(RevisitRow)
     return or_(
         RevisitRow.state.in_([state for state in LISTED if state is not State.CANCELLED]),
         and_(RevisitRow.state == State.CANCELLED, settled),

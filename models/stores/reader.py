@@ -41,7 +41,8 @@ async def of_visit(db: AsyncSession, revisit_id: UUID, reach: Reach) -> Reader:
         .where(BindingRow.account_id == reach.account_id, BindingRow.patient_id == RevisitRow.patient_id)
         .scalar_subquery()
     )
-    treats = and_(exists().where(DoctorRow.account_id == reach.account_id, DoctorRow.id == RevisitRow.doctor_id), listed())
+    doctors = exists().where(DoctorRow.account_id == reach.account_id, DoctorRow.id == RevisitRow.doctor_id).correlate(RevisitRow)
+    treats = and_(doctors, listed())
     sides = [relation.is_not(None)] if reach.as_patient else []
     sides += [treats] if reach.as_doctor else []
     bound_as = relation if reach.as_patient else null()
