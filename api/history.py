@@ -4,7 +4,7 @@ Names, numbers and instants of events; payloads stay where they are. A plain fir
 """
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
@@ -17,7 +17,7 @@ from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.problems import problems
-from api.runs import reaching
+from api.runs import asking
 from api.security import may
 from api.wiring import Wired
 from models.account import Principal
@@ -28,6 +28,8 @@ router = APIRouter(prefix="/v1", tags=["history"])
 MayRead = Annotated[Principal, Depends(may("history:read"))]
 
 EVENTS_MAX, RUNS_MAX = 5000, 200
+PAGE = timedelta(seconds=5)
+"""How long Temporal may take for one page of events or of runs."""
 _NAMED_BY = ("activity_type", "workflow_type")
 _NAMES = ("signal_name", "timer_id")
 _BEGUN_BY = ("scheduled_event_id", "accepted_event_id")
@@ -73,10 +75,10 @@ async def history(revisit_id: UUID, me: MayRead, wiring: Wired) -> HistoryOut:
     """The events of the visit's and its charge's runs, of every run of the chain."""
     async with wiring.database.reading() as db:
         await timeline.revisit(db, revisit_id, Reach(me.account_id, everywhere=True))
-    with reaching():
+    with asking():
         runs = await _runs(wiring.temporal, revisit_id)
     told = [_run(wiring, one) for one in runs[:RUNS_MAX]]
-    with reaching():
+    with asking():
         events, more = await events_of(wiring.temporal, told, EVENTS_MAX)
     return HistoryOut(revisit_id=revisit_id, runs=told, events=events, cut=more or len(runs) > RUNS_MAX)
 
@@ -99,7 +101,7 @@ def _by_time(events: list[EventOut]) -> list[EventOut]:
 
 async def _runs(client: Client, revisit_id: UUID) -> list[WorkflowExecution]:
     """Oldest first, one more than is shown."""
-    found = [one async for one in client.list_workflows(f"Visit = '{revisit_id}'", limit=RUNS_MAX + 1)]
+    found = [one async for one in client.list_workflows(f"Visit = '{revisit_id}'", limit=RUNS_MAX + 1, rpc_timeout=PAGE)]
     return sorted(found, key=lambda one: one.start_time)
 
 
@@ -120,7 +122,7 @@ async def _events(client: Client, run: RunOut) -> AsyncIterator[EventOut]:
     """A run that is no longer kept has none."""
     names: dict[int, str] = {}
     try:
-        async for event in client.get_workflow_handle(run.workflow_id, run_id=run.run_id).fetch_history_events():
+        async for event in client.get_workflow_handle(run.workflow_id, run_id=run.run_id).fetch_history_events(rpc_timeout=PAGE):
             told: Any = getattr(event, event.WhichOneof("attributes") or "", None)
             name = _name(told, names)
             if name is not None:

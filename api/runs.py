@@ -11,7 +11,7 @@ AWAY = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RP
 
 
 @contextmanager
-def reaching() -> Generator[None]:
+def asking() -> Generator[None]:
     """Around calls of the SDK and nothing else: RuntimeError is what its bridge raises for a connection that fails."""
     try:
         yield

@@ -11,7 +11,7 @@ from api.cursor import LIMIT, After, Limit, cut, open_cursor, seal_cursor
 from api.idempotency import Intent
 from api.pathways import AskPathways
 from api.problems import problems
-from api.runs import reaching
+from api.runs import asking
 from api.security import may
 from api.wiring import Now, Reading
 from models.account import Principal
@@ -162,5 +162,5 @@ class SyncOut(BaseModel):
 )
 async def sync(me: MaySync, intent: Intent, pathways: AskPathways) -> SyncOut:
     """Pull the mirror now, beside the pulls by the clock. While one runs it is the one that is answered: a repeat does no harm."""
-    with reaching():
+    with asking():
         return SyncOut(workflow_id=await pathways.runs.sync_schedules())
