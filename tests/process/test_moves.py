@@ -156,7 +156,7 @@ async def test_every_deadline_says_on_the_screen_what_it_means() -> None:
     """Where an alarm is set, and while money is waited for: there the charge has the alarm."""
     kind, timed = KINDS[0], {State.PAYING}
     for state in kind.workflow.PATHWAY:
-        desk = Listening.of(kind).meets(Alarm(), a_row(kind, state, wake_at=NOW, due_at=NOW))
+        desk = Listening.of(kind).meets(Alarm(), a_row(kind, State(state), wake_at=NOW, due_at=NOW))
         with contextlib.suppress(TemporalError):
             await kind.workflow.PATHWAY[state](desk, desk.now)
         timed |= {State(state)} if desk.until else set()
