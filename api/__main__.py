@@ -1,8 +1,11 @@
 """`python -m api`: the composition root of the API process."""
 
 import asyncio
+import signal
 import socket
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import uvicorn
 import uvloop
@@ -38,6 +41,18 @@ class Server(uvicorn.Server):
         )
         super().__init__(config)
         self._live = live
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        """A signal asks for a stop and is then dealt with: uvicorn's own raises it once more at the end, and nothing would be closed."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.remove_signal_handler(number)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._live.end()

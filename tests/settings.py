@@ -1,8 +1,10 @@
 """Settings of a process in a test: nothing from the environment, nothing that is reachable unless a test says so."""
 
+import json
 from pathlib import Path
 
 from pydantic import SecretStr
+from pydantic_settings import BaseSettings
 
 from worker.settings import HisSettings, Settings, SmsSettings, WechatPaySettings
 
@@ -30,9 +32,32 @@ def settings(database_url: str = "postgresql+asyncpg://nobody@127.0.0.1:9/none",
             mchid="1900000000",
             serial_no="0" * 40,
             private_key=SecretStr("none"),
-            apiv3_key=SecretStr("0" * 32),
+            apiv3_key=SecretStr("v3" * 16),
             public_key_id="PUB_KEY_ID_0",
             public_key="none",
         ),
         sms=SmsSettings(base_url=NOWHERE, access_key_id="none", access_key_secret=SecretStr("none"), sign_name="互联网医院"),
     )
+
+
+def environment(database_url: str, files: Path, port: int) -> dict[str, str]:
+    """The same, as a process of its own is told them."""
+    known = settings(database_url)
+    plain = {
+        "ENVIRONMENT": known.environment,
+        "DATABASE_URL": database_url,
+        "TEMPORAL_ADDRESS": known.temporal_address,
+        "TEMPORAL_UI_URL": known.temporal_ui_url,
+        "API_PORT": str(port),
+        "PUBLIC_URL": known.public_url,
+        "FILES_DIR": str(files),
+        "POLICY": known.policy,
+        "COLUMN_KEYS": json.dumps({"test": COLUMN_KEY}),
+        "COLUMN_KEY_ID": "test",
+        "INDEX_KEY": INDEX_KEY,
+    }
+    outside: dict[str, BaseSettings] = {"HIS": known.his, "WECHAT_PAY": known.wechat_pay, "SMS": known.sms}
+    for party, told in outside.items():
+        for field, value in told:
+            plain[f"{party}_{field.upper()}"] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+    return {f"FUZHEN_{name}": value for name, value in plain.items()}
