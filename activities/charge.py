@@ -46,7 +46,8 @@ class ChargeActivities:
             charge = await charges.facts(db, now.id)
             rules = (await policies.pinned(db, charge.policy)).rules
             expires_at = known(charge.due_at)
-            if expires_at - step.at < timedelta(seconds=rules.too_late_s - rules.order_margin_s):
+            late = expires_at - step.at < timedelta(seconds=rules.too_late_s - rules.order_margin_s)
+            if late and all(one.id != order_id for one in charge.orders):  # else an earlier attempt may have opened it
                 raise DomainError("charge.too_late", "conflict")
             reuse = any(one.state is OrderState.OPEN and one.scene is wish.scene for one in charge.orders)
             if not reuse:
@@ -56,7 +57,7 @@ class ChargeActivities:
                 return step.row
         try:
             async with outside():
-                answer = await self._open_order(charge, order_id, wish, expires_at)
+                answer = await self._open_order(charge, order_id, wish, expires_at, late=late)
         except DomainError:
             async with step.give_up() as db:
                 await charges.closed(db, order_id)
@@ -65,9 +66,11 @@ class ChargeActivities:
             await charges.opened(db, order_id, answer)
         return step.row
 
-    async def _open_order(self, charge: charges.Facts, order_id: UUID, wish: Order, expires_at: datetime) -> ChannelOrder:
+    async def _open_order(self, charge: charges.Facts, order_id: UUID, wish: Order, expires_at: datetime, *, late: bool) -> ChannelOrder:
         """The HIS's bill is checked again right before. Refused, nothing payable is left at the channel under this number."""
         try:
+            if late:
+                raise DomainError("charge.too_late", "conflict")
             bill = await self._his.bill(charge.invoice_id)
             if not bill.open or bill.amount_fen != charge.amount_fen:
                 raise DomainError("charge.bill_changed", "conflict")
