@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
 
+import pytest
+
 from activities.charge import ChargeActivities
 from activities.revisit import RevisitActivities
 from models.charge import Order, Reported, Scene
 from models.kernel import ids
+from models.kernel.errors import DomainError
 from models.process import Command
 from models.revisit import (
     BY_DOCTOR,
@@ -138,3 +141,10 @@ async def opened(
 def minutes(visit: Visit, at: datetime | None) -> float:
     """From now to an instant, in minutes."""
     return (cast(datetime, at) - visit.hospital.clock()).total_seconds() / 60
+
+
+async def refused(work: Awaitable[object]) -> str:
+    """The code that a wish is refused with."""
+    with pytest.raises(DomainError) as refusal:
+        await work
+    return refusal.value.code
