@@ -21,18 +21,10 @@ async def record(
     at: datetime,
     **detail: object,
 ) -> None:
-    """One a visit and scene; the same again stays the first."""
+    """One a visit and scene: what was answered last stands, as a symptom remembered only at the second self-check."""
+    said = {"account_id": account_id, "text_version": version, "text_hash": text_hash, "at": at, "detail": detail}
     await db.execute(
         insert(ConsentRow)
-        .values(
-            id=consent_id,
-            revisit_id=revisit_id,
-            account_id=account_id,
-            scene=scene,
-            text_version=version,
-            text_hash=text_hash,
-            at=at,
-            detail=detail,
-        )
-        .on_conflict_do_nothing()
+        .values(id=consent_id, revisit_id=revisit_id, scene=scene, **said)
+        .on_conflict_do_update(index_elements=[ConsentRow.revisit_id, ConsentRow.scene], set_=said)
     )
