@@ -27,6 +27,7 @@ from models.revisit import (
     Complete,
     Consent,
     Describe,
+    EncounterId,
     End,
     Enter,
     Opening,
@@ -90,7 +91,7 @@ async def complete(revisit_id: UUID, body: CompleteIn, me: MayAct, intent: Inten
 
 
 class RelateIn(Body):
-    past_encounter_id: Annotated[str, Field(min_length=1, max_length=64)]
+    past_encounter_id: EncounterId
 
 
 @router.post("/v1/revisits/{revisit_id}/relate", response_model=ActionOut, responses=ACT)
@@ -136,7 +137,7 @@ async def consent_text(me: Annotated[Principal, Depends(may("account:read"))], d
 
 
 class ConsentIn(Body):
-    text_version: Annotated[str, Field(min_length=1, max_length=40)]
+    text_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
     text_hash: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 

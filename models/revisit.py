@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from models.consent import Symptom
 from models.process import Alarm, Command, Moves, News, Row
@@ -76,6 +76,10 @@ class Reason(StrEnum):
     NOT_ACCEPTED = "not_accepted"
 
 
+EncounterId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
+"""A FHIR id of the HIS. What is none is refused at the door: a step that PostgreSQL cannot write would stand still for ever."""
+
+
 class Complete(Command):
     """The patient supplied what the regulator's standard asks; the values are stored under `supplement_id`."""
 
@@ -89,7 +93,7 @@ class Relate(Command):
 
     kind: Literal["relate"] = "relate"
     allowed_in = _to(State.COMPLETING, State.CONSENTING)
-    past_encounter_id: str
+    past_encounter_id: EncounterId
 
 
 class SelfCheck(Command):
@@ -192,7 +196,7 @@ class Opening(BaseModel):
     """What opens a revisit. Without a past visit the newest that counts is continued; the patient may relate another."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    past_encounter_id: str | None = Field(default=None, min_length=1, max_length=64)
+    past_encounter_id: EncounterId | None = None
 
 
 def leaves_as(why: RevisitEvent, now: Revisit) -> tuple[State, Reason]:
