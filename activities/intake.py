@@ -21,7 +21,7 @@ class IntakeActivities:
         """Binds what was described and begins the charge in one transaction. Raises `intake.missing`, `charge.too_late`."""
         step = self._guard.step(now, "intake.describe", wish)
         charge_id = ids.derived("charge", "revisit", now.id)
-        async with step.move(State.PAYING, charge_id=charge_id, wake_at=None) as db:
+        async with step.move(State.PAYING, charge_id=charge_id, intake_id=wish.intake_id, wake_at=None) as db:
             visit = await revisits.facts(db, now.id)
             policy = await policies.pinned(db, visit.policy)
             held = await bookings.of_id(db, known(visit.claim_id))

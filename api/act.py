@@ -14,7 +14,8 @@ from api.pathways import Answer, Pathways
 from models.account import Principal
 from models.process import Command
 from models.stores import timeline
-from models.stores.timeline import Position, Reach
+from models.stores.reader import Reach
+from models.stores.timeline import Position
 
 C = TypeVar("C", bound=Command)
 

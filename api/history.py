@@ -22,7 +22,7 @@ from api.security import may
 from api.wiring import Wired
 from models.account import Principal
 from models.stores import timeline
-from models.stores.timeline import Reach
+from models.stores.reader import Reach
 
 router = APIRouter(prefix="/v1", tags=["history"])
 MayRead = Annotated[Principal, Depends(may("history:read"))]

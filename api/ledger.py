@@ -14,7 +14,7 @@ from models.account import Principal
 from models.ledger import Account
 from models.stores import ledger as store
 from models.stores import timeline
-from models.stores.timeline import Reach
+from models.stores.reader import Reach
 
 router = APIRouter(prefix="/v1", tags=["ledger"])
 MayRead = Annotated[Principal, Depends(may("ledger:read"))]

@@ -23,6 +23,7 @@ from models.kernel.errors import DomainError, Kind
 from models.process import Command, allowed
 from models.stores import inbox, timeline
 from models.stores.database import Database
+from models.stores.reader import Reach
 from models.stores.timeline import Position
 from workflows.runs import Runs
 
@@ -122,7 +123,7 @@ class Pathways:
         read = timeline.charge if process == "charge" else timeline.revisit
         async with self.database.reading() as db:
             try:
-                return await read(db, id, timeline.Reach(id, everywhere=True))
+                return await read(db, id, Reach(id, everywhere=True))
             except DomainError:
                 return None
 

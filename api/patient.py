@@ -77,7 +77,7 @@ class SupplementOut(BaseModel):
     responses=problems(
         malformed=("request.key_missing", "request.key_malformed"),
         conflict=("patient.too_many",),
-        invalid=("patient.id_number", "patient.identity", "request.key_reused"),
+        invalid=("patient.id_number", "request.key_reused"),
     ),
 )
 async def bind(body: PatientIn, me: MayBind, intent: Intent, db: Writing, now: Now) -> PatientOut:

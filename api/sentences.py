@@ -12,7 +12,6 @@ SENTENCES: Final[dict[str, str]] = {
     "account.credentials": "登录名或密码不正确，请核对后重新输入。",
     "account.locked": "登录失败次数过多，账号已暂时锁定，请稍后再试或联系信息中心。",
     "patient.missing": "没有找到该就诊人，请返回就诊人列表重新选择。",
-    "patient.identity": "姓名与身份证号不一致，请按身份证原样填写。",
     "patient.id_number": "身份证号不正确，请核对18位号码后重新填写。",
     "patient.too_many": "已达到可绑定就诊人的上限，请先解绑后再添加。",
     "schedule.past": "所选日期已过，请选择今天或之后的日期。",

@@ -225,13 +225,14 @@ def upgrade() -> None:
     op.create_table('patient',
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('name', sa.LargeBinary(), nullable=False),
+    sa.Column('name_bidx', sa.LargeBinary(), nullable=False),
     sa.Column('id_number', sa.LargeBinary(), nullable=False),
     sa.Column('id_number_bidx', sa.LargeBinary(), nullable=False),
     sa.Column('birth_on', sa.Date(), nullable=False),
     sa.Column('his_ids', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_patient')),
-    sa.UniqueConstraint('id_number_bidx', name=op.f('uq_patient_id_number_bidx'))
+    sa.UniqueConstraint('id_number_bidx', 'name_bidx', name=op.f('uq_patient_id_number_bidx_name_bidx'))
     )
     op.create_table('policy',
     sa.Column('version', sa.Text(), nullable=False),
@@ -329,6 +330,7 @@ def upgrade() -> None:
     sa.Column('account_id', sa.Uuid(), nullable=False),
     sa.Column('patient_id', sa.Uuid(), nullable=False),
     sa.Column('relation', sa.Text(), nullable=False),
+    sa.Column('verified_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_patient_binding_account_id')),
     sa.ForeignKeyConstraint(['patient_id'], ['patient.id'], name=op.f('fk_patient_binding_patient_id')),
@@ -374,6 +376,7 @@ def upgrade() -> None:
     sa.Column('department_id', sa.Text(), nullable=True),
     sa.Column('slot_id', sa.Text(), nullable=True),
     sa.Column('slot_starts_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('intake_id', sa.Uuid(), nullable=True),
     sa.Column('unit_ends_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('charge_id', sa.Uuid(), nullable=True),
     sa.Column('checked_in_at', sa.DateTime(timezone=True), nullable=True),

@@ -51,8 +51,8 @@ async def check(db: AsyncSession, intake_id: UUID, revisit_id: UUID) -> None:
 
 
 async def of_revisit(db: AsyncSession, revisit_id: UUID) -> Intake | None:
-    """The newest description of a visit, as the doctor reads it."""
-    row = await db.scalar(select(IntakeRow).where(IntakeRow.revisit_id == revisit_id).order_by(IntakeRow.created_at.desc()).limit(1))
+    """The description that the visit is bound to, as the doctor reads it."""
+    row = await db.scalar(select(IntakeRow).join(RevisitRow, RevisitRow.intake_id == IntakeRow.id).where(RevisitRow.id == revisit_id))
     if row is None:
         return None
     wanted = [UUID(one) for one in row.file_ids]

@@ -7,14 +7,13 @@ from typing import Any, Protocol, cast
 from uuid import UUID
 
 import asyncpg
-from sqlalchemy import ColumnElement, exists, or_, select, true
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.live import Topic
 from models.stores.database import Database
+from models.stores.reader import Reach
 from models.tables.charge import ChargeRow
-from models.tables.directory import DoctorRow
-from models.tables.patient import BindingRow
 from models.tables.revisit import RevisitRow
 
 CHANNEL = "live"
@@ -67,11 +66,9 @@ async def listening(database: Database, heard: Callable[[str], None]) -> AsyncGe
 
 
 async def allowed(db: AsyncSession, account_id: UUID, topics: Iterable[Topic], *, any_visit: bool) -> frozenset[Topic]:
-    """Those of the topics that the account may follow: of visits of its patients, of its own as their doctor, or of any."""
+    """Those of the topics that the account may follow: of its visits as patient or as doctor, or of any."""
     asked = frozenset(topics)
-    bound = exists().where(BindingRow.account_id == account_id, BindingRow.patient_id == RevisitRow.patient_id)
-    treats = exists().where(DoctorRow.account_id == account_id, DoctorRow.id == RevisitRow.doctor_id)
-    theirs: ColumnElement[bool] = true() if any_visit else or_(bound, treats)
+    theirs = Reach(account_id, as_patient=True, as_doctor=True, everywhere=any_visit).condition()
     visits = await db.scalars(select(RevisitRow.id).where(RevisitRow.id.in_({one.id for one in asked if one.subject != "charge"}), theirs))
     of_visits = frozenset(visits)
     charges = await db.scalars(

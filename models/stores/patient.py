@@ -23,27 +23,30 @@ _PHONE, _ADDRESS = "patient_supplement.phone", "patient_supplement.address"
 async def bind(db: AsyncSession, account_id: UUID, name: str, id_number: str, relation: Relation, now: datetime) -> Patient:
     """The account may act for this person from now on; asked again for the same person it answers what stands.
 
-    Raises `patient.id_number`, `patient.identity` (another name is known under that number) and `patient.too_many`.
+    A wrong name under a number binds a person whom the HIS does not know, and never stands in the way of the real one.
+    Raises `patient.id_number` and `patient.too_many`.
     """
     birth_on = check_id_number(id_number)
     await db.execute(select(AccountRow.id).where(AccountRow.id == account_id).with_for_update(key_share=True))  # counted one at a time
-    index, patient_id = vault(db).index(_ID_NUMBER, id_number), ids.new()
+    number_index, name_index, patient_id = vault(db).index(_ID_NUMBER, id_number), vault(db).index(_NAME, name), ids.new()
     made = await db.scalar(
         insert(PatientRow)
         .values(
             id=patient_id,
             name=vault(db).seal(_NAME, patient_id, name),
             id_number=vault(db).seal(_ID_NUMBER, patient_id, id_number),
-            id_number_bidx=index,
+            id_number_bidx=number_index,
+            name_bidx=name_index,
             birth_on=birth_on,
             his_ids=[],
             created_at=now,
         )
-        .on_conflict_do_nothing(index_elements=["id_number_bidx"])
+        .on_conflict_do_nothing(index_elements=["id_number_bidx", "name_bidx"])
         .returning(PatientRow.id)
     )
     if made is None:
-        patient_id = await _known_as(db, index, name)
+        known = select(PatientRow.id).where(PatientRow.id_number_bidx == number_index, PatientRow.name_bidx == name_index)
+        patient_id = (await db.scalars(known)).one()
     standing = (await db.execute(_bound_to(account_id).where(PatientRow.id == patient_id))).one_or_none()
     if standing is not None:
         return _patient(db, *standing)
@@ -119,13 +122,6 @@ async def supplement(db: AsyncSession, supplement_id: UUID, patient_id: UUID) ->
         box.open(_PHONE, row.id, row.phone) if row.phone else None,
         box.open(_ADDRESS, row.id, row.address) if row.address else None,
     )
-
-
-async def _known_as(db: AsyncSession, index: bytes, name: str) -> UUID:
-    known = (await db.scalars(select(PatientRow).where(PatientRow.id_number_bidx == index))).one()
-    if vault(db).open(_NAME, known.id, known.name) != name:
-        raise DomainError("patient.identity", "invalid")
-    return known.id
 
 
 def _bound_to(account_id: UUID) -> Select[PatientRow, str]:

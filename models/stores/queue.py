@@ -5,17 +5,15 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.charge import ChargeState
 from models.kernel.clock import business_day
 from models.kernel.errors import DomainError, known
 from models.queue import LISTED, QueueList, Unit
 from models.revisit import State, queue_key
 from models.stores.database import vault
-from models.stores.timeline import Reach
-from models.tables.charge import ChargeRow
+from models.stores.reader import Reach, listed
 from models.tables.directory import DepartmentRow, DoctorRow, ScheduleRow
 from models.tables.patient import PatientRow
 from models.tables.revisit import ChatRow, RevisitRow
@@ -23,15 +21,6 @@ from models.tables.revisit import ChatRow, RevisitRow
 UNITS_MAX = 50
 _QUEUE_KEY = func.coalesce(RevisitRow.passed_over_at, RevisitRow.checked_in_at)
 """`models.revisit.queue_key` in SQL."""
-
-
-def listed() -> ColumnElement[bool]:
-    """True for visits that are the doctor's to see: from 待报到 on, and never one that was left before it was booked."""
-    settled = exists().where(ChargeRow.id == RevisitRow.charge_id, ChargeRow.state == ChargeState.SETTLED).correlate(RevisitRow)
-    return or_(
-        RevisitRow.state.in_([state for state in LISTED if state is not State.CANCELLED]),
-        and_(RevisitRow.state == State.CANCELLED, settled),
-    )
 
 
 def _in_list(which: QueueList) -> ColumnElement[bool]:

@@ -5,38 +5,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, or_, select, true
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.kernel.errors import DomainError
+from models.stores.reader import Reach
 from models.tables.charge import ChargeOrderRow, ChargeRow, RefundRow
 from models.tables.directory import DepartmentRow, DoctorRow
-from models.tables.patient import BindingRow
 from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
-
-
-@dataclass(frozen=True, slots=True)
-class Reach:
-    """Whose visits a caller reaches: as a patient's account, as a doctor, or all of them."""
-
-    account_id: UUID
-    as_patient: bool = False
-    as_doctor: bool = False
-    everywhere: bool = False
-
-    def condition(self) -> ColumnElement[bool]:
-        """True for the rows of `revisit` that this caller reaches, whatever else the question around it joins."""
-        if self.everywhere:
-            return true()
-        mine: list[ColumnElement[bool]] = []
-        if self.as_patient:
-            bound = exists().where(BindingRow.account_id == self.account_id, BindingRow.patient_id == RevisitRow.patient_id)
-            mine.append(bound.correlate(RevisitRow))
-        if self.as_doctor:
-            treats = exists().where(DoctorRow.account_id == self.account_id, DoctorRow.id == RevisitRow.doctor_id)
-            mine.append(treats.correlate(RevisitRow))
-        return or_(*mine) if mine else ~true()
 
 
 @dataclass(frozen=True, slots=True)

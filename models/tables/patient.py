@@ -10,13 +10,15 @@ from models.tables.table import Table
 
 
 class PatientRow(Table):
-    """A real-name person. Name, ID number and phone are sealed; the ID number has a blind index."""
+    """A person by name and ID number, both sealed. Another name under the number is another row: only the HIS says which is real."""
 
     __tablename__ = "patient"
+    __table_args__ = (UniqueConstraint("id_number_bidx", "name_bidx"),)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[bytes]
+    name_bidx: Mapped[bytes]
     id_number: Mapped[bytes]
-    id_number_bidx: Mapped[bytes] = mapped_column(unique=True)
+    id_number_bidx: Mapped[bytes]
     birth_on: Mapped[date]
     his_ids: Mapped[list[str]]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -31,6 +33,8 @@ class BindingRow(Table):
     account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
     relation: Mapped[str]
+    verified_at: Mapped[datetime | None]
+    """When the relation was proved. Before that the account reaches only visits that it opened itself."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

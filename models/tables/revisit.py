@@ -40,6 +40,8 @@ class RevisitRow(ProcessColumns, Table):
     department_id: Mapped[str | None]
     slot_id: Mapped[str | None]
     slot_starts_at: Mapped[datetime | None]
+    intake_id: Mapped[UUID | None]
+    """What was described; other texts that were stored and never bound are not shown."""
     unit_ends_at: Mapped[datetime | None]
     charge_id: Mapped[UUID | None]
     checked_in_at: Mapped[datetime | None]

@@ -4,17 +4,18 @@ import asyncio
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.kernel import ids
+from models.patient import PATIENTS_MAX
 from models.stores import intent as store
 from models.stores.database import Database
 from models.tables.message import IntentRow
-from models.tables.patient import BindingRow, PatientRow
+from models.tables.patient import BindingRow
 from tests.account.builders import patient_signed_in, signed_in
 from tests.client import Hands, key
-from tests.patient.builders import a_person
+from tests.patient.builders import a_person, bound
 
 
 async def bind(api: httpx.AsyncClient, person: dict[str, str], headers: dict[str, str]) -> httpx.Response:
@@ -70,15 +71,13 @@ async def test_a_key_is_of_one_account_and_one_target(api: httpx.AsyncClient, da
 
 
 async def test_a_refusal_is_not_remembered(api: httpx.AsyncClient, db: AsyncSession, database: Database, clock: Hands) -> None:
-    _, theirs = await patient_signed_in(database, clock)
-    _, bearer = await patient_signed_in(database, clock)
+    account_id, bearer = await patient_signed_in(database, clock)
+    for _ in range(PATIENTS_MAX):
+        await bound(database, account_id)
     person, wish = a_person(), key()
-    await bind(api, person | {"name": "张秀兰"}, theirs | key())
-    assert (await bind(api, person, bearer | wish)).json()["code"] == "patient.identity"
+    assert (await bind(api, person, bearer | wish)).json()["code"] == "patient.too_many"
 
-    known = (await db.scalars(select(PatientRow))).one()
-    known.id_number_bidx = b"corrected at the window"
-    await db.flush()
+    await db.execute(delete(BindingRow))
 
     assert (await bind(api, person, bearer | wish)).status_code == 201
 

@@ -23,12 +23,15 @@ from models.account import Role
 from models.kernel import ids
 from models.kernel.errors import DomainError
 from models.live import STREAMS_MAX, Topic
+from models.patient import Relation
+from models.revisit import State
+from models.stores import patient as patients
 from models.stores.database import Database
 from models.tables.account import SessionRow
 from models.tables.patient import BindingRow
 from models.tables.revisit import ChatRow, RevisitRow
 from tests.account.builders import patient_signed_in, signed_in, staff_signed_in
-from tests.builders import Person, a_charge, a_person, a_unit, a_visit
+from tests.builders import NAME, Person, a_charge, a_person, a_unit, a_visit
 from tests.client import Hands, wiring
 
 CUT = """
@@ -205,10 +208,19 @@ async def test_who_may_not_follow_is_told_that_nothing_is_there(house: House) ->
     assert await house.refused(f"revisit:{house.revisit_id}", {"Authorization": "Bearer none"}) == (401, "account.anonymous")
 
 
+async def test_who_knows_name_and_number_follows_no_visit_of_another_account(house: House) -> None:
+    account_id, bearer = await patient_signed_in(house.database, house.clock)
+    async with house.database.transaction() as db:
+        await patients.bind(db, account_id, NAME, house.person.id_number, Relation.OTHER, house.clock())
+
+    assert await house.refused(f"revisit:{house.revisit_id}", bearer) == (404, "live.missing")
+
+
 async def test_the_visits_doctor_and_management_may_follow(house: House) -> None:
     async with house.database.transaction() as db:
         unit = await a_unit(db, house.clock() + timedelta(hours=1))
-        await db.execute(update(RevisitRow).where(RevisitRow.id == house.revisit_id).values(doctor_id=unit.doctor_id))
+        booked = {"doctor_id": unit.doctor_id, "state": State.BOOKED}
+        await db.execute(update(RevisitRow).where(RevisitRow.id == house.revisit_id).values(**booked))
     doctor = await signed_in(house.database, house.clock, unit.doctor_account_id)
     _, management = await staff_signed_in(house.database, house.clock, Role.MANAGEMENT)
 

@@ -28,9 +28,9 @@ async def described(database: Database, visit: Visit, clock: Hands, *files: UUID
         for number, ago in (("enc-2", 20), ("enc-1", 90))
     ]
     async with database.transaction() as db:
-        await intake.keep(db, ids.new(), visit.id, TEXT, files)
+        await intake.keep(db, intake_id := ids.new(), visit.id, TEXT, files)
         await revisit.keep_past_visits(db, visit.id, tuple(past))
-        await db.execute(update(RevisitRow).where(RevisitRow.id == visit.id).values(state=State.WAITING, past_encounter_id="enc-1"))
+        await db.execute(update(RevisitRow).where(RevisitRow.id == visit.id).values(state=State.WAITING, past_encounter_id="enc-1", intake_id=intake_id))
 
 
 async def test_the_doctor_reads_before_accepting(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:

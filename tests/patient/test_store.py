@@ -46,12 +46,15 @@ async def test_binding_again_changes_nothing(db: AsyncSession, clock: Hands) -> 
     assert (await db.scalars(select(func.count()).select_from(BindingRow))).one() == 1
 
 
-async def test_another_name_under_a_known_number_is_refused(db: AsyncSession, clock: Hands) -> None:
+async def test_another_name_under_a_number_is_another_row_and_in_nobodys_way(db: AsyncSession, clock: Hands) -> None:
+    """Only the HIS says who is real; who binds a wrong name first must not keep the real person out, nor learn that they are here."""
     number = an_id_number()
-    await store.bind(db, await a_patient(db), "张秀英", number, Relation.SELF, clock())
 
-    with pytest.raises(DomainError, match=r"patient\.identity"):
-        await store.bind(db, await a_patient(db), "张秀兰", number, Relation.SELF, clock())
+    wrong = await store.bind(db, await a_patient(db), "张秀兰", number, Relation.SELF, clock())
+    real = await store.bind(db, await a_patient(db), "张秀英", number, Relation.SELF, clock())
+
+    assert wrong.id != real.id
+    assert (await store.name(db, wrong.id), await store.name(db, real.id)) == ("张秀兰", "张秀英")
 
 
 async def test_eight_patients_are_enough(db: AsyncSession, clock: Hands) -> None:

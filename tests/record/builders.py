@@ -50,8 +50,8 @@ async def a_visit_of_people(database: Database, clock: Hands, state: State = Sta
         }
         visit_id = await a_visit(db, state, person=person, **told | columns)
         relative, stranger = await a_patient(db), await a_patient(db)
-        binding = BindingRow(id=ids.new(), account_id=relative, patient_id=person.patient_id, relation="child", created_at=now())
-        db.add(binding)
+        tie = {"patient_id": person.patient_id, "relation": "child", "created_at": now()}
+        db.add(BindingRow(id=ids.new(), account_id=relative, verified_at=now(), **tie))
         other_doctor = await a_staff_member(db)
     accounts = (person.account_id, relative, unit.doctor_account_id, stranger, other_doctor)
     return Visit(visit_id, person, unit, *[await signed_in(database, clock, account) for account in accounts])
