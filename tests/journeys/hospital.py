@@ -152,22 +152,20 @@ class Hospital:
         """The HIS's books."""
         return read(await self.outside.get("/books/his"))
 
+    async def go_wrong(self, system: str, call: str, kind: str, seconds: float) -> None:
+        """The next call of that name."""
+        read(await self.outside.post("/faults", json={"system": system, "call": call, "kind": kind, "seconds": seconds}))
+
+    async def faults(self) -> list[Json]:
+        """Those that no call has met yet."""
+        return read(await self.outside.get("/faults"))
+
     @asynccontextmanager
-    async def fault(
-        self, system: str, call: str, kind: str, seconds: float, times: int = 1
-    ) -> AsyncGenerator[Callable[[], Awaitable[None]]]:
-        """The next calls of that name go wrong. Gives a wait until the last of them has been met."""
-        body = {"system": system, "call": call, "kind": kind, "seconds": seconds, "times": times}
-        id = read(await self.outside.post("/faults", json=body))["id"]
-
-        async def open_ones() -> list[Json]:
-            return [one for one in read(await self.outside.get("/faults")) if one["id"] == id]
-
-        async def met() -> None:
-            await until(f"{call} to be met", open_ones, lambda found: not found)
-
+    async def fault(self, system: str, call: str, kind: str, *, seconds: float) -> AsyncGenerator[Callable[[], Awaitable[list[Json]]]]:
+        """The next call of that name goes wrong. Gives a wait until it has been met."""
+        await self.go_wrong(system, call, kind, seconds)
         try:
-            yield met
+            yield lambda: until(f"{call} to be met", self.faults, lambda left: not left)
         finally:
             await self.outside.delete("/faults")
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from tests.journeys.hospital import Hospital
-from tests.journeys.people import until
+from tests.journeys.people import key, read, refused, until
 from tests.journeys.visit import Visit
 
 LOCK = "POST /fhir/R4/Appointment"
@@ -70,6 +70,29 @@ async def test_a_part_killed_in_the_moment_of_paying_changes_nothing(hospital: H
     await hospital.stack.start_part("worker" if part == "worker" else "api")
 
     await visit.until("booked")
+    await visit.to("closed")
+    await _nothing_twice(visit)
+
+
+@pytest.mark.parametrize("part", ["temporal", "postgres"])
+async def test_without_temporal_or_database_nothing_is_half_done_and_the_same_key_goes_on(hospital: Hospital, part: str) -> None:
+    visit, mine = await hospital.visit("booked"), key()
+    await hospital.stack.kill("temporal" if part == "temporal" else "postgres")
+
+    answer = await visit.attempt("check-in", under=mine)
+    reading = await visit.patient.get(visit.path)
+    await hospital.stack.start_part("temporal" if part == "temporal" else "postgres")
+
+    assert refused(answer, 503, "service.unavailable")["params"]["retry_after_s"] == int(answer.headers["Retry-After"])
+    if part == "temporal":
+        assert read(reading)["state"] == "booked"
+    else:
+        refused(reading, 503, "service.unavailable")
+
+    async def again() -> int:
+        return (await visit.attempt("check-in", under=mine)).status_code
+
+    await until("the same wish to be granted", again, lambda status: status == 200)
     await visit.to("closed")
     await _nothing_twice(visit)
 

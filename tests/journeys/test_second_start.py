@@ -1,0 +1,54 @@
+"""`make run` a second time on the same data: everybody's visit goes on from where it stood."""
+
+import shutil
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.journeys.hospital import Hospital
+from tests.journeys.people import refused
+from tests.journeys.visit import Visit
+
+
+@pytest_asyncio.fixture
+async def left(hospital: Hospital) -> AsyncIterator[dict[str, Visit]]:
+    """Visits that people had not finished when the hospital was switched off."""
+    yield {state: await hospital.visit(state) for state in ("waiting", "booked", "describing", "entered")}
+
+
+async def test_unfinished_visits_go_on(hospital: Hospital, left: dict[str, Visit]) -> None:
+    await _off(hospital)
+    await hospital.stack.start()
+
+    await _all_go_on(left)
+
+
+@pytest.mark.long
+async def test_unfinished_visits_go_on_though_the_engine_lost_everything(hospital: Hospital, left: dict[str, Visit]) -> None:
+    """The rows are enough: Temporal's own store is gone."""
+    await _off(hospital)
+    shutil.rmtree(hospital.data / "temporal")
+    await hospital.stack.start()
+
+    await _all_go_on(left)
+
+
+async def _off(hospital: Hospital) -> None:
+    await hospital.stack.stop()
+    with pytest.raises(httpx.TransportError):
+        await hospital.http.get("/health/live")
+
+
+async def _all_go_on(left: dict[str, Visit]) -> None:
+    await left["waiting"].to("closed")
+    await left["booked"].to("closed")
+    await left["entered"].to("closed")
+    for visit in (left["waiting"], left["booked"], left["entered"]):
+        steps = [step for step in await visit.steps() if step != "queue.urge"]
+        assert len(steps) == len(set(steps))
+        assert [one["status"] for one in await visit.appointments()] == ["fulfilled"]
+    assert (await left["describing"].until("cancelled"))["reason"] == "timed_out"  # its hold ran out while nobody was there
+    assert [one["status"] for one in await left["describing"].appointments()] == ["cancelled"]
+    refused(await left["describing"].attempt("describe", {"text": "活动后气短较前减轻，偶有咳嗽。"}), 409, "revisit.not_now")
