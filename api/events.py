@@ -5,10 +5,12 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Header, Query, Request
 from sqlalchemy.ext.asyncio import AsyncSession
 from sse_starlette.event import ServerSentEvent
-from sse_starlette.sse import EventSourceResponse
+from sse_starlette.sse import EventSourceResponse, SendTimeoutError
+from starlette.types import Receive, Scope, Send
 
 from api.live import Stream
 from api.problems import problems
@@ -19,11 +21,23 @@ from models.kernel.errors import DomainError
 from models.live import TOPICS_MAX, Topic
 from models.stores import account as accounts
 from models.stores import live as store
+from models.stores.outage import SUSPECTS, is_outage
 
 router = APIRouter(prefix="/v1/events", tags=["live"])
 
+log = structlog.get_logger()
 _PING_S = 15
 _EXAMPLE = 'id: revisit:0190…:7\r\nevent: changed\r\ndata: {"topic": "revisit:0190…", "version": 7}\r\n\r\n'
+
+
+class Screen(EventSourceResponse):
+    """A stream whose reader may stop reading: that is its end, and no fault of ours."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except SendTimeoutError:
+            log.info("live.not_read")
 
 
 async def _opened(
@@ -60,7 +74,7 @@ async def follow(
 ) -> EventSourceResponse:
     """Follow topics while their screens are open."""
     told = _told(stream, wiring, accounts.token_hash(token_of(request)), again=last_event_id is not None)
-    return EventSourceResponse(told, ping=_PING_S, send_timeout=_PING_S)
+    return Screen(told, ping=_PING_S, send_timeout=_PING_S)
 
 
 async def _told(stream: Stream, wiring: Wiring, token_hash: bytes, *, again: bool) -> AsyncGenerator[ServerSentEvent]:
@@ -80,10 +94,19 @@ async def _told(stream: Stream, wiring: Wiring, token_hash: bytes, *, again: boo
 
 
 async def _still_may_follow(wiring: Wiring, token_hash: bytes, stream: Stream) -> bool:
-    """By the session and the rights of this minute. Following is not using: it keeps no session from growing idle."""
-    async with wiring.database.reading() as db:
-        me = await accounts.principal(db, token_hash, wiring.clock())
-        return me is not None and await _may_follow(db, me, stream)
+    """By the session and the rights of this minute. Following is not using: it keeps no session from growing idle.
+
+    While the database cannot be asked nobody may: the browser comes back, and is answered when it can.
+    """
+    try:
+        async with wiring.database.reading() as db:
+            me = await accounts.principal(db, token_hash, wiring.clock())
+            return me is not None and await _may_follow(db, me, stream)
+    except SUSPECTS as error:
+        if not is_outage(error):
+            raise
+        log.warning("live.rights_unknown", exc_info=error)
+        return False
 
 
 async def _may_follow(db: AsyncSession, me: Principal, stream: Stream) -> bool:

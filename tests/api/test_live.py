@@ -13,10 +13,14 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
-from sqlalchemy import delete, text, update
+import structlog
+from sqlalchemy import NullPool, delete, text, update
+from sqlalchemy.ext.asyncio import create_async_engine
+from starlette.types import Message
 
 from api.__main__ import Server
 from api.app import create_app
+from api.events import Screen
 from api.live import Live, Stream
 from api.wiring import Wiring
 from models.account import Role
@@ -36,6 +40,9 @@ from tests.client import Hands, wiring
 
 CUT = """
     select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'fuzhen live' and datname = current_database()
+"""
+END_ALL = """
+    select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()
 """
 A = Topic("revisit", ids.derived("a"))
 B = Topic("charge", ids.derived("b"))
@@ -264,6 +271,40 @@ async def test_a_right_that_is_gone_ends_the_stream(house: House, lost: str) -> 
 
         assert await followed.next() is None
     assert (await house.refused(f"revisit:{house.revisit_id}"))[0] in {401, 404}
+
+
+async def test_an_outage_ends_the_stream_and_is_no_bug(house: House) -> None:
+    with structlog.testing.capture_logs() as lines:
+        async with house.follow(f"revisit:{house.revisit_id}") as followed:
+            beside = create_async_engine(house.database.engine.url, poolclass=NullPool)
+            async with beside.connect() as wire:
+                await wire.execute(text(END_ALL))
+
+            while told := await followed.next():
+                assert told == ("reread", {})
+
+    assert {"live.rights_unknown", "request.answered"} <= {str(line["event"]) for line in lines}
+    assert "request.failed" not in {line["event"] for line in lines}
+
+
+async def test_who_stops_reading_is_left() -> None:
+    async def endless() -> AsyncIterator[str]:
+        while True:
+            yield "x"
+
+    started = asyncio.Event()
+
+    async def takes_the_start_only(_message: Message) -> None:
+        if started.is_set():
+            await asyncio.Event().wait()
+        started.set()
+
+    async def silent() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async with asyncio.timeout(5):
+        await Screen(endless(), send_timeout=0.05)({"type": "http", "method": "GET"}, silent, takes_the_start_only)
 
 
 async def test_a_stop_ends_all_streams_within_a_second(house: House) -> None:
