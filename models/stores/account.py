@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import case, or_, select, update
+from sqlalchemy import case, delete, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -130,9 +130,10 @@ async def enlist(
         .values(id=account_id, kind=AccountKind.STAFF, **told)
         .on_conflict_do_update(index_elements=["id"], set_=told, where=AccountRow.kind == AccountKind.STAFF)
     )
-    for grant in grants:
-        row = {"account_id": account_id, "role": grant.role, "department_id": grant.department_id}
-        await db.execute(insert(GrantRow).values(**row).on_conflict_do_nothing())
+    await db.execute(delete(GrantRow).where(GrantRow.account_id == account_id))  # a right that is not named again is taken away
+    rows = [{"account_id": account_id, "role": grant.role, "department_id": grant.department_id} for grant in frozenset(grants)]
+    if rows:
+        await db.execute(insert(GrantRow), rows)
     await audit.record(db, None, "account:enlist", "account", account_id)
 
 

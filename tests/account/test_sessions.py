@@ -122,16 +122,16 @@ async def test_a_hundred_guesses_at_once_are_five(own_database: Database, clock:
     assert set(answers) == {None, clock.forward(minutes=15)}
 
 
-async def test_enlisting_again_takes_over_what_changed(db: AsyncSession) -> None:
-    account_id = await a_staff_member(db, login="d.wang")
-    phone = a_phone()
+async def test_enlisting_again_takes_over_what_changed_and_away_what_is_not_named(db: AsyncSession, clock: Hands) -> None:
+    account_id = await a_staff_member(db, Role.DOCTOR, login="d.wang")
+    token, phone = (await store.open_session(db, account_id, AccountKind.STAFF, clock())).token, a_phone()
 
-    await store.enlist(
-        db, account_id, login="d.wang2", name="王主任", phone=phone, password_hash="x", grants=[Grant(Role.DOCTOR), Grant(Role.MANAGEMENT)]
-    )
+    await store.enlist(db, account_id, login="d.wang2", name="王主任", phone=phone, password_hash="x", grants=[Grant(Role.MANAGEMENT)] * 2)
 
     assert await store.staff(db, "d.wang") is None
     staff = await store.staff(db, "d.wang2")
     assert staff is not None
     assert (staff.account_id, staff.phone) == (account_id, phone)
-    assert (await db.scalars(select(func.count()).select_from(GrantRow))).one() == 2
+    me = await behind(db, token, clock)
+    assert me is not None
+    assert me.grants == {Grant(Role.MANAGEMENT)}
