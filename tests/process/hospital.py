@@ -1,6 +1,6 @@
 """A hospital in one test: the real activities over real rows, and the outside in memory."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from types import MethodType
@@ -74,8 +74,8 @@ class Hospital:
         """The hospital's own hand for an activity that a workflow names by its class."""
         return self._bound[cast(Any, activity)]
 
-    async def opens(self, **changes: int) -> Policy:
-        """The rules that new visits begin with."""
+    async def opens(self, changes: Mapping[str, int] | None = None) -> Policy:
+        """The rules that new visits begin with: the standard ones but for `changes`."""
         async with self.database.transaction() as db:
             return await rules(db, changes)
 

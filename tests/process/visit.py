@@ -1,6 +1,6 @@
 """One patient's visit at stand-in desks: walked to where a test begins, by the steps that people take."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import cast
 from uuid import UUID
@@ -128,10 +128,15 @@ async def reported(hospital: Hospital, charge_id: UUID) -> Reported:
 
 
 async def opened(
-    hospital: Hospital, *, person: Person | None = None, unit: Unit | None = None, starts_in: timedelta = timedelta(hours=1), **changes: int
+    hospital: Hospital,
+    *,
+    person: Person | None = None,
+    unit: Unit | None = None,
+    starts_in: timedelta = timedelta(hours=1),
+    rules: Mapping[str, int] | None = None,
 ) -> Visit:
-    """A visit just opened, its row loaded; `changes` are rules of its hospital."""
-    policy = await hospital.opens(**changes)
+    """A visit just opened, its row loaded; `rules` are those that differ in its hospital."""
+    policy = await hospital.opens(rules)
     whose, where = person or await hospital.person(), unit or await hospital.unit(starts_in)
     visit = Visit(hospital, whose, where, await hospital.visit(whose, policy))
     await visit.desk.begin()
