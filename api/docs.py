@@ -3,7 +3,7 @@
 from fastapi import FastAPI
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 PATH, FILES = "/docs", "/docs-files"
@@ -22,5 +22,9 @@ def install(app: FastAPI) -> None:
             swagger_ui_parameters={"persistAuthorization": True, "filter": True},
         )
 
+    async def home(_: Request) -> Response:
+        return RedirectResponse(PATH)
+
+    app.add_route("/", home, include_in_schema=False)
     app.mount(FILES, StaticFiles(packages=[("fastapi_swagger", "resources")]))
     app.add_route(PATH, page, include_in_schema=False)

@@ -42,7 +42,7 @@ class LegOut(BaseModel):
     """One leg of an entry; the legs of an entry sum to zero."""
 
     at: datetime
-    cause: str = Field(examples=["paid"])
+    cause: str = Field(examples=["charge.paid"])
     account: Account
     amount_fen: int = Field(description="Debit positive.", examples=[-5000])
 

@@ -15,7 +15,7 @@ from api.security import may
 from api.wiring import Body, Now, Reading, Wired
 from models.account import Principal
 from models.consent import SYMPTOM_TEXTS, Symptom
-from models.intake import FILES_MAX
+from models.intake import FILES_MAX, check_text
 from models.kernel import ids
 from models.kernel.errors import DomainError
 from models.kernel.text import Paragraph
@@ -203,8 +203,7 @@ async def describe(revisit_id: UUID, body: DescribeIn, me: MayAct, intent: Inten
         where = await timeline.revisit(db, revisit_id, as_patient(me))
         if where.state == State.DESCRIBING:
             rules = (await policies.pinned(db, (await revisits.facts(db, revisit_id)).policy)).rules
-            if len(body.text) < rules.intake_chars_min:
-                raise DomainError("intake.too_short", "invalid", chars_min=rules.intake_chars_min)
+            check_text(body.text, rules.intake_chars_min)
             await intake.keep(db, intake_id, revisit_id, body.text, tuple(dict.fromkeys(body.file_ids)))
     return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Describe, intent, intake_id=intake_id))
 

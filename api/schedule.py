@@ -61,7 +61,7 @@ class MirrorOut(BaseModel):
 class SubdepartmentOut(BaseModel):
     """Second level: where one books."""
 
-    id: str = Field(examples=["dept-resp-copd"])
+    id: str = Field(examples=["org-copd"])
     name: str = Field(examples=["慢阻肺门诊"])
     left: int = Field(description="Places left on the day asked for, or on all days ahead.", examples=[12])
 
@@ -99,7 +99,7 @@ def _levels(found: list[directory.Department]) -> Iterable[DepartmentOut]:
 class SlotOut(BaseModel):
     """号源. Sold out is `left` 0; `stopped` is 停诊."""
 
-    id: str = Field(examples=["slot-20261125-wangjianguo-0900"])
+    id: str = Field(examples=["slot-wangjianguo-20261125-morning-0800"])
     schedule_id: str
     department_id: str
     department: str = Field(examples=["慢阻肺门诊"])

@@ -66,11 +66,13 @@ def _out(visit: timeline.Visit, me: Principal) -> RevisitOut:
         version=visit.version,
         state=state,
         state_text=STATE_TEXTS[state],
-        acts_next=Actor.PATIENT if waits_for_patient else ACTS_NEXT.get(state, Actor.NOBODY),
+        acts_next=Actor.HOSPITAL if visit.under_way else Actor.PATIENT if waits_for_patient else ACTS_NEXT.get(state, Actor.NOBODY),
         under_way=UNDER_WAY.get(visit.under_way, "处理中") if visit.under_way else None,
         due_at=visit.due_at,
         due_text=DEADLINES.get(state) if visit.due_at else None,
-        allowed=[one for one in allowed(state, COMMANDS) if one in mine and not (one == "enter" and visit.entered)],
+        allowed=[
+            one for one in allowed(state, COMMANDS) if one in mine and one != visit.under_way and not (one == "enter" and visit.entered)
+        ],
         missing=[RegulatorField(one) for one in visit.missing],
         refusal=visit.refusal,
         refusal_text=REFUSAL_TEXTS.get(visit.refusal) if visit.refusal else None,
@@ -128,6 +130,7 @@ class StepOut(BaseModel):
     """One thing that was done: when, by whom, and where it led."""
 
     at: datetime
+    process: Annotated[str, Field(description="Whose state this is: the visit's or its charge's.", examples=["revisit"])]
     step: Annotated[str, Field(examples=["booking.hold"])]
     title: Annotated[str, Field(examples=["锁定号源"])]
     by: Annotated[str, Field(description="`patient`, `doctor` or `system`")]
@@ -172,7 +175,9 @@ async def whole(revisit_id: UUID, me: MayRead, db: Reading) -> TimelineOut:
 def _step(entry: timeline.Entry, visit: timeline.Visit) -> StepOut:
     by = "system" if entry.by is None else "patient" if entry.by == visit.account_id else "doctor"
     text = MONEY_TEXTS[ChargeState(entry.after)] if entry.process == "charge" else STATE_TEXTS[State(entry.after)]
-    return StepOut(at=entry.at, step=entry.name, title=STEP_TEXTS[entry.name], by=by, state=entry.after, state_text=text)
+    return StepOut(
+        at=entry.at, process=entry.process, step=entry.name, title=STEP_TEXTS[entry.name], by=by, state=entry.after, state_text=text
+    )
 
 
 def _money(one: timeline.Money) -> MoneyOut:

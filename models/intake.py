@@ -20,6 +20,12 @@ class MediaType(StrEnum):
 _SIGNATURES = ((b"\xff\xd8\xff", MediaType.JPEG), (b"\x89PNG\r\n\x1a\n", MediaType.PNG), (b"%PDF-", MediaType.PDF))
 
 
+def check_text(text: str, chars_min: int) -> None:
+    """A minimum by rule, so that a doctor has something to judge by. Raises `intake.too_short`."""
+    if len(text) < chars_min:
+        raise DomainError("intake.too_short", "invalid", chars_min=chars_min)
+
+
 def media_type(content: bytes) -> MediaType:
     """Raises `intake.file_empty`, `intake.file_too_large`, `intake.file_type`."""
     if not content:

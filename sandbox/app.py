@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 
 from fastapi import APIRouter, FastAPI
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, RedirectResponse
 
 from sandbox import console, credentials, his, sms, wechat_pay
 from sandbox.faults import Faults
@@ -42,6 +42,10 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(credentials.router(hospital, bank, operator))
     app.include_router(_books(hospital, bank, operator))
     app.include_router(console.router(console.Outside(his=hospital, wechat_pay=bank, sms=operator, faults=faults)))
+
+    @app.get("/", include_in_schema=False)
+    async def home() -> RedirectResponse:
+        return RedirectResponse("/console")
 
     @app.get("/health")
     async def health() -> JSONResponse:

@@ -7,6 +7,10 @@ class StackError(Exception):
     """The stack cannot go on; the text says what is wrong and what to do about it."""
 
 
+class WalkError(StackError):
+    """The demonstration met what it did not expect; the stack itself is well."""
+
+
 class PartError(StackError):
     """A part did not come up, or died: its title, what happened, and the end of its own log."""
 

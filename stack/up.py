@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from stack.errors import PartError
+from stack.errors import PartError, WalkError
 from stack.ports import Ports
 from stack.programs import Policy
 from stack.supervisor import Addresses, Stack
@@ -55,7 +55,11 @@ async def _live(stack: Stack, began: float, *, once: bool) -> int:
 
     say(f"Healthy after {time.perf_counter() - began:.1f} s")
     loss = asyncio.create_task(stack.loss())
-    walked = await _unless_lost(asyncio.ensure_future(walk(stack.addresses)), loss)
+    try:
+        walked = await _unless_lost(asyncio.ensure_future(walk(stack.addresses)), loss)
+    except WalkError as stuck:  # the stack is well: who asked for it may look for the reason
+        say(f"  The walk did not come to its end: {stuck}")
+        walked = False
     if once:
         loss.cancel()
         return 0 if walked else 1

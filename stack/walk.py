@@ -12,12 +12,13 @@ from typing import Any
 import httpx
 
 from models.kernel.clock import SHANGHAI
-from stack.errors import StackError
+from stack.errors import WalkError
 from stack.seed import DOCTOR, MANAGER, PASSWORD, PHONES
 from stack.supervisor import Addresses
 
 PATIENT_NAME, PATIENT_PHONE, PATIENT_ID_NUMBER = "张秀英", "13800100001", "110105195805120428"
 WAIT_S = 30.0
+CODE_PAUSE_MAX_S = 90
 LEFT_MIN_S = 20 * 60
 """The demonstrated slot has at least as much left."""
 
@@ -51,7 +52,7 @@ class Person:
 
 def _read(answer: httpx.Response) -> Any:
     if answer.is_error:
-        raise StackError(f"the walk met {answer.status_code} at {answer.request.method} {answer.request.url.path}: {answer.text[:400]}")
+        raise WalkError(f"the walk met {answer.status_code} at {answer.request.method} {answer.request.url.path}: {answer.text[:400]}")
     return answer.json() if answer.content else None
 
 
@@ -82,7 +83,7 @@ class Walk:
         ends = time.monotonic() + WAIT_S
         while not fits(seen := await look()):
             if time.monotonic() > ends:
-                raise StackError(f"the walk waited {WAIT_S:.0f} s for {what}")
+                raise WalkError(f"the walk waited {WAIT_S:.0f} s for {what}")
             await asyncio.sleep(0.1)
         return seen
 
@@ -103,6 +104,10 @@ class Walk:
         answer = await self._http.post(codes, json=ask)
         if answer.status_code == 429:  # one code a minute: who was here a moment ago waits like everybody
             pause = int(answer.headers["Retry-After"])
+            if pause > CODE_PAUSE_MAX_S:
+                raise WalkError(
+                    f"no more codes for {phone[:3]}**** today: the demo's phones have had theirs; begin with another DATA folder"
+                )
             say(f"（该手机号刚获取过验证码，{pause} 秒后重新获取）")
             await asyncio.sleep(pause)
             answer = await self._http.post(codes, json=ask)
@@ -128,7 +133,7 @@ class Walk:
             f"the visit to be {' or '.join(states)}", look, lambda now: now["state"] in {*states, "refused", "cancelled"}
         )
         if seen["state"] not in states:
-            raise StackError(f"the visit is {seen['state_text']}: {seen['refusal_text'] or seen['reason']}")
+            raise WalkError(f"the visit is {seen['state_text']}: {seen['refusal_text'] or seen['reason']}")
         return seen
 
     async def open_slot(self, person: Person) -> str:

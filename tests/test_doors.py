@@ -25,7 +25,7 @@ from models.stores.database import Database
 from tests.client import wiring
 from tests.settings import settings
 
-DOCUMENT = {"/openapi.json", "/docs", "/docs-files"}
+DOCUMENT = {"/openapi.json", "/docs", "/docs-files", "/"}
 ROOMS = ("/v1/", "/health/", "/webhooks/")
 
 

@@ -1,23 +1,18 @@
 """`python -m worker`: workflows and activities, relay, sweep and outbox, until asked to stop."""
 
 import asyncio
-import contextlib
 import signal
 
 import structlog
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from models.kernel.clock import now
 from models.stores.database import Database
+from worker import health
 from worker.provision import provision
 from worker.relay import Relay, as_the_only_one
-from worker.settings import Settings, read_settings
+from worker.settings import read_settings
 from worker.wiring import POOL, activities, outbox, parties, worker
 from workflows.runs import Runs
 
@@ -37,28 +32,16 @@ async def main() -> None:
     outside, runs = parties(settings, now), Runs(client)
     relay, sending = Relay(database, client, runs, now), outbox(database, outside, now)
     await provision(client)
-    async with worker(client, activities(database, outside, runs, now, settings.policy), workflow_cache=settings.workflow_cache):
+    polling = worker(client, activities(database, outside, runs, now, settings.policy), workflow_cache=settings.workflow_cache)
+    async with polling:
         log.info("worker.started")
         async with asyncio.TaskGroup() as loops:
             loops.create_task(as_the_only_one(database, RELAY, relay.knock_due, 0.5, stop))
             loops.create_task(as_the_only_one(database, SWEEP, relay.sweep_due, 2, stop))
             loops.create_task(as_the_only_one(database, OUTBOX, sending.send_due, 0.3, stop))
-            loops.create_task(_health(settings, stop))
+            loops.create_task(health.serve(settings.worker_health_port, database, client, polling, stop))
     await outside.aclose()
     await database.close()
-
-
-async def _health(settings: Settings, stop: asyncio.Event) -> None:
-    async def well(_: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok"})
-
-    app = Starlette(routes=[Route("/health/live", well), Route("/health/ready", well)])
-    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=settings.worker_health_port, log_config=None, lifespan="off"))
-    with contextlib.suppress(asyncio.CancelledError):
-        serving = asyncio.create_task(server.serve())
-        await stop.wait()
-        server.should_exit = True
-        await serving
 
 
 if __name__ == "__main__":

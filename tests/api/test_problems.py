@@ -38,7 +38,6 @@ def problem(answer: httpx.Response) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/", 404, "request.no_route"),
         ("GET", "/v1/nothing", 404, "request.no_route"),
         ("GET", "/v1/account/", 404, "request.no_route"),
         ("PUT", "/v1/account/codes", 405, "request.method"),
