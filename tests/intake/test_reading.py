@@ -30,7 +30,8 @@ async def described(database: Database, visit: Visit, clock: Hands, *files: UUID
     async with database.transaction() as db:
         await intake.keep(db, intake_id := ids.new(), visit.id, TEXT, files)
         await revisit.keep_past_visits(db, visit.id, tuple(past))
-        await db.execute(update(RevisitRow).where(RevisitRow.id == visit.id).values(state=State.WAITING, past_encounter_id="enc-1", intake_id=intake_id))
+        bound = {"state": State.WAITING, "past_encounter_id": "enc-1", "intake_id": intake_id}
+        await db.execute(update(RevisitRow).where(RevisitRow.id == visit.id).values(**bound))
 
 
 async def test_the_doctor_reads_before_accepting(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
