@@ -96,15 +96,14 @@ async def test_it_is_never_sent_a_third_time(outbox: MessageOutbox, carrier: Car
     message_id = await enqueued(database, a_phone(), clock())
     carrier.to_send.extend([Unknown("connection lost"), Unknown("connection lost")])
 
-    for _ in range(300):
+    for _ in range(30):
         await outbox.send_due()
-        clock.forward(minutes=5)
+        clock.forward(hours=1)
 
     given_up = await row(database, message_id)
     assert (given_up.state, given_up.failure, given_up.repeated) == (MessageState.FAILED, "message.unanswered", True)
-    assert carrier.took == []
-    assert not carrier.to_send
-    assert clock() - timedelta(minutes=5) * 300 < (given_up.sent_at or clock())
+    assert (carrier.took, list(carrier.to_send)) == ([], [])
+    assert 20 < len(carrier.asked) < 30
 
 
 async def test_a_carrier_that_will_not_tell_is_asked_again(
