@@ -2,12 +2,14 @@
 
 import asyncio
 import signal
+from datetime import timedelta
 
 import structlog
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from models.kernel.clock import now
+from models.stores import intent as intents
 from models.stores.database import Database
 from worker import health
 from worker.provision import provision
@@ -16,8 +18,9 @@ from worker.settings import read_settings
 from worker.wiring import POOL, activities, outbox, parties, worker
 from workflows.runs import Runs
 
-RELAY, SWEEP, OUTBOX = 0x46555A01, 0x46555A02, 0x46555A03
+RELAY, SWEEP, OUTBOX, FORGET = 0x46555A01, 0x46555A02, 0x46555A03, 0x46555A04
 """Advisory lock of each loop: one worker of many runs it."""
+KEYS_KEPT = timedelta(days=30)
 log = structlog.get_logger()
 
 
@@ -39,9 +42,16 @@ async def main() -> None:
             loops.create_task(as_the_only_one(database, RELAY, relay.knock_due, 0.5, stop))
             loops.create_task(as_the_only_one(database, SWEEP, relay.sweep_due, 2, stop))
             loops.create_task(as_the_only_one(database, OUTBOX, sending.send_due, 0.3, stop))
+            loops.create_task(as_the_only_one(database, FORGET, lambda: _forget(database), 3600, stop))
             loops.create_task(health.serve(settings.worker_health_port, database, client, polling, stop))
     await outside.aclose()
     await database.close()
+
+
+async def _forget(database: Database) -> None:
+    """Keys of requests are kept 30 days; after that the rows of the domain answer."""
+    async with database.transaction() as db:
+        await intents.forget(db, now() - KEYS_KEPT)
 
 
 if __name__ == "__main__":

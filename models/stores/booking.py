@@ -17,7 +17,7 @@ from models.tables.patient import PatientRow
 from models.tables.revisit import ClaimRow
 
 LIVE = text("state in ('held','booked')")
-"""Word for word that of the index: from a statement's sixth run on, PostgreSQL plans it without its parameters, and finds no index by them."""
+"""Word for word that of the index: from a statement's sixth run on PostgreSQL plans without its parameters, and finds no index by them."""
 
 
 @dataclass(frozen=True, slots=True)

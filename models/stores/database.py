@@ -19,6 +19,7 @@ class Database:
             pool_size=pool,
             max_overflow=0,
             pool_timeout=5,
+            hide_parameters=True,
             connect_args={"timeout": 5, "server_settings": {"application_name": "fuzhen"}},
         )
         self.vault = vault

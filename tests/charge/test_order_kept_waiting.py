@@ -32,7 +32,7 @@ async def an_order_without_an_answer(hospital: Hospital, *, landed: bool) -> tup
 async def test_too_late_is_refused_and_leaves_nothing_payable(hospital: Hospital, landed: bool) -> None:
     visit, order = await an_order_without_an_answer(hospital, landed=landed)
 
-    with pytest.raises(DomainError, match="charge.too_late"):
+    with pytest.raises(DomainError, match=r"charge\.too_late"):
         await hospital.work(ChargeActivities.order)(visit.charge.now, order)
 
     assert hospital.wechat_pay.payable == []
@@ -43,7 +43,7 @@ async def test_too_late_is_refused_and_leaves_nothing_payable(hospital: Hospital
 @pytest.mark.parametrize("landed", [False, True], ids=["never came there", "is open there"])
 async def test_the_charge_and_the_visit_end_at_their_time(hospital: Hospital, landed: bool) -> None:
     visit, order = await an_order_without_an_answer(hospital, landed=landed)
-    with pytest.raises(DomainError, match="charge.too_late"):
+    with pytest.raises(DomainError, match=r"charge\.too_late"):
         await hospital.work(ChargeActivities.order)(visit.charge.now, order)
 
     await visit.charge.alarm()
