@@ -4,7 +4,7 @@ import asyncio
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -64,6 +64,7 @@ class Step(Generic[R]):
             detail=detail,
         )
         self._row: R | None = None
+        self._until: datetime | None = None
 
     @property
     def row(self) -> R:
@@ -81,7 +82,8 @@ class Step(Generic[R]):
         """Committed before the call outside. Only this key may call again, and only when the first hand's time is up."""
         try:
             async with self.guard.database.transaction() as db:
-                if not await steps.fence(db, self.guard.store.table, self.now, self._mark):
+                self._until = await steps.fence(db, self.guard.store.table, self.now, self._mark)
+                if self._until is None:
                     raise _Missed
                 yield db
         except _Missed:
@@ -89,10 +91,14 @@ class Step(Generic[R]):
 
     @asynccontextmanager
     async def give_up(self) -> AsyncGenerator[AsyncSession]:
-        """What the outside refused is undone here, and the row is free again."""
-        async with self.guard.database.transaction() as db:
-            yield db
-            await steps.give_up(db, self.guard.store.table, self.now, self._mark.key)
+        """What the outside refused is undone here, and the row is free again. A hand that outlived its time undoes nothing of the next."""
+        try:
+            async with self.guard.database.transaction() as db:
+                if not await steps.give_up(db, self.guard.store.table, self.now, self._mark.key, self._until):
+                    raise _Missed
+                yield db
+        except _Missed:
+            await self._explain()
 
     @asynccontextmanager
     async def move(self, to: str, /, **values: Any) -> AsyncGenerator[AsyncSession]:

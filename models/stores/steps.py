@@ -54,24 +54,29 @@ def _free(table: Table, now: AnyRow, key: str) -> ColumnElement[bool]:
     )
 
 
-async def fence(db: AsyncSession, table: Table, now: AnyRow, mark: Mark) -> bool:
-    """Says who is about to call outside and what for, in a transaction of its own. False: not ours to call."""
+async def fence(db: AsyncSession, table: Table, now: AnyRow, mark: Mark) -> datetime | None:
+    """Says who is about to call outside and what for, in a transaction of its own; answers until when. None: not ours to call."""
     taken = (
         update(table)
         .where(_free(table, now, mark.key), or_(table.c.step.is_(None), table.c.step_until < func.clock_timestamp()))
         .values(step=mark.key, under_way=mark.under_way, step_until=func.clock_timestamp() + HAND)
+        .returning(table.c.step_until)
+    )
+    return await db.scalar(taken)
+
+
+async def give_up(db: AsyncSession, table: Table, now: AnyRow, key: str, until: datetime | None) -> bool:
+    """The outside refused and nothing is left there: the row is free for the next wish.
+
+    False: it is no more in the hand that fenced until then.
+    """
+    given_up = (
+        update(table)
+        .where(table.c.id == now.id, table.c.version == now.version, table.c.step == key, table.c.step_until == until)
+        .values(step=None, under_way=None, step_until=None)
         .returning(table.c.id)
     )
-    return await db.scalar(taken) is not None
-
-
-async def give_up(db: AsyncSession, table: Table, now: AnyRow, key: str) -> None:
-    """The outside refused and nothing is left there: the row is free for the next wish."""
-    await db.execute(
-        update(table)
-        .where(table.c.id == now.id, table.c.version == now.version, table.c.step == key)
-        .values(step=None, under_way=None, step_until=None)
-    )
+    return await db.scalar(given_up) is not None
 
 
 async def move(db: AsyncSession, table: Table, now: AnyRow, to: str, mark: Mark, values: dict[str, Any]) -> dict[str, Any] | None:
