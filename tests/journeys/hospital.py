@@ -62,9 +62,17 @@ class Hospital:
         """Signed in on a phone of their own, and bound."""
         patient = Patient(self.http, card or await self.register(**wish))
         await self.sign_in(patient)
-        bound = await patient.act("/v1/patients", {"name": patient.card.name, "id_number": patient.card.id_number, "relation": "self"})
-        patient.id = bound["id"]
+        await patient.bind("self")
         return patient
+
+    async def family(self, members: int) -> list[Patient]:
+        """People of one account: bound by the first of them."""
+        first = await self.patient()
+        others = [Patient(self.http, await self.register()) for _ in range(members - 1)]
+        for other in others:
+            other.headers = first.headers
+            await other.bind("other")
+        return [first, *others]
 
     async def sign_in(self, patient: Patient) -> None:
         """By the code on their phone."""

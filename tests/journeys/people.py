@@ -114,6 +114,11 @@ class Patient(Person):
         self.id = ""
         """The bound 就诊人."""
 
+    async def bind(self, relation: str, name: str | None = None) -> None:
+        """As a 就诊人 of the account that is signed in."""
+        body = {"name": name or self.card.name, "id_number": self.card.id_number, "relation": relation}
+        self.id = str((await self.act("/v1/patients", body))["id"])
+
     async def open(self, **opening: str) -> str:
         """线上复诊: the new visit's id."""
         return str((await self.act(f"/v1/patients/{self.id}/revisits", opening))["id"])

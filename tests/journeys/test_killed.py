@@ -61,6 +61,7 @@ async def test_an_api_killed_when_money_comes_is_told_again_and_books(hospital: 
     await _nothing_twice(visit)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", ["worker", "api"])
 async def test_a_part_killed_in_the_moment_of_paying_changes_nothing(hospital: Hospital, part: str) -> None:
     visit = await hospital.visit("paying")
@@ -74,7 +75,7 @@ async def test_a_part_killed_in_the_moment_of_paying_changes_nothing(hospital: H
     await _nothing_twice(visit)
 
 
-@pytest.mark.parametrize("part", ["temporal", "postgres"])
+@pytest.mark.parametrize("part", [pytest.param("temporal", marks=pytest.mark.long), "postgres"])
 async def test_without_temporal_or_database_nothing_is_half_done_and_the_same_key_goes_on(hospital: Hospital, part: str) -> None:
     visit, mine = await hospital.visit("booked"), key()
     await hospital.stack.kill("temporal" if part == "temporal" else "postgres")
