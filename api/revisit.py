@@ -198,7 +198,7 @@ class DescribeIn(Body):
 )
 async def describe(revisit_id: UUID, body: DescribeIn, me: MayAct, intent: Intent, pathways: AskPathways, wiring: Wired) -> ActionOut:
     """描述病情: stored first, its id travels; from here on the fee is payable."""
-    intake_id = ids.derived("intake", intent.id)
+    intake_id = ids.derived("intake", intent.id, intent.body)  # refused before, the same key may come with another text
     async with wiring.database.transaction() as db:
         where = await timeline.revisit(db, revisit_id, as_patient(me))
         if where.state == State.DESCRIBING:
