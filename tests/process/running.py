@@ -8,8 +8,16 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 from temporalio.api.enums.v1 import EventType, WorkflowTaskFailedCause
-from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError, WorkflowUpdateHandle, WorkflowUpdateStage
+from temporalio.client import (
+    Client,
+    WorkflowContinuedAsNewError,
+    WorkflowHandle,
+    WorkflowUpdateFailedError,
+    WorkflowUpdateHandle,
+    WorkflowUpdateStage,
+)
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -94,7 +102,14 @@ class Running(Hospital):
         return self.client.get_workflow_handle(run_id(process, id))
 
     async def dismiss(self) -> None:
-        """Ends what a test left open, so that no run of it meets the next one."""
+        """Ends what a test left open, rows and runs, so that nothing of it meets the next one."""
+        async with self.database.transaction() as db:
+            for statement in (
+                "update revisit set state = 'cancelled' where state not in ('refused', 'closed', 'cancelled', 'declined', 'absent')",
+                "update charge set state = 'closed' where state in ('open', 'paid')",
+                "update inbox set handled_at = now(), outcome = 'late' where handled_at is null",
+            ):
+                await db.execute(text(statement))
         for visit_id in self._open:
             for process, id in (("revisit", visit_id), ("charge", ids.derived("charge", "revisit", visit_id))):
                 try:
@@ -211,6 +226,19 @@ class Live:
         await self.does(Enter)
         await self.hospital.recorded(self.id, self.unit.doctor_account_id)
         return await self.does(End)
+
+    async def renews(self) -> None:
+        """Told that a new build is current, it goes on in a new run as soon as nobody waits."""
+        old = self.hospital.client.get_workflow_handle(self.run.id, run_id=(await self.run.describe()).run_id)
+        await self.run.signal("renew")
+        with pytest.raises(WorkflowContinuedAsNewError):
+            await asyncio.wait_for(old.result(follow_runs=False), SOON_S)
+
+    async def is_begun_again(self) -> None:
+        """Its run, and its charge's, are begun again by force, as if their store had been lost."""
+        await self.hospital.runs.begin_again("revisit", self.id, self.id, by_force=True)
+        if (await self.hospital.row(self.id)).charge_id:
+            await self.hospital.runs.begin_again("charge", self.charge_id, self.id, by_force=True)
 
 
 async def refused(work: Awaitable[object]) -> str:

@@ -7,7 +7,6 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
-from temporalio.client import WorkflowContinuedAsNewError
 
 from activities.booking import BookingActivities
 from activities.consent import ConsentActivities
@@ -85,7 +84,7 @@ async def test_who_asked_before_the_deadline_is_heard_before_the_alarm(running: 
     due = running.clock() + timedelta(seconds=2)
     async with running.database.transaction() as db:
         await db.execute(update(RevisitRow).where(RevisitRow.id == visit.id).values(due_at=due, wake_at=due))
-    await renewed(visit)
+    await visit.renews()
     gate = running.his.gate("lock")
     running.his.refuses("lock", "his.slot-full", landed=True)
     first = await visit.posts(await visit.choice())
@@ -138,7 +137,7 @@ async def test_the_same_command_again_after_a_renewal_is_not_done_again(running:
     visit = await (await running.opened()).to(State.CONSENTING)
     check = await visit.wish(SelfCheck, symptoms=())
     first = await visit.asks(check)
-    await renewed(visit)
+    await visit.renews()
 
     assert await visit.asks(check) == first
     assert (await running.story(visit.id)).count("consent.self_check") == 1
@@ -228,22 +227,7 @@ async def test_a_cancel_while_paying_ends_with_the_charges_word(running: Running
     assert running.his.held(visit.unit.slot_ids[0]) == 0
 
 
-async def renewed(visit: Live) -> None:
-    """Told that a new build is current, it goes on in a new run as soon as nobody waits."""
-    old = visit.hospital.client.get_workflow_handle(visit.run.id, run_id=(await visit.run.describe()).run_id)
-    await visit.run.signal("renew")
-    with pytest.raises(WorkflowContinuedAsNewError):
-        await asyncio.wait_for(old.result(follow_runs=False), SOON_S)
-
-
-async def begun_again(visit: Live) -> None:
-    """Its run, and its charge's, are begun again by force, as if their store had been lost."""
-    await visit.hospital.runs.begin_again("revisit", visit.id, visit.id, by_force=True)
-    if (await visit.hospital.row(visit.id)).charge_id:
-        await visit.hospital.runs.begin_again("charge", visit.charge_id, visit.id, by_force=True)
-
-
-@pytest.mark.parametrize("hand", [renewed, begun_again])
+@pytest.mark.parametrize("hand", [Live.renews, Live.is_begun_again], ids=["renewed", "begun again"])
 async def test_in_every_state_it_goes_on_in_another_run(running: Running, hand: Callable[[Live], Awaitable[None]]) -> None:
     """The state in the row is the program counter."""
     visit, met = await (await running.opened()).to(State.CONSENTING), set[State]()
@@ -267,7 +251,7 @@ async def test_begun_again_in_the_middle_of_a_lock_the_hand_at_work_finishes_it(
     await visit.posts(await visit.choice())
     await gate.reached.wait()
 
-    await begun_again(visit)
+    await visit.is_begun_again()
     gate.opened.set()
 
     await visit.until(State.DESCRIBING)
@@ -284,7 +268,7 @@ async def test_begun_again_in_the_middle_of_a_lock_whose_hand_was_lost_the_next_
     choice = await visit.choice()
     lost = await visit.posts(choice)
     await gate.reached.wait()
-    await begun_again(visit)
+    await visit.is_begun_again()
     gate.opened.set()  # its answer never reaches anybody
     await running.hand_time_is_up()
 
@@ -304,7 +288,7 @@ async def test_a_wish_refused_for_a_lost_run_frees_the_visit(running: Running) -
     running.his.refuses("lock", "his.slot-full")
     await visit.posts(await visit.choice())
     await gate.reached.wait()
-    await begun_again(visit)
+    await visit.is_begun_again()
     gate.opened.set()
     await running.hand_time_is_up()
 
@@ -318,7 +302,7 @@ async def test_another_wish_waits_for_what_is_under_way(running: Running) -> Non
     gate = running.his.gate("lock")
     await visit.posts(await visit.choice())
     await gate.reached.wait()
-    await begun_again(visit)
+    await visit.is_begun_again()
     cancel = await visit.posts(await visit.wish(Cancel))
     gate.opened.set()
 
