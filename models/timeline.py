@@ -88,6 +88,9 @@ STEP_TEXTS: Final[dict[str, str]] = {
     "charge.settle": "医院确认缴费",
 }
 
+DOCTORS_STEPS: Final = frozenset({"queue.accept", "revisit.end"})
+"""Asked for by the doctor; every other step that somebody asked for, by the patient's side: whoever acts for the patient."""
+
 UNDER_WAY: Final[dict[str, str]] = {
     "choose_slot": "正在锁定号源",
     "complete": "正在提交资料",
