@@ -15,7 +15,7 @@ from models.kernel import ids
 Json = dict[str, Any]
 T = TypeVar("T")
 
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.1
 WITHIN_S = 25.0
 
 

@@ -123,6 +123,21 @@ async def test_an_order_whose_answer_was_lost_is_one_order_or_none_when_it_took_
     assert (await visit.until("cancelled"))["reason"] == "unpaid"
 
 
+async def test_more_clicks_than_a_desk_holds_are_refused_and_none_is_lost(hospital: Hospital) -> None:
+    visit = await hospital.visit("choosing")
+    async with hospital.fault("his", LOCK, "slow", seconds=1.5) as met:
+        first = asyncio.create_task(visit.attempt("choose-slot", {"slot_id": hospital.hall}))
+        await met()
+        clicks = await asyncio.gather(*(visit.attempt("choose-slot", {"slot_id": hospital.hall}) for _ in range(8)))
+
+    assert (await first).status_code == 200
+    codes = [click.json()["code"] for click in clicks]
+    assert {click.status_code for click in clicks} == {409}
+    assert (codes.count("process.busy"), codes.count("revisit.not_now")) == (3, 5)
+    assert len(await visit.appointments()) == 1
+    await visit.act("cancel")
+
+
 @pytest.mark.long
 async def test_a_text_whose_answer_was_lost_is_not_sent_again(hospital: Hospital) -> None:
     visit: Visit = await hospital.visit("paying")

@@ -5,6 +5,7 @@ import itertools
 import json
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -58,6 +59,26 @@ async def test_garbage_at_every_door_is_refused(hospital: Hospital, visit: Visit
     await asyncio.gather(*(_knock(gate, person, door.method, door.path.format_map(_Ids(ids)), *body) for door, ids, body in knocks))
 
     assert await visit.timeline() == before
+
+
+@pytest.mark.parametrize("role", ["patient", "doctor", "management"])
+async def test_garbage_asked_of_every_view_is_refused(hospital: Hospital, visit: Visit, role: str) -> None:
+    """Each parameter of each view gone wrong, in its path and in its query."""
+    person = {"patient": visit.patient, "doctor": hospital.doctor, "management": hospital.manager}[role]
+    own = {"revisit_id": visit.id, "patient_id": visit.patient.id, "charge_id": await visit.charge_id()}
+    document, gate = await hospital.stranger().ask("/openapi.json"), asyncio.Semaphore(AT_ONCE)
+    asked: list[str] = []
+    for path, methods in document["paths"].items():
+        parameters = methods.get("get", {}).get("parameters", ())
+        for parameter, value in itertools.product(parameters, ("", HOSTILE, "a" * 3000, "-1", "9" * 400, "../..", "%00", "\ud7ff")):
+            name, given = parameter["name"], quote(value, safe="")
+            if parameter["in"] == "path":
+                asked.append(path.format_map(_Ids(own | {name: given or "%20"})))
+            elif parameter["in"] == "query":
+                asked.append(f"{path.format_map(_Ids(own))}?{name}={given}")
+    assert len(asked) > 100
+
+    await asyncio.gather(*(_knock(gate, person, "GET", path, b"", "text/plain") for path in asked))
 
 
 IN_TURN: dict[str, dict[str, Json]] = {
