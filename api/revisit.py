@@ -161,7 +161,11 @@ class ChooseSlotIn(Body):
     "/v1/revisits/{revisit_id}/choose-slot",
     response_model=ActionOut,
     responses=problems(
-        conflict=(*OUT_OF_TURN, "slot.sold_out", "slot.stopped", "slot.past", "booking.held_already", "booking.too_many_holds"),
+        conflict=(
+            *OUT_OF_TURN,
+            *("slot.sold_out", "slot.stopped", "slot.past", "slot.not_payable", "slot.lock_lapsed"),
+            *("booking.held_already", "booking.too_many_holds"),
+        ),
         missing=("revisit.missing", "slot.missing"),
     ),
 )
