@@ -24,8 +24,9 @@ async def paying(hospital: Hospital) -> Visit:
 
 
 async def orders(hospital: Hospital, visit: Visit) -> list[OrderState]:
+    """How the channel orders of its charge stand, sorted."""
     async with hospital.database.reading() as db:
-        return [one.state for one in (await charges.facts(db, visit.charge.id)).orders]
+        return sorted(one.state for one in (await charges.facts(db, visit.charge.id)).orders)
 
 
 async def says(hospital: Hospital, visit: Visit) -> list[str]:
@@ -51,6 +52,39 @@ async def test_the_open_order_is_answered_again(hospital: Hospital) -> None:
     await visit.orders()
 
     assert (len(hospital.wechat_pay.orders), await orders(hospital, visit)) == (1, [OrderState.OPEN])
+
+
+async def test_another_scene_closes_the_order_before(hospital: Hospital) -> None:
+    """Two that can be paid would be paid twice."""
+    visit = await paying(hospital)
+    first = await visit.orders(Scene.NATIVE)
+
+    second = await visit.orders(Scene.JSAPI)
+
+    assert [one.number for one in hospital.wechat_pay.payable] == [second] != [first]
+    assert await orders(hospital, visit) == [OrderState.CLOSED, OrderState.OPEN]
+    third = await visit.orders(Scene.NATIVE)
+    assert [one.number for one in hospital.wechat_pay.payable] == [third] != [first]
+
+
+async def test_the_order_before_may_have_been_paid_after_all(hospital: Hospital) -> None:
+    visit = await paying(hospital)
+    hospital.wechat_pay.pay(await visit.orders(Scene.NATIVE))
+
+    await visit.orders(Scene.JSAPI)
+
+    assert (visit.charge.state, hospital.wechat_pay.payable) == (ChargeState.PAID, [])
+    assert await orders(hospital, visit) == [OrderState.CLOSED, OrderState.PAID]
+    assert await hospital.balances() == {Account.WECHAT_PAY: FEE_FEN, Account.PATIENT_DUE: -FEE_FEN}
+
+
+async def test_a_refused_order_leaves_the_one_before_closed(hospital: Hospital) -> None:
+    visit = await paying(hospital)
+    await visit.orders(Scene.NATIVE)
+    hospital.wechat_pay.refuses("order", "wechat_pay.parameters_differ")
+
+    assert await refused(visit.orders(Scene.JSAPI)) == "wechat_pay.parameters_differ"
+    assert (hospital.wechat_pay.payable, await orders(hospital, visit)) == ([], [OrderState.CLOSED, OrderState.CLOSED])
 
 
 async def test_the_same_wish_again_is_the_same_order(hospital: Hospital) -> None:
