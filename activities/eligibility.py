@@ -68,12 +68,8 @@ class EligibilityActivities:
         async with step.fence() as db:
             visit = await revisits.facts(db, now.id)
             phone, address = await patients.supplement(db, wish.supplement_id, visit.patient_id)
-        try:
+        async with step.asking():
             person = await self._his.complete_patient(visit.his_patient_id, phone=phone, address=address)
-        except DomainError:
-            async with step.give_up():
-                pass
-            raise
         async with step.move(_after(person), missing=list(person.missing)):
             pass
         return step.row

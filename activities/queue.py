@@ -39,12 +39,8 @@ class QueueActivities:
             held = await bookings.of_id(db, known(visit.claim_id))
             if not check_in_open(step.at, on=held.on, unit_starts_at=held.unit_starts_at, slot_starts_at=held.starts_at):
                 raise DomainError("queue.not_the_day", "conflict", on=held.on.isoformat())
-        try:
+        async with step.asking():
             await self._his.check_in(known(held.appointment_id))
-        except DomainError:
-            async with step.give_up():
-                pass
-            raise
         until = policy.accept_until(held.starts_at, held.unit_ends_at)
         urge_at = min(step.at + timedelta(seconds=policy.rules.accept_remind_s), until)
         async with step.move(State.WAITING, checked_in_at=step.at, due_at=until, wake_at=urge_at):
@@ -73,14 +69,10 @@ class QueueActivities:
             visit = await revisits.facts(db, now.id)
             policy = await policies.pinned(db, visit.policy)
             held = await bookings.of_id(db, known(visit.claim_id))
-        try:
+        async with step.asking():
             encounter_id = await self._his.begin_encounter(
                 now.id, known(held.appointment_id), visit.his_patient_id, held.doctor_id, step.at
             )
-        except DomainError:
-            async with step.give_up():
-                pass
-            raise
         enter = timedelta(seconds=policy.rules.enter_s)
         async with step.move(
             State.CONSULTING,

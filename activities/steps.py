@@ -12,7 +12,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from models.kernel.clock import Clock
-from models.kernel.errors import Unknown
+from models.kernel.errors import DomainError, Unknown
 from models.process import Alarm, AnyRow, Command, Event
 from models.stores import steps
 from models.stores.database import Database
@@ -99,6 +99,16 @@ class Step(Generic[R]):
                 yield db
         except _Missed:
             await self._explain()
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncGenerator[None]:
+        """Around the one call of a step that leaves nothing behind when it is refused: the refusal frees the row and goes on."""
+        try:
+            yield
+        except DomainError:
+            async with self.give_up():
+                pass
+            raise
 
     @asynccontextmanager
     async def move(self, to: str, /, **values: Any) -> AsyncGenerator[AsyncSession]:
