@@ -101,6 +101,16 @@ async def test_a_silent_his_is_asked_again(hospital: Hospital) -> None:
     assert await hospital.story(visit.id) == ["revisit.open", "eligibility.check"]
 
 
+@pytest.mark.parametrize("call", ["patient", "past_visits"])
+async def test_a_his_that_refuses_to_tell_is_an_outcome(hospital: Hospital, call: str) -> None:
+    """Nobody waits for a refusal here, and one that left the step would stop the visit for good."""
+    person = await hospital.person()
+    hospital.his.refuses(call, "his.forbidden")
+    visit = await checked(hospital, person)
+
+    assert (visit.state, (await hospital.row(visit.id)).refusal) == (State.REFUSED, "not_checked")
+
+
 async def test_missing_data_is_named_and_completed(hospital: Hospital) -> None:
     person = await hospital.person(missing=(RegulatorField.PHONE, RegulatorField.ADDRESS))
     visit = await checked(hospital, person)
