@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 
 import httpx
+import hypothesis
 import pytest
 import pytest_asyncio
 import structlog
@@ -18,6 +19,10 @@ from tests.client import Hands, speaking, wiring
 from tests.database import RolledBack, Server, migrated_server, session
 from tests.settings import settings
 from worker.logs import reduced
+
+
+hypothesis.settings.register_profile("house", deadline=None)  # how long an example takes on a busy machine says nothing of the code
+hypothesis.settings.load_profile("house")
 
 
 class OneStack(LoadFileScheduling):

@@ -43,7 +43,7 @@ async def test_an_empty_ledger_has_all_accounts_at_zero(db: AsyncSession) -> Non
 amounts = st.lists(st.tuples(st.integers(1, 10**9), st.sampled_from(Account), st.sampled_from(Account)), max_size=6)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(transfers=amounts)
 async def test_whatever_is_transferred_all_accounts_together_are_zero(
     db: AsyncSession, transfers: list[tuple[int, Account, Account]]
