@@ -20,7 +20,6 @@ from tests.database import RolledBack, Server, migrated_server, session
 from tests.settings import settings
 from worker.logs import reduced
 
-
 hypothesis.settings.register_profile("house", deadline=None)  # how long an example takes on a busy machine says nothing of the code
 hypothesis.settings.load_profile("house")
 
