@@ -35,6 +35,8 @@ class Hospital:
         self.hall = ""
         """A slot with room for every visit of the session, in a 就诊单元 that is open now."""
         self.unit: Json = {}
+        self.private: set[str] = set()
+        """What must stand in no log and no history: names, numbers and phones of everybody here, and what they sign in with."""
         self._phones = itertools.count(random.SystemRandom().randrange(10**8))
 
     async def open(self) -> None:
@@ -56,6 +58,7 @@ class Hospital:
         usual: Json = {"name": _name(), "phone": phone, "address": f"北京市东城区蓬莱胡同{phone[-4:]}号", "encounters": [{}]}
         told = {name: value for name, value in (usual | wish).items() if value is not None}
         found = read(await self.outside.post("/his/desk/patients", json=told))
+        self.private |= {found["name"], found["id_number"], phone}
         return Card(id=found["id"], name=found["name"], id_number=found["id_number"], phone=phone)
 
     async def patient(self, card: Card | None = None, **wish: Any) -> Patient:
@@ -79,13 +82,17 @@ class Hospital:
         phone = {"phone": patient.card.phone}
         read(await self.http.post("/v1/account/codes", json=phone))
         opened = read(await self.http.post("/v1/account/sessions", json=phone | {"code": await self.code(patient.card.phone)}))
-        patient.headers = {"Authorization": f"Bearer {opened['token']}"}
+        patient.headers = self._bearing(opened["token"])
 
     async def _sign_in_staff(self, person: Person, login: str) -> None:
         secret = {"login": login, "password": PASSWORD}
         read(await self.http.post("/v1/account/staff/codes", json=secret))
         opened = read(await self.http.post("/v1/account/staff/sessions", json=secret | {"code": await self.code(PHONES[login])}))
-        person.headers = {"Authorization": f"Bearer {opened['token']}"}
+        person.headers = self._bearing(opened["token"])
+
+    def _bearing(self, token: str) -> dict[str, str]:
+        self.private.add(token)
+        return {"Authorization": f"Bearer {token}"}
 
     async def visit(self, to: str = "consenting", patient: Patient | None = None) -> Visit:
         """A new visit, walked to a state of the straight way."""
