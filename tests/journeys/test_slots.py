@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
 
 import httpx
 
@@ -65,7 +64,7 @@ async def test_a_slot_that_the_window_sold_meanwhile_is_refused_by_the_his_and_n
 
 
 async def test_a_slot_that_is_over_or_unknown_is_refused(hospital: Hospital) -> None:
-    over = await hospital.slot(capacity=3, starts=-timedelta(minutes=3), lasts=timedelta(minutes=2))
+    over = await hospital.slot_that_is_over()
     visit = await hospital.visit("choosing")
 
     await _offers(refused(await visit.attempt("choose-slot", {"slot_id": over}), 409, "slot.past"), over)
