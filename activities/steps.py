@@ -116,7 +116,7 @@ class Step(Generic[R]):
         self.guard.store.moves.check(self.now.state, to)
         try:
             async with self.guard.database.transaction() as db:
-                row = await steps.move(db, self.guard.store.table, self.now, to, self._mark, values)
+                row = await steps.move(db, self.guard.store.table, self.now, to, self._mark, values, self._until)
                 if row is None:
                     raise _Missed
                 self._row = self.guard.store.snapshot(row)
