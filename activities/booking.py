@@ -98,7 +98,8 @@ class BookingActivities:
         async with step.move(to, due_at=None, wake_at=None, reason=reason, **({"refusal": refused} if refused else {})) as db:
             if now.claim_id:  # a draft that never held a place ends without a message
                 await bookings.release(db, now.claim_id)
-                await notices.tell_patient(db, now.id, Template.REVISIT_CANCELLED, step.at, reason=notices.REASONS[reason])
+                told = notices.told(reason, paid=_money_came(now, why))
+                await notices.tell_patient(db, now.id, Template.REVISIT_CANCELLED, step.at, reason=told)
             if now.charge_id and _money_came(now, why):
                 charge = await charges.facts(db, now.charge_id)
                 await charges.refund_wanted(db, ids.derived("refund", charge.id, reason), charge.id, reason, charge.amount_fen)

@@ -39,6 +39,7 @@ class IntakeActivities:
                 amount_fen=known(held.fee_fen),
                 policy=visit.policy,
                 due_at=pay_until,
+                request=wish.request,
             )
         await self._runs.begin("charge", charge_id, now.id)
         return step.row

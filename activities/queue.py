@@ -88,10 +88,11 @@ class QueueActivities:
 
     @step("queue.enter")
     async def enter(self, now: Revisit, wish: Enter) -> Revisit:
-        """进入诊室: nothing runs out any more."""
+        """进入诊室: nothing runs out any more. Raises `queue.entered_already`."""
         step = self._guard.step(now, "queue.enter", wish)
         async with step.move(State.CONSULTING, entered_at=step.at, due_at=None, wake_at=None):
-            pass
+            if now.entered:  # inside, so that the same wish again finds that it was done
+                raise DomainError("queue.entered_already", "conflict")
         return step.row
 
     @step("queue.call_again")

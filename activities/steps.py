@@ -59,6 +59,7 @@ class Step(Generic[R]):
             at=self.at,
             by=command.by if command else None,
             body=command.body if command else None,
+            request=event.request if event else None,
             event_id=event.id if event else None,
             under_way=event.model_dump(mode="json") if event else None,
             detail=detail,

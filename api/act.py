@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, cast
 from uuid import UUID
 
 import structlog
@@ -12,7 +12,9 @@ from pydantic import BaseModel, Field
 from api.idempotency import Intended
 from api.pathways import Answer, Pathways
 from models.account import Principal
+from models.kernel.errors import DomainError
 from models.process import Command
+from models.revisit import BY_DOCTOR, BY_PATIENT
 from models.stores import timeline
 from models.stores.reader import Reach
 from models.stores.timeline import Position
@@ -45,9 +47,14 @@ def as_doctor(me: Principal) -> Reach:
     return Reach(me.account_id, as_doctor=True)
 
 
+def request_id() -> str:
+    """Of the request being answered, as its log line has it."""
+    return str(structlog.contextvars.get_contextvars().get("request_id", ""))
+
+
 def wish(kind: type[C], intent: Intended, **fields: object) -> Callable[[Position], C]:
     """A command of this request: its id is the intent's, its version the one that was read with the rights."""
-    request = structlog.contextvars.get_contextvars().get("request_id", "")
+    request = request_id()
 
     def made(at: Position) -> C:
         said = {"id": intent.id, "seen": at.version, "by": intent.account_id, "body": intent.body, "request": request}
@@ -60,7 +67,13 @@ async def on_revisit(
     pathways: Pathways, revisit_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]
 ) -> ActionOut:
     """The rights are in `reach`; the command is made from the position that was read with them."""
-    return _out(await pathways.ask("revisit", lambda db: timeline.revisit(db, revisit_id, reach), asked), intent)
+    try:
+        return _out(await pathways.ask("revisit", lambda db: timeline.revisit(db, revisit_id, reach), asked), intent)
+    except DomainError as refused:
+        if isinstance(could := refused.params.get("allowed"), list):  # what this caller may ask, not what others may
+            mine = (BY_PATIENT if reach.as_patient else frozenset[str]()) | (BY_DOCTOR if reach.as_doctor else frozenset[str]())
+            refused.params["allowed"] = [one for one in cast(list[str], could) if one in mine]
+        raise
 
 
 async def on_charge(pathways: Pathways, charge_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]) -> ActionOut:

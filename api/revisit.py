@@ -4,10 +4,11 @@ from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
+import structlog
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
-from api.act import ActionOut, as_doctor, as_patient, on_revisit, wish
+from api.act import ActionOut, as_doctor, as_patient, on_revisit, request_id, wish
 from api.idempotency import Intent, once
 from api.pathways import AskPathways
 from api.problems import problems
@@ -71,11 +72,14 @@ async def open_revisit(
         policy = await policies.in_force(db, wiring.settings.policy, now)
         due_at = now + timedelta(seconds=policy.rules.draft_s)
         opening = Opening(past_encounter_id=body.past_encounter_id)
-        await revisits.insert_opened(db, intent.id, me.account_id, patient_id, opening, policy=policy.version, at=now, due_at=due_at)
+        await revisits.insert_opened(
+            db, intent.id, me.account_id, patient_id, opening, policy=policy.version, at=now, due_at=due_at, request=request_id()
+        )
         return OpenedOut(id=intent.id, state=State.CHECKING)
 
     async with wiring.database.transaction() as db:
         opened = await once(db, intent, effect, OpenedOut)
+    structlog.contextvars.bind_contextvars(visit_id=str(opened.id))
     await pathways.runs.begin("revisit", opened.id, opened.id)
     return opened
 

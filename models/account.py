@@ -128,7 +128,7 @@ CODE_LASTS = timedelta(minutes=5)
 CODE_TRIES_MAX = 5
 CODE_PAUSE = timedelta(seconds=60)
 """Between one code and the next to the same phone."""
-CODES_A_DAY_MAX = 10
+CODES_A_DAY_MAX = 30
 PASSWORD_FAILURES_MAX = 5
 """等保 GB/T 22239-2019 level 3: locked after 5 failures [G]."""
 PASSWORD_LOCKED = timedelta(minutes=15)

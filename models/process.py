@@ -26,6 +26,8 @@ class Row(BaseModel, Generic[S, V]):
     """When the process itself has something to do next: a reminder, or the deadline."""
     under_way: V | None = None
     """What a step now asking outside was made for: whoever begins again finishes it first."""
+    request: str | None = None
+    """Id of the last request that moved it, for log lines alone."""
 
     @property
     def last_call(self) -> bool:
@@ -43,6 +45,8 @@ class Event(BaseModel):
     id: UUID
     seen: int = 0
     """Version of the row that its sender had read."""
+    request: str = ""
+    """Id of the request that brought it, for log lines alone."""
 
 
 class Command(Event):
@@ -53,8 +57,6 @@ class Command(Event):
     """The account that asks."""
     body: str = ""
     """Hash of the request's body: another body under the same key is another wish, and refused."""
-    request: str = ""
-    """Id of the request, for log lines alone."""
 
 
 class News(Event):

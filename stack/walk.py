@@ -1,11 +1,12 @@
 """The demonstration: one patient's whole paid visit, through public HTTP interfaces and the sandbox's wires alone, told line by line."""
 
 import asyncio
+import secrets
 import sys
 import time
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,8 @@ from stack.errors import WalkError
 from stack.seed import DOCTOR, MANAGER, PASSWORD, PHONES
 from stack.supervisor import Addresses
 
-PATIENT_NAME, PATIENT_PHONE, PATIENT_ID_NUMBER = "张秀英", "13800100001", "110105195805120428"
+PATIENT_NAME = "周桂兰"
+"""A person new at the registration desk for each walk, so that none meets what an earlier one left."""
 WAIT_S = 30.0
 CODE_PAUSE_MAX_S = 90
 LEFT_MIN_S = 20 * 60
@@ -33,8 +35,7 @@ class Person:
     """Someone signed in: a browser of its own."""
 
     http: httpx.AsyncClient
-    token: str = ""
-    headers: dict[str, str] = field(default_factory=dict[str, str])
+    headers: dict[str, str]
 
     async def ask(self, path: str, **parameters: str) -> Any:
         return _read(await self.http.get(path, params=parameters, headers=self.headers))
@@ -76,7 +77,7 @@ class Walk:
 
     async def _texts(self, phone: str) -> list[str]:
         found = _read(await self._outside.get(f"/sms/phones/{phone}/messages"))
-        return [one["text"] for one in sorted(found, key=lambda one: one["sent_at"])]
+        return [one["text"] for one in sorted(found, key=lambda one: one["sent_at"]) if "验证码" in one["text"]]
 
     async def _until(self, what: str, look: Callable[[], Any], fits: Callable[[Any], bool]) -> Any:
         """A demonstration watches as a person's screen does: it looks again until it sees what it waits for."""
@@ -87,34 +88,31 @@ class Walk:
             await asyncio.sleep(0.1)
         return seen
 
-    async def patient(self) -> Person:
-        person = Person(self._http)
-        return await self._sign_in(
-            person, PATIENT_PHONE, "/v1/account/codes", "/v1/account/sessions", {"phone": PATIENT_PHONE}, {"phone": PATIENT_PHONE}
-        )
+    async def patient(self) -> tuple[Person, str]:
+        """Registered at the hospital with a past visit, and signed in; their ID number beside them."""
+        phone = f"137{secrets.randbelow(10**8):08}"
+        card = {"name": PATIENT_NAME, "phone": phone, "address": "北京市通州区北马厂149号", "encounters": [{"days_ago": 40}]}
+        registered = _read(await self._outside.post("/his/desk/patients", json=card))
+        person = await self._sign_in("患者", phone, "/v1/account/codes", "/v1/account/sessions", {"phone": phone})
+        return person, registered["id_number"]
 
     async def staff(self, login: str) -> Person:
         secret = {"login": login, "password": PASSWORD}
-        return await self._sign_in(
-            Person(self._http), PHONES[login], "/v1/account/staff/codes", "/v1/account/staff/sessions", secret, secret
-        )
+        return await self._sign_in(login, PHONES[login], "/v1/account/staff/codes", "/v1/account/staff/sessions", secret)
 
-    async def _sign_in(self, person: Person, phone: str, codes: str, sessions: str, ask: dict[str, str], give: dict[str, str]) -> Person:
+    async def _sign_in(self, name: str, phone: str, codes: str, sessions: str, who: dict[str, str]) -> Person:
         before = len(await self._texts(phone))
-        answer = await self._http.post(codes, json=ask)
+        answer = await self._http.post(codes, json=who)
         if answer.status_code == 429:  # one code a minute: who was here a moment ago waits like everybody
             pause = int(answer.headers["Retry-After"])
             if pause > CODE_PAUSE_MAX_S:
-                raise WalkError(
-                    f"no more codes for {phone[:3]}**** today: the demo's phones have had theirs; begin with another DATA folder"
-                )
-            say(f"（该手机号刚获取过验证码，{pause} 秒后重新获取）")
+                raise WalkError(f"{name} ({phone}) has had all codes of today: begin with another DATA folder, or tomorrow")
+            say(f"（{name} 的手机 {phone} 刚收过验证码，{pause} 秒后再发）")
             await asyncio.sleep(pause)
-            answer = await self._http.post(codes, json=ask)
+            answer = await self._http.post(codes, json=who)
         _read(answer)
-        opened = _read(await self._http.post(sessions, json=give | {"code": await self._code(phone, before)}))
-        person.headers = {"Authorization": f"Bearer {opened['token']}"}
-        return person
+        opened = _read(await self._http.post(sessions, json=who | {"code": await self._code(phone, before)}))
+        return Person(self._http, {"Authorization": f"Bearer {opened['token']}"})
 
     async def told(self, person: Person, visit: str) -> Any:
         """The timeline as the patient reads it; what is new is printed."""
@@ -191,8 +189,8 @@ async def walk(addresses: Addresses) -> bool:
 
 async def _visit(on: Walk) -> bool:
     say(f"演示：{PATIENT_NAME} 的一次线上复诊（北京时间）")
-    patient, doctor, manager = await asyncio.gather(on.patient(), on.staff(DOCTOR), on.staff(MANAGER))
-    bound = await patient.act("/v1/patients", {"name": PATIENT_NAME, "id_number": PATIENT_ID_NUMBER, "relation": "self"})
+    (patient, id_number), doctor, manager = await asyncio.gather(on.patient(), on.staff(DOCTOR), on.staff(MANAGER))
+    bound = await patient.act("/v1/patients", {"name": PATIENT_NAME, "id_number": id_number, "relation": "self"})
     visit = (await patient.act(f"/v1/patients/{bound['id']}/revisits", {}))["id"]
 
     async def act(who: Person, action: str, body: object = None) -> None:

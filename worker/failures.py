@@ -13,7 +13,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 from models.kernel import ids
 from models.kernel.errors import DomainError, Unknown
-from models.process import AnyRow, Command, Row
+from models.process import AnyRow, Event, Row
 
 log = structlog.get_logger()
 
@@ -49,13 +49,13 @@ class _Reduced(ActivityInboundInterceptor):
 
 
 def _ids(arguments: Sequence[object]) -> dict[str, str]:
-    """The visit, and the request that a person's command came with: the same ids in the lines of API, worker and outside."""
+    """The visit, and the request that brought the event or last moved the row: the same ids in the lines of API, worker and outside."""
     ids_found: dict[str, str] = {}
     for one in arguments:
         if isinstance(one, Row):
             row = cast(AnyRow, one)
-            ids_found["visit_id"] = str(getattr(row, "visit_id", row.id))
-        elif isinstance(one, Command) and one.request:
+            ids_found |= {"visit_id": str(getattr(row, "visit_id", row.id))} | ({"request_id": row.request} if row.request else {})
+        elif isinstance(one, Event) and one.request:
             ids_found["request_id"] = one.request
     return ids_found
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.background import BackgroundTask
 
+from api.act import request_id
 from api.pathways import AskPathways
 from api.problems import STATUS
 from api.wiring import Now, Wired
@@ -32,7 +33,7 @@ async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathw
     except DomainError as refused:
         log.warning("wechat_pay.notify_refused", code=refused.code, **refused.params)
         return JSONResponse({"code": "FAIL", "message": refused.code}, STATUS[refused.kind])
-    event = Reported(id=ids.derived("inbox", "wechat_pay", notify.notify_id), order_no=notify.order_no)
+    event = Reported(id=ids.derived("inbox", "wechat_pay", notify.notify_id), order_no=notify.order_no, request=request_id())
     async with wiring.database.transaction() as db:
         charge_id = await charges.of_order(db, order_id) if (order_id := _order_id(notify)) else None
         await inbox.bring(db, "charge", charge_id, event, party="wechat_pay", external_id=notify.notify_id)

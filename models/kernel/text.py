@@ -17,6 +17,8 @@ def _clean(text: str) -> str:
     for char in text:
         if unicodedata.category(char) in {"Cc", "Cs", "Cn", "Co"} and char not in "\n\t":
             raise ValueError("control characters are not allowed")
+        if char in "\u200b\u200e\u200f\u2060\ufeff":
+            raise ValueError("invisible characters are not allowed")
         if char in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069":
             raise ValueError("direction marks are not allowed")
     return text

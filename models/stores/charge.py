@@ -117,6 +117,7 @@ async def wanted(
     amount_fen: int,
     policy: str,
     due_at: datetime,
+    request: str = "",
 ) -> None:
     """The row of a charge, in the transaction of the step that wants it. One open charge a payable thing, by index."""
     await db.execute(
@@ -131,6 +132,7 @@ async def wanted(
             amount_fen=amount_fen,
             due_at=due_at,
             wake_at=due_at,
+            request=request or None,
         )
     )
 

@@ -25,6 +25,11 @@ REASONS = {
 }
 
 
+def told(reason: Reason, *, paid: bool) -> str:
+    """Why a visit was left, and what becomes of money that has come."""
+    return f"{REASONS[reason]}，已缴费用将原路退回" if paid and "退回" not in REASONS[reason] else REASONS[reason]
+
+
 async def tell_patient(db: AsyncSession, revisit_id: UUID, template: Template, at: datetime, **params: str) -> None:
     """To the account that opened the visit. One message a template and version of the row."""
     found = await db.execute(select(RevisitRow.account_id, RevisitRow.version).where(RevisitRow.id == revisit_id))

@@ -91,7 +91,16 @@ async def facts(db: AsyncSession, revisit_id: UUID) -> Facts:
 
 
 async def insert_opened(
-    db: AsyncSession, revisit_id: UUID, account_id: UUID, patient_id: UUID, opening: Opening, *, policy: str, at: datetime, due_at: datetime
+    db: AsyncSession,
+    revisit_id: UUID,
+    account_id: UUID,
+    patient_id: UUID,
+    opening: Opening,
+    *,
+    policy: str,
+    at: datetime,
+    due_at: datetime,
+    request: str = "",
 ) -> None:
     """The row first; the run is started after this transaction."""
     await db.execute(
@@ -106,6 +115,7 @@ async def insert_opened(
             moved_at=at,
             due_at=due_at,
             wake_at=due_at,
+            request=request or None,
         )
     )
     await db.execute(

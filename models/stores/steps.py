@@ -29,6 +29,7 @@ class Mark:
     at: datetime
     by: UUID | None = None
     body: str | None = None
+    request: str | None = None
     event_id: UUID | None = None
     under_way: dict[str, Any] | None = None
     detail: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -85,6 +86,10 @@ async def give_up(db: AsyncSession, table: Table, now: AnyRow, key: str, until: 
     return await db.scalar(given_up) is not None
 
 
+def _asked_by(mark: Mark) -> dict[str, Any]:
+    return {"request": mark.request} if mark.request else {}
+
+
 async def move(
     db: AsyncSession, table: Table, now: AnyRow, to: str, mark: Mark, values: dict[str, Any], until: datetime | None
 ) -> dict[str, Any] | None:
@@ -92,7 +97,9 @@ async def move(
     moved = (
         update(table)
         .where(_free(table, now, mark.key, until))
-        .values(state=to, version=table.c.version + 1, step=None, under_way=None, step_until=None, moved_at=mark.at, **values)
+        .values(
+            state=to, version=table.c.version + 1, step=None, under_way=None, step_until=None, moved_at=mark.at, **_asked_by(mark), **values
+        )
         .returning(*table.c)
     )
     row = (await db.execute(moved)).mappings().one_or_none()

@@ -24,6 +24,8 @@ class ProcessColumns:
     """Until then the first hand may still be at work."""
     under_way: Mapped[dict[str, Any] | None]
     """The event that the step was made for."""
+    request: Mapped[str | None]
+    """Id of the last request that moved it: what follows by itself is found in the logs under it."""
     policy: Mapped[str]
     """The version of the rules that this process began with."""
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
