@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
@@ -71,6 +71,14 @@ def seal(keys: Keys, original_type: str, resource: Mapping[str, object]) -> dict
         "associated_data": original_type,
         "nonce": nonce,
     }
+
+
+def unsealed(keys: Keys, sealed: str) -> str | None:
+    """A personal value that the merchant sealed under 微信支付公钥: RSAES-OAEP with SHA-1, base64 [C]. None when it is no such thing."""
+    try:
+        return keys.platform_private.decrypt(base64.b64decode(sealed, validate=True), OAEP(MGF1(SHA1()), SHA1(), None)).decode()  # noqa: S303
+    except ValueError:
+        return None
 
 
 def signed_by_merchant(keys: Keys, lines: Sequence[str | bytes], signature: str) -> bool:
