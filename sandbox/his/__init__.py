@@ -17,6 +17,7 @@ from sandbox.his.hospital import Hospital
 from sandbox.his.invoices import Invoices
 from sandbox.his.outcome import Refusal, fhir_route
 from sandbox.his.patients import Patients
+from sandbox.his.reversals import Reversals
 from sandbox.his.schedules import Schedules
 from sandbox.settings import Settings
 from sandbox.store import Store
@@ -43,7 +44,7 @@ class His:
         return self.access.secret
 
     def books(self) -> dict[str, object]:
-        """Appointments, bills, settlements and online visits with the client's numbers and amounts in fen."""
+        """Appointments, bills, settlements, reversals and online visits with the client's numbers and amounts in fen."""
         places.expire_due(self.hospital)
         return books.books(self.hospital)
 
@@ -78,7 +79,7 @@ def _wire(hospital: Hospital, door: access.Access, demo: Demo, faults: Faults) -
         places.expire_due(hospital)
 
     fhir = APIRouter(prefix=wire.FHIR_ROOT, route_class=route, dependencies=[Depends(come_in)])
-    for part in (Patients, Encounters, Documents, Schedules, Appointments, Invoices):
+    for part in (Patients, Encounters, Documents, Schedules, Appointments, Invoices, Reversals):
         part(hospital).mount(fhir)
     calls.include_router(fhir)
     rest = APIRouter(prefix=wire.FHIR_ROOT, route_class=fhir_route(APIRoute))
