@@ -31,6 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
             working.cancel()
             with suppress(asyncio.CancelledError):
                 await working
+            await faults.close()
             store.close()
 
     app = FastAPI(title="Fuzhen sandbox", lifespan=lifespan, docs_url=None, redoc_url=None)

@@ -4,13 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import ValidationError
 
 from sandbox import clock
+from sandbox.console.faults import add_fault_routes
 from sandbox.console.notice import back
 from sandbox.console.page import Outside, page
 from sandbox.console.refunds import add_refund_routes
-from sandbox.faults import FaultIn
 from sandbox.wechat_pay.wire import WeChatPayError
 
 __all__ = ["Outside", "router"]
@@ -38,21 +37,6 @@ def router(outside: Outside) -> APIRouter:
         due = notifier.again(out_trade_no, clock.now(), out_refund_no=out_refund_no or None)
         return back("bank", f"已重发 {due} 条通知。")
 
-    @console.post("/faults")
-    async def ask(
-        target: Annotated[str, Form()], kind: Annotated[str, Form()], seconds: Annotated[float, Form()], times: Annotated[int, Form()]
-    ) -> RedirectResponse:
-        system, _, call = target.partition(" ")
-        try:
-            outside.faults.set(FaultIn.model_validate({"system": system, "call": call, "kind": kind, "seconds": seconds, "times": times}))
-        except (ValidationError, KeyError):
-            return back("faults", "没有设置：请检查接口、秒数和次数。")
-        return back("faults", "故障已设置。")
-
-    @console.post("/faults/clear")
-    async def clear() -> RedirectResponse:
-        outside.faults.clear()
-        return back("faults", "全部恢复正常。")
-
+    add_fault_routes(console, outside.faults)
     add_refund_routes(console, outside.wechat_pay)
     return console

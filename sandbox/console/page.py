@@ -7,16 +7,15 @@ from typing import Any
 from urllib.parse import quote
 
 from sandbox import clock
-from sandbox.console.html import ROWS_SHOWN, Html, button, join, options, section, short, show, table, tag, yuan
+from sandbox.console.faults import faults_section
+from sandbox.console.html import ROWS_SHOWN, Html, button, join, section, short, show, table, tag, yuan
 from sandbox.console.refunds import refunds_section
-from sandbox.faults import EVERY_CALL, Faults, System
+from sandbox.faults import Faults
 from sandbox.his import His
 from sandbox.sms import Sms
 from sandbox.wechat_pay import WeChatPay
 
 STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-SYSTEMS: dict[System, str] = {"his": "医院 HIS", "wechat_pay": "微信支付", "sms": "短信"}
-KINDS = {"slow": "变慢", "lost": "已生效但无应答"}
 _NAV = (("orders", "收银台"), ("phones", "手机短信"), ("bank", "银行账"), ("refunds", "退款"), ("his", "医院 HIS"), ("faults", "故障"))
 
 
@@ -41,7 +40,7 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
             _bank(outside),
             refunds_section(outside.wechat_pay),
             _his(outside),
-            _faults(outside.faults),
+            faults_section(outside.faults),
         )
     )
     return f"""<!doctype html>
@@ -150,30 +149,6 @@ def _his(outside: Outside) -> Html:
     headings = list(dict.fromkeys(key for row in rows for key in row))
     cells = [[row.get(heading) for heading in headings] for row in rows]
     return section("his", "医院 HIS", "HIS 自己的记录。对账用的全部数据见 /books/his。", table(headings, cells, "HIS 里还没有记录。"))
-
-
-def _faults(faults: Faults) -> Html:
-    rows = [
-        (SYSTEMS[fault.system], _call_label(fault.call), KINDS[fault.kind], f"{fault.seconds:g} 秒", f"{fault.taken} / {fault.times}")
-        for fault in faults.all()
-    ]
-    groups = ((label, {f"{system} {call}": _call_label(call) for call in faults.calls(system)}) for system, label in SYSTEMS.items())
-    targets = join(Html(f'<optgroup label="{show(label)}">{options(calls)}</optgroup>') for label, calls in groups)
-    form = Html(
-        f"""<h3>新故障</h3><form method="post" action="/console/faults" class="fields">
-<label>哪个接口<select name="target">{targets}</select></label>
-<label>怎样出错<select name="kind">{options(KINDS)}</select></label>
-<label>等待（秒）<input type="number" name="seconds" value="5" min="0" max="3600" step="0.1" required></label>
-<label>几次<input type="number" name="times" value="1" min="1" max="1000000" required></label>
-<button>设置</button></form>"""
-    )
-    clear = button("/console/faults/clear", "全部恢复正常", {}, quiet=True) if rows else ""
-    note = "让接下来的若干次调用变慢，或者生效之后不给应答。"
-    return section("faults", "故障", note, table(("系统", "接口", "故障", "等待", "已发生"), rows, "一切正常。"), clear, form)
-
-
-def _call_label(call: str) -> str:
-    return "全部接口" if call == EVERY_CALL else call
 
 
 def _phone_query(phone: str | None) -> str:

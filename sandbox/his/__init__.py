@@ -15,7 +15,7 @@ from sandbox.his.documents import Documents
 from sandbox.his.encounters import Encounters
 from sandbox.his.hospital import Hospital
 from sandbox.his.invoices import Invoices
-from sandbox.his.outcome import Refusal, fhir_route
+from sandbox.his.outcome import MANNERS, Refusal, fhir_route
 from sandbox.his.patients import Patients
 from sandbox.his.reversals import Reversals
 from sandbox.his.schedules import Schedules
@@ -68,7 +68,7 @@ def build(store: Store, faults: Faults, settings: Settings, now: instants.Clock 
 
 def _wire(hospital: Hospital, door: access.Access, demo: Demo, faults: Faults) -> APIRouter:
     """Token and FHIR calls; each can be spoiled by a fault."""
-    route = fhir_route(faults.route_class("his"))
+    route = fhir_route(faults.route_class("his", MANNERS))
     calls = APIRouter(route_class=route)
     calls.add_api_route("/token", door.token, methods=["POST"])
 

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
+from sandbox.fault_kinds import Manners
 from sandbox.his import wire
 from sandbox.his.elements import Json, concept
 
@@ -68,6 +69,10 @@ class Refusal(Exception):  # noqa: N818  an answer of the hospital, no fault of 
             headers=self.headers,
             media_type=wire.FHIR_JSON,
         )
+
+
+MANNERS: Final = Manners(codes=("invalid", *(code for code in REASONS if code != "invalid")), refuse=lambda code: Refusal(code).response())
+"""How the HIS refuses when a fault makes it. Its wire is not signed."""
 
 
 def fhir_route(parent: type[APIRoute]) -> type[APIRoute]:

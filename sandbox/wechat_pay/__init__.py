@@ -53,7 +53,7 @@ class WeChatPay:
 def build(store: Store, faults: Faults, settings: Settings) -> WeChatPay:
     """Make the tables, load or make the keys, open the doors."""
     held = keys.load(settings.data / "wechat_pay")
-    notifier = Notifier(store, held, settings.notify_retry_s)
+    notifier = Notifier(store, held, settings.notify_retry_s, faults)
     bank = Bank(store, notifier)
     refunds, ordered = Refunds(store, notifier, settings.refund_s), Fates(store)
     router = APIRouter()

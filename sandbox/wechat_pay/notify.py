@@ -7,14 +7,16 @@ from datetime import datetime
 from uuid import uuid4
 
 import httpx
+from starlette.datastructures import MutableHeaders
 
 from sandbox import clock
 from sandbox.alarm import Alarm
 from sandbox.clock import rfc3339
+from sandbox.faults import EVERY_NOTIFY, NOTIFY, Fault, Faults
 from sandbox.logs import log
 from sandbox.store import Store
 from sandbox.wechat_pay.keys import Keys
-from sandbox.wechat_pay.wire import dump, seal, signed_headers
+from sandbox.wechat_pay.wire import dump, seal, signed_headers, tamper
 
 DDL = """
 CREATE TABLE IF NOT EXISTS wechat_notify (
@@ -48,13 +50,16 @@ _EVENTS = {
 class Notifier:
     """Keeps and sends notifies; a restart goes on where it stopped, because what is due is in the rows."""
 
-    def __init__(self, store: Store, keys: Keys, retry_s: Sequence[float]) -> None:
-        """`retry_s`: seconds before each repetition after the first sending."""
+    def __init__(self, store: Store, keys: Keys, retry_s: Sequence[float], faults: Faults) -> None:
+        """`retry_s`: seconds before each repetition after the first sending. For faults a notify is called `NOTIFY <event type>`."""
         store.script(DDL)
         store.extend("wechat_notify", "out_refund_no", "TEXT")
         self._store = store
         self._keys = keys
         self._retry_s = retry_s
+        self._faults = faults
+        for call in (EVERY_NOTIFY, *(f"{NOTIFY}{event_type}" for event_type in _EVENTS)):
+            faults.declare("wechat_pay", call)
         self._alarm = Alarm()
         self._sending: set[str] = set()
         self.alive = False
@@ -146,19 +151,38 @@ class Notifier:
         return None if row is None else row["next"]
 
     async def _send(self, client: httpx.AsyncClient, row: sqlite3.Row) -> None:
-        headers = {"Content-Type": "application/json", "Accept": "*/*", "User-Agent": "Mozilla/4.0"} | signed_headers(
-            self._keys, row["body"]
-        )
-        try:
-            answer = await client.post(row["url"], content=row["body"], headers=headers)
-            result, taken = str(answer.status_code), answer.status_code in TAKEN
-        except (httpx.HTTPError, httpx.InvalidURL) as lost:
-            result, taken = type(lost).__name__, False
+        fault = self._faults.take("wechat_pay", f"{NOTIFY}{row['event_type']}")
+        result, taken = await self._spoilt(client, row, fault) if fault else await self._deliver(client, row)
         self._write_down(row, result, taken=taken)
         numbers = {name: row[name] for name in ("id", "event_type", "out_trade_no", "out_refund_no")}
-        log.info("wechat_pay.notify", result=result, **numbers)
+        log.info("wechat_pay.notify", result=result, fault=fault.kind if fault else None, **numbers)
         self._sending.discard(row["id"])
         self.wake()
+
+    async def _spoilt(self, client: httpx.AsyncClient, row: sqlite3.Row, fault: Fault) -> tuple[str, bool]:
+        """One sending that goes wrong: never sent, sent twice, sent only after the wait, or changed on the way. The schedule goes on."""
+        if fault.kind == "lost":
+            return "lost", False
+        if fault.kind == "duplicated":
+            first = await self._deliver(client, row)
+            await asyncio.sleep(fault.seconds)
+            second = await self._deliver(client, row)
+            return first if first[1] else second
+        await asyncio.sleep(fault.seconds)
+        return await self._deliver(client, row, tampered=fault.kind == "tampered")
+
+    async def _deliver(self, client: httpx.AsyncClient, row: sqlite3.Row, *, tampered: bool = False) -> tuple[str, bool]:
+        """One POST, signed in this moment: what came of it, and whether it was taken."""
+        body: bytes = row["body"]
+        headers = MutableHeaders({"Content-Type": "application/json", "Accept": "*/*", "User-Agent": "Mozilla/4.0"})
+        headers.update(signed_headers(self._keys, body))
+        if tampered:
+            body = tamper(headers, body)
+        try:
+            answer = await client.post(row["url"], content=body, headers=dict(headers))
+        except (httpx.HTTPError, httpx.InvalidURL) as lost:
+            return type(lost).__name__, False
+        return str(answer.status_code), answer.status_code in TAKEN
 
     def _write_down(self, row: sqlite3.Row, result: str, *, taken: bool) -> None:
         """Next due time by the schedule, or none when taken or when the schedule is used up.

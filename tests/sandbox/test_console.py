@@ -84,9 +84,16 @@ def test_a_person_sets_and_clears_a_fault(outside: httpx.Client) -> None:
     target = "sms POST /QuerySendDetails"
     assert "故障已设置" in click(outside, "faults", target=target, kind="slow", seconds="0", times="3")
     assert outside.get("/faults").json()[0]["times"] == 3
+    for kind in ("refused", "lost", "duplicated", "late", "tampered"):
+        click(outside, "faults", target=target, kind=kind, seconds="1", times="1")
+    click(outside, "faults", target=target, kind="refused", seconds="1", times="1", code="isv.AMOUNT_NOT_ENOUGH")
+    click(outside, "faults", target="wechat_pay NOTIFY *", kind="lost", seconds="0", times="2")
+    shown = outside.get("/console").text
+    assert all(word in shown for word in ("拒绝 isv.AMOUNT_NOT_ENOUGH", "到达两次", "先无应答，过后才生效", "应答被篡改", "全部通知"))
+    assert len(outside.get("/faults").json()) == 8
     assert "全部恢复正常。" in click(outside, "faults/clear")
     assert outside.get("/faults").json() == []
-    for wrong in ({"target": "sms nothing"}, {"target": "nobody *"}, {"times": "0"}):
+    for wrong in ({"target": "sms nothing"}, {"target": "nobody *"}, {"times": "0"}, {"code": "isv.AMOUNT_NOT_ENOUGH"}):
         form = {"target": target, "kind": "slow", "seconds": "0", "times": "3"} | wrong
         assert "没有设置" in click(outside, "faults", **form)
     assert outside.get("/faults").json() == []

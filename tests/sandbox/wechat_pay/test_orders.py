@@ -131,7 +131,7 @@ def test_nobody_can_pay_after_time_expire_and_the_system_closes_the_order(mercha
 def test_a_prepay_id_can_be_paid_with_for_two_hours(merchant: Merchant) -> None:
     body = merchant.order(secrets.token_hex(16))
     first = merchant.place("jsapi", body).json()["prepay_id"]
-    with time_machine.travel(NOW + timedelta(hours=2, minutes=1)):
+    with time_machine.travel(clock.now() + timedelta(hours=2, minutes=1)):
         stale = merchant.http.post(f"/wechat/cashier/prepay/{first}/pay")
         assert stale.status_code == 404
         second = merchant.place("jsapi", body).json()["prepay_id"]
