@@ -87,7 +87,7 @@ async def _tampered(call: Spoilt, send: Send) -> None:
     body = call.manners.tamper(headers, b"".join(part.get("body", b"") for part in rest))
     if "content-length" in headers:
         headers["content-length"] = str(len(body))
-    await send(start | {"headers": headers.raw})
+    await send({**start, "headers": headers.raw})
     await send({"type": "http.response.body", "body": body})
 
 

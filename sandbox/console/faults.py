@@ -38,7 +38,7 @@ def faults_section(faults: Faults) -> Html:
     form = Html(
         f"""<h3>新故障</h3><form method="post" action="/console/faults" class="fields">
 <label>哪个接口<select name="target">{targets}</select></label>
-<label>怎样出错<select name="kind">{options(dict(KINDS))}</select></label>
+<label>怎样出错<select name="kind">{options({**KINDS})}</select></label>
 <label>等待（秒）<input type="number" name="seconds" value="5" min="0" max="3600" step="0.1" required></label>
 <label>几次<input type="number" name="times" value="1" min="1" max="1000000" required></label>
 <label>拒绝代码（仅“拒绝”，可不填）<input name="code" list="codes" maxlength="100"></label><datalist id="codes">{codes}</datalist>

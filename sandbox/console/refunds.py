@@ -26,7 +26,7 @@ def refunds_section(bank: WeChatPay) -> Html:
         (
             short(one["created_at"]),
             yuan(one["refund_fen"]),
-            f"{yuan(one['total_fen'])} 中",
+            yuan(one["total_fen"]),
             tag(*STATUSES[one["status"]]),
             short(one["success_at"] or ""),
             one["reason"],
@@ -39,6 +39,7 @@ def refunds_section(bank: WeChatPay) -> Html:
     headings = ("受理", "退款", "订单金额", "状态", "到账", "原因", "商户退款单号", "商户订单号", "")
     left = [(FATES[str(one["fate"])], one["out_trade_no"] or "任意订单", f"{one['times']} 笔") for one in bank.fates.left()]
     waiting = (
+        Html("<h3>预先设置的结果</h3>"),
         table(("将会", "订单", "还有"), left, ""),
         button("/console/refunds/clear", "都正常到账", {}, quiet=True),
     )
