@@ -56,6 +56,8 @@ class BookingActivities:
             lock = await self._his.lock(claim_id, slot_id, his_patient_id)
             if not lock.live:
                 raise DomainError("slot.lock_lapsed", "conflict", slot_id=slot_id)
+            if lock.fee_fen == 0:  # a visit is booked by its payment, and nothing can be paid here
+                raise DomainError("slot.not_payable", "conflict", slot_id=slot_id)
         except DomainError:
             if left := await self._his.find_lock(claim_id):
                 await self._his.release(left.appointment_id)

@@ -1,5 +1,6 @@
 """Money for one payable thing: ordered at the channel, asked for, settled with the HIS, or closed."""
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -39,7 +40,10 @@ class ChargeActivities:
 
     @step("charge.order")
     async def order(self, now: Charge, wish: Order) -> Charge:
-        """Opens a channel order, or answers with the one that is open. Raises `charge.too_late`, `charge.bill_changed`."""
+        """Opens a channel order, or answers with the one that is open. At most one can be paid at a time: another scene's is closed first.
+
+        Raises `charge.too_late`, `charge.bill_changed`.
+        """
         step = self._guard.step(now, "charge.order", wish, scene=wish.scene)
         order_id = ids.derived("charge_order", wish.id)
         async with step.fence() as db:
@@ -55,15 +59,20 @@ class ChargeActivities:
         if reuse:
             async with step.move(ChargeState.OPEN):
                 return step.row
+        others = [one for one in charge.orders if one.id != order_id]
         try:
             async with outside():
-                answer = await self._open_order(charge, order_id, wish, expires_at, late=late)
+                came = await self._close_orders(others)
+                answer = None if came else await self._open_order(charge, order_id, wish, expires_at, late=late)
         except DomainError:
             async with step.give_up() as db:
-                await charges.closed(db, order_id)
+                await charges.closed(db, order_id, *(one.id for one in others))
             raise
+        if came:
+            return await self._paid(step, charge, *came)
         async with step.move(ChargeState.OPEN) as db:
-            await charges.opened(db, order_id, answer)
+            await charges.closed(db, *(one.id for one in others))
+            await charges.opened(db, order_id, known(answer))
         return step.row
 
     async def _open_order(self, charge: charges.Facts, order_id: UUID, wish: Order, expires_at: datetime, *, late: bool) -> ChannelOrder:
@@ -105,20 +114,19 @@ class ChargeActivities:
         async with step.fence() as db:
             charge = await charges.facts(db, now.id)
         async with outside():
-            came = await self._close_orders(charge)
+            came = await self._close_orders(charge.orders)
         if came:
             return await self._paid(step, charge, *came)
         ended = _ended(charge, "closed")
         async with step.move(ChargeState.CLOSED, due_at=None, wake_at=None) as db:
-            for order in charge.orders:
-                await charges.closed(db, order.id)
+            await charges.closed(db, *(one.id for one in charge.orders))
             await inbox.bring(db, charge.payable, charge.payable_id, ended, party="charge")
         await self._runs.knock(charge.payable, charge.payable_id, ended)
         return step.row
 
-    async def _close_orders(self, charge: charges.Facts) -> tuple[charges.ChannelOrderFacts, Trade] | None:
+    async def _close_orders(self, orders: Iterable[charges.ChannelOrderFacts]) -> tuple[charges.ChannelOrderFacts, Trade] | None:
         """None when the channel confirmed that none can be paid any more; else the order that was paid after all."""
-        for order in charge.orders:
+        for order in orders:
             if order.state not in LIVE or await self._wechat_pay.close(order.number):
                 continue
             trade = await self._wechat_pay.query(order.number)

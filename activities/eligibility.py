@@ -29,11 +29,14 @@ class EligibilityActivities:
             visit = await revisits.facts(db, now.id)
             rules = (await policies.pinned(db, visit.policy)).rules
             id_number, name = await patients.id_number(db, visit.patient_id), await patients.name(db, visit.patient_id)
-        person = await self._his.patient(id_number)
-        if person is not None and person.name != name:
-            person = None
-        past = await self._his.past_visits(person.ids, (step.at - LOOK_BACK).date()) if person else ()
-        verdict = judge(person, past, visit.past_encounter_id, step.at, rules.window_months)
+        try:
+            person = await self._his.patient(id_number)
+            if person is not None and person.name != name:
+                person = None
+            past = await self._his.past_visits(person.ids, (step.at - LOOK_BACK).date()) if person else ()
+            verdict = judge(person, past, visit.past_encounter_id, step.at, rules.window_months)
+        except DomainError:
+            person, past, verdict = None, (), Refusal.NOT_CHECKED
         if isinstance(verdict, Refusal) or person is None:
             async with step.move(State.REFUSED, refusal=verdict, due_at=None, wake_at=None):
                 return step.row
@@ -65,12 +68,8 @@ class EligibilityActivities:
         async with step.fence() as db:
             visit = await revisits.facts(db, now.id)
             phone, address = await patients.supplement(db, wish.supplement_id, visit.patient_id)
-        try:
+        async with step.asking():
             person = await self._his.complete_patient(visit.his_patient_id, phone=phone, address=address)
-        except DomainError:
-            async with step.give_up():
-                pass
-            raise
         async with step.move(_after(person), missing=list(person.missing)):
             pass
         return step.row

@@ -21,11 +21,12 @@ class QueueActivities:
 
     @step("queue.remind")
     async def remind(self, now: Revisit) -> Revisit:
-        """Once, before the slot; the next alarm is the end of the 就诊单元."""
+        """Once, and only before the slot; the next alarm is the end of the 就诊单元."""
         step = self._guard.step(now, "queue.remind")
         async with step.move(State.BOOKED, wake_at=now.due_at) as db:
-            visit = await revisits.facts(db, now.id)
-            await notices.tell_patient(db, now.id, Template.REVISIT_REMINDER, step.at, time=beijing(known(visit.slot_starts_at)))
+            starts_at = known((await revisits.facts(db, now.id)).slot_starts_at)
+            if step.at < starts_at:
+                await notices.tell_patient(db, now.id, Template.REVISIT_REMINDER, step.at, time=beijing(starts_at))
         return step.row
 
     @step("queue.check_in")
@@ -38,12 +39,8 @@ class QueueActivities:
             held = await bookings.of_id(db, known(visit.claim_id))
             if not check_in_open(step.at, on=held.on, unit_starts_at=held.unit_starts_at, slot_starts_at=held.starts_at):
                 raise DomainError("queue.not_the_day", "conflict", on=held.on.isoformat())
-        try:
+        async with step.asking():
             await self._his.check_in(known(held.appointment_id))
-        except DomainError:
-            async with step.give_up():
-                pass
-            raise
         until = policy.accept_until(held.starts_at, held.unit_ends_at)
         urge_at = min(step.at + timedelta(seconds=policy.rules.accept_remind_s), until)
         async with step.move(State.WAITING, checked_in_at=step.at, due_at=until, wake_at=urge_at):
@@ -72,14 +69,10 @@ class QueueActivities:
             visit = await revisits.facts(db, now.id)
             policy = await policies.pinned(db, visit.policy)
             held = await bookings.of_id(db, known(visit.claim_id))
-        try:
+        async with step.asking():
             encounter_id = await self._his.begin_encounter(
                 now.id, known(held.appointment_id), visit.his_patient_id, held.doctor_id, step.at
             )
-        except DomainError:
-            async with step.give_up():
-                pass
-            raise
         enter = timedelta(seconds=policy.rules.enter_s)
         async with step.move(
             State.CONSULTING,
@@ -103,14 +96,14 @@ class QueueActivities:
 
     @step("queue.call_again")
     async def call_again(self, now: Revisit) -> Revisit:
-        """Called and not in the room: called again."""
+        """Called and not in the room: called again, with the whole time to come, however late the call is."""
         step = self._guard.step(now, "queue.call_again")
         async with self._guard.database.reading() as db:
             visit = await revisits.facts(db, now.id)
             rules = (await policies.pinned(db, visit.policy)).rules
-        due_at = known(now.due_at)
-        wake_at = min(step.at + timedelta(seconds=rules.enter_s), due_at) if now.calls + 1 < rules.calls_max else due_at
-        async with step.move(State.CONSULTING, calls=now.calls + 1, called_at=step.at, wake_at=wake_at) as db:
+        enter = timedelta(seconds=rules.enter_s)
+        deadlines = {"due_at": step.at + enter * (rules.calls_max - now.calls), "wake_at": step.at + enter}
+        async with step.move(State.CONSULTING, calls=now.calls + 1, called_at=step.at, **deadlines) as db:
             await notices.tell_patient(db, now.id, Template.REVISIT_CALLED, step.at, minutes=str(max(rules.enter_s // 60, 1)))
         return step.row
 

@@ -35,12 +35,8 @@ class RevisitActivities:
             if not await records.written(db, now.id):
                 raise DomainError("record.missing", "conflict")
             visit = await revisits.facts(db, now.id)
-        try:
+        async with step.asking():
             await self._his.finish_encounter(known(visit.encounter_id), step.at)
-        except DomainError:
-            async with step.give_up():
-                pass
-            raise
         async with step.move(State.ENDED, ended_at=step.at, due_at=None, wake_at=None) as db:
             await bookings.fulfil(db, known(now.claim_id))
             await notices.tell_patient(db, now.id, Template.REVISIT_ENDED, step.at)

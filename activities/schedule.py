@@ -37,6 +37,6 @@ class ScheduleActivities:
                 await directory.failed(db, at, type(failure).__name__)
             raise
         async with self._database.transaction() as db:
-            await directory.write(db, departments, doctors, schedules, slots, at)
+            await directory.write(db, departments, doctors, schedules, slots, at, days=days)
         log.info("schedule.synced", slots=len(slots), schedules=len(schedules))
         return len(slots)

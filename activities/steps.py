@@ -4,7 +4,7 @@ import asyncio
 import functools
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Concatenate, Generic, ParamSpec, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,7 +12,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from models.kernel.clock import Clock
-from models.kernel.errors import Unknown
+from models.kernel.errors import DomainError, Unknown
 from models.process import Alarm, AnyRow, Command, Event
 from models.stores import steps
 from models.stores.database import Database
@@ -64,6 +64,7 @@ class Step(Generic[R]):
             detail=detail,
         )
         self._row: R | None = None
+        self._until: datetime | None = None
 
     @property
     def row(self) -> R:
@@ -81,7 +82,8 @@ class Step(Generic[R]):
         """Committed before the call outside. Only this key may call again, and only when the first hand's time is up."""
         try:
             async with self.guard.database.transaction() as db:
-                if not await steps.fence(db, self.guard.store.table, self.now, self._mark):
+                self._until = await steps.fence(db, self.guard.store.table, self.now, self._mark)
+                if self._until is None:
                     raise _Missed
                 yield db
         except _Missed:
@@ -89,10 +91,24 @@ class Step(Generic[R]):
 
     @asynccontextmanager
     async def give_up(self) -> AsyncGenerator[AsyncSession]:
-        """What the outside refused is undone here, and the row is free again."""
-        async with self.guard.database.transaction() as db:
-            yield db
-            await steps.give_up(db, self.guard.store.table, self.now, self._mark.key)
+        """What the outside refused is undone here, and the row is free again. A hand that outlived its time undoes nothing of the next."""
+        try:
+            async with self.guard.database.transaction() as db:
+                if not await steps.give_up(db, self.guard.store.table, self.now, self._mark.key, self._until):
+                    raise _Missed
+                yield db
+        except _Missed:
+            await self._explain()
+
+    @asynccontextmanager
+    async def asking(self) -> AsyncGenerator[None]:
+        """Around the one call of a step that leaves nothing behind when it is refused: the refusal frees the row and goes on."""
+        try:
+            yield
+        except DomainError:
+            async with self.give_up():
+                pass
+            raise
 
     @asynccontextmanager
     async def move(self, to: str, /, **values: Any) -> AsyncGenerator[AsyncSession]:
@@ -100,7 +116,7 @@ class Step(Generic[R]):
         self.guard.store.moves.check(self.now.state, to)
         try:
             async with self.guard.database.transaction() as db:
-                row = await steps.move(db, self.guard.store.table, self.now, to, self._mark, values)
+                row = await steps.move(db, self.guard.store.table, self.now, to, self._mark, values, self._until)
                 if row is None:
                     raise _Missed
                 self._row = self.guard.store.snapshot(row)

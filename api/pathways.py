@@ -138,6 +138,8 @@ class Pathways:
             raise DomainError("service.unavailable", "unavailable")
         async with self.database.transaction() as db:
             if (found := await timeline.done(db, where.id, str(asked.id))) is None:
+                if await inbox.body_kept(db, asked.id) not in {None, asked.body}:
+                    raise DomainError("request.key_reused", "invalid")
                 await inbox.keep_command(db, process, where.id, asked)
         if found:
             return _answer(where.id, found, asked, replayed=False)

@@ -161,7 +161,11 @@ class ChooseSlotIn(Body):
     "/v1/revisits/{revisit_id}/choose-slot",
     response_model=ActionOut,
     responses=problems(
-        conflict=(*OUT_OF_TURN, "slot.sold_out", "slot.stopped", "slot.past", "booking.held_already", "booking.too_many_holds"),
+        conflict=(
+            *OUT_OF_TURN,
+            *("slot.sold_out", "slot.stopped", "slot.past", "slot.not_payable", "slot.lock_lapsed"),
+            *("booking.held_already", "booking.too_many_holds"),
+        ),
         missing=("revisit.missing", "slot.missing"),
     ),
 )
@@ -198,7 +202,7 @@ class DescribeIn(Body):
 )
 async def describe(revisit_id: UUID, body: DescribeIn, me: MayAct, intent: Intent, pathways: AskPathways, wiring: Wired) -> ActionOut:
     """描述病情: stored first, its id travels; from here on the fee is payable."""
-    intake_id = ids.derived("intake", intent.id)
+    intake_id = ids.derived("intake", intent.id, intent.body)  # refused before, the same key may come with another text
     async with wiring.database.transaction() as db:
         where = await timeline.revisit(db, revisit_id, as_patient(me))
         if where.state == State.DESCRIBING:

@@ -42,6 +42,7 @@ SENTENCES: Final[dict[str, str]] = {
     "slot.past": "该时段已结束，请选择其他时段。",
     "slot.stopped": "该时段已停诊，请选择其他时段或其他医生。",
     "slot.sold_out": "该时段号源已约满，请选择其他时段或其他医生。",
+    "slot.not_payable": "该号源不收费，暂不能线上预约，请选择其他号源，或到院挂号。",
     "slot.lock_lapsed": "号源锁定已失效，请重新选择号源。",
     "booking.held_already": "该就诊人在此就诊单元已有预约，请在就诊列表中继续办理。",
     "booking.missing": "没有找到该预约，请刷新页面后重试。",

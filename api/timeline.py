@@ -10,8 +10,9 @@ from pydantic import BaseModel, Field
 from api.act import reach_of
 from api.cursor import After, Limit, open_id_cursor, seal_cursor
 from api.problems import problems
+from api.reader import read_of
 from api.security import may
-from api.wiring import Reading
+from api.wiring import Reading, Wired
 from models.account import Principal
 from models.charge import ChargeState
 from models.eligibility import RegulatorField
@@ -20,7 +21,7 @@ from models.revisit import BY_DOCTOR, BY_PATIENT, COMMANDS, State
 from models.stores import patient as patients
 from models.stores import revisit as revisits
 from models.stores import timeline
-from models.timeline import ACTS_NEXT, DEADLINES, MONEY_TEXTS, REFUSAL_TEXTS, STATE_TEXTS, STEP_TEXTS, UNDER_WAY, Actor
+from models.timeline import ACTS_NEXT, DEADLINES, DOCTORS_STEPS, MONEY_TEXTS, REFUSAL_TEXTS, STATE_TEXTS, STEP_TEXTS, UNDER_WAY, Actor
 
 router = APIRouter(tags=["revisit"])
 MayRead = Annotated[Principal, Depends(may("revisit:read", "revisit:accept", "revisit:read_any"))]
@@ -168,12 +169,12 @@ class TimelineOut(BaseModel):
 async def whole(revisit_id: UUID, me: MayRead, db: Reading) -> TimelineOut:
     """就诊详情: one story of the visit and its charge."""
     visit = await timeline.visit(db, revisit_id, reach_of(me))
-    steps = [_step(entry, visit) for entry in await timeline.entries(db, revisit_id)]
+    steps = [_step(entry) for entry in await timeline.entries(db, revisit_id)]
     return TimelineOut(revisit=_out(visit, me), steps=steps, money=[_money(one) for one in await timeline.money(db, revisit_id)])
 
 
-def _step(entry: timeline.Entry, visit: timeline.Visit) -> StepOut:
-    by = "system" if entry.by is None else "patient" if entry.by == visit.account_id else "doctor"
+def _step(entry: timeline.Entry) -> StepOut:
+    by = "system" if entry.by is None else "doctor" if entry.name in DOCTORS_STEPS else "patient"
     text = MONEY_TEXTS[ChargeState(entry.after)] if entry.process == "charge" else STATE_TEXTS[State(entry.after)]
     return StepOut(
         at=entry.at, process=entry.process, step=entry.name, title=STEP_TEXTS[entry.name], by=by, state=entry.after, state_text=text
@@ -203,9 +204,11 @@ class PastVisitOut(BaseModel):
 
 
 @router.get("/v1/revisits/{revisit_id}/past-visits", response_model=list[PastVisitOut], responses=problems(missing=("revisit.missing",)))
-async def past_visits(revisit_id: UUID, me: Annotated[Principal, Depends(may("revisit:read"))], db: Reading) -> list[PastVisitOut]:
+async def past_visits(revisit_id: UUID, me: Annotated[Principal, Depends(may("revisit:read"))], wiring: Wired) -> list[PastVisitOut]:
     """What `relate` chooses from (关联既往就诊): the patient's own; a doctor reads them with the intake."""
-    visit = await timeline.visit(db, revisit_id, reach_of(me))
+    async with read_of(wiring, me, revisit_id, "revisit:past_visits") as (db, _):
+        visit = await timeline.visit(db, revisit_id, reach_of(me))
+        found = await revisits.past_visits(db, revisit_id)
     return [
         PastVisitOut(
             encounter_id=past.encounter_id,
@@ -214,5 +217,5 @@ async def past_visits(revisit_id: UUID, me: Annotated[Principal, Depends(may("re
             diagnoses=list(past.diagnosis_texts),
             chosen=past.encounter_id == visit.past_encounter_id,
         )
-        for past in await revisits.past_visits(db, revisit_id)
+        for past in found
     ]

@@ -110,6 +110,8 @@ class Reported(News):
     """The channel reported something about one of our orders: only a reason to ask it."""
 
     kind: Literal["reported"] = "reported"
+    order_no: str = ""
+    """The order's number at the channel: by it the channel is asked, above all for money of a charge that we don't know."""
 
 
 class Close(News):

@@ -46,6 +46,8 @@ class Refusal(StrEnum):
     CHILD = "child"
     NOT_FOUND = "not_found"
     NOT_THEIRS = "not_theirs"
+    NOT_CHECKED = "not_checked"
+    """The HIS refused to tell: nobody waits for an answer, so that is the visit's end and not an error."""
     EMERGENCY = "emergency"
 
 

@@ -77,12 +77,12 @@ STANDARD = Rules(
 )
 TEST = STANDARD.model_copy(
     update={
-        "draft_s": 8,
-        "hold_s": 12,
+        "draft_s": 20,
+        "hold_s": 18,
         "lock_margin_s": 2,
         "order_margin_s": 2,
         "too_late_s": 4,
-        "enter_s": 3,
+        "enter_s": 5,
         "accept_remind_s": 2,
         "unpaid_holds_max": 50,
     }

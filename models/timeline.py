@@ -88,6 +88,9 @@ STEP_TEXTS: Final[dict[str, str]] = {
     "charge.settle": "医院确认缴费",
 }
 
+DOCTORS_STEPS: Final = frozenset({"queue.accept", "revisit.end"})
+"""Asked for by the doctor; every other step that somebody asked for, by the patient's side: whoever acts for the patient."""
+
 UNDER_WAY: Final[dict[str, str]] = {
     "choose_slot": "正在锁定号源",
     "complete": "正在提交资料",
@@ -113,5 +116,6 @@ REFUSAL_TEXTS: Final[dict[str, str]] = {
     "child": "6岁以下患儿不能线上复诊，请由监护人陪同到院就诊。",
     "not_found": "未在本院查询到与姓名、身份证号一致的就诊人，请核对后重试。",
     "not_theirs": "所选的既往就诊不属于该就诊人，请重新选择。",
+    "not_checked": "医院系统未能核验您的就诊记录，请稍后重新发起，或到院就诊。",
     "emergency": "您有需要紧急处理的症状，请立即到最近的急诊就诊或拨打120。",
 }

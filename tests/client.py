@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import httpx
 from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 
 from api.app import create_app
 from api.live import Live
@@ -33,7 +34,7 @@ class Hands:
 
 async def wiring(database: Database, clock: kernel.Clock = kernel.now) -> Wiring:
     """The parts of an API whose Temporal is not there; none is asked for before it is needed."""
-    temporal = await Client.connect(settings().temporal_address, lazy=True)
+    temporal = await Client.connect(settings().temporal_address, lazy=True, data_converter=pydantic_data_converter)
     return Wiring(settings=settings(), database=database, temporal=temporal, clock=clock, live=Live(database))
 
 

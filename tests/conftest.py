@@ -3,12 +3,15 @@
 from collections.abc import AsyncIterator
 
 import httpx
+import hypothesis
 import pytest
 import pytest_asyncio
 import structlog
 from sqlalchemy import make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from structlog.processors import JSONRenderer
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from models.kernel.vault import Vault
 from models.stores.database import Database
@@ -16,6 +19,26 @@ from tests.client import Hands, speaking, wiring
 from tests.database import RolledBack, Server, migrated_server, session
 from tests.settings import settings
 from worker.logs import reduced
+
+hypothesis.settings.register_profile("house", deadline=None)  # how long an example takes on a busy machine says nothing of the code
+hypothesis.settings.load_profile("house")
+
+
+class OneStack(LoadFileScheduling):
+    """As `--dist loadfile`, and all journeys on one worker, because they share one stack.
+
+    `--dist loadgroup` is meant for this, but xdist 3.8 writes its groups where pytest 9.2 no longer reads them.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "tests/journeys" if file.startswith("tests/journeys/") else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Which worker gets which tests."""
+    return OneStack(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,7 @@ from models.stores import intent as intents
 from models.stores.database import Database
 from worker import health
 from worker.provision import provision
-from worker.relay import Relay, as_the_only_one
+from worker.relay import Relay, as_the_only_one, ended
 from worker.settings import read_settings
 from worker.wiring import POOL, activities, outbox, parties, worker
 from workflows.runs import Runs
@@ -38,12 +38,18 @@ async def main() -> None:
     polling = worker(client, activities(database, outside, runs, now, settings.policy), workflow_cache=settings.workflow_cache)
     async with polling:
         log.info("worker.started")
-        async with asyncio.TaskGroup() as loops:
-            loops.create_task(as_the_only_one(database, RELAY, relay.knock_due, 0.5, stop))
-            loops.create_task(as_the_only_one(database, SWEEP, relay.sweep_due, 2, stop))
-            loops.create_task(as_the_only_one(database, OUTBOX, sending.send_due, 0.3, stop))
-            loops.create_task(as_the_only_one(database, FORGET, lambda: _forget(database), 3600, stop))
-            loops.create_task(health.serve(settings.worker_health_port, database, client, polling, stop))
+        async with asyncio.TaskGroup() as tasks:
+            loops = [
+                tasks.create_task(as_the_only_one(database, key, work, pause_s, stop))
+                for key, work, pause_s in (
+                    (RELAY, relay.knock_due, 0.5),
+                    (SWEEP, relay.sweep_due, 2),
+                    (OUTBOX, sending.send_due, 0.3),
+                    (FORGET, lambda: _forget(database), 3600),
+                )
+            ]
+            tasks.create_task(health.serve(settings.worker_health_port, database, client, polling, stop))
+            await ended(loops, stop)
     await outside.aclose()
     await database.close()
 

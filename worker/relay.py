@@ -4,12 +4,15 @@ Loops under a PostgreSQL advisory lock, outside Temporal, since they mend what w
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+from uuid import UUID
 
 import structlog
 from pydantic import TypeAdapter
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -17,9 +20,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from models import charge, revisit
 from models.kernel.clock import Clock
 from models.process import Command, News, command_of
-from models.stores import inbox, open_rows, steps
+from models.stores import inbox, open_rows, steps, timeline
 from models.stores.database import Database
-from workflows.runs import Runs, run_id
+from workflows.runs import SHORT, Runs, reaching, run_id
 
 log = structlog.get_logger()
 
@@ -28,17 +31,22 @@ EVENTS: dict[str, TypeAdapter[Any]] = {"revisit": TypeAdapter(revisit.RevisitEve
 KNOCKS_ALARM = 12
 FAILING_ATTEMPTS = 6
 """A workflow task that failed as often stands on a bug or a lost build: the run is begun again."""
+FORCED_PAUSE, FORCED_PAUSE_MAX, FORCED_ALARM = timedelta(seconds=10), timedelta(minutes=10), 3
+"""Begun again it may fail as before: each time twice as long is waited, and after some times a person is called."""
+GRACE_S = 0.5
+T = TypeVar("T")
 
 
 class Relay:
     def __init__(self, database: Database, client: Client, runs: Runs, clock: Clock) -> None:
         self._database, self._client, self._runs, self._clock = database, client, runs, clock
+        self._forced: dict[UUID, tuple[int, datetime]] = {}
 
     async def knock_due(self) -> int:
         """One round of the relay; answers how many rows it knocked for."""
         async with self._database.transaction() as db:
             waiting = await inbox.due(db, 100)
-        await asyncio.gather(*(self._bring(one) for one in waiting))
+        await _each(self._bring(one) for one in waiting)
         return len(waiting)
 
     async def _bring(self, one: inbox.Waiting) -> None:
@@ -46,10 +54,12 @@ class Relay:
             log.error("inbox.stuck", process=one.process, id=str(one.process_id), kind=one.kind, knocks=one.knocks)
         async with self._database.reading() as db:
             where = await open_rows.position(db, one.process, one.process_id)
-        if where is None or where.ended:
+            done = await timeline.done(db, one.process_id, str(one.id))
+        if done:  # kept in the moment in which it was done
+            await self._close(one, "done")
+        elif where is None or where.ended:
             await self._close(one, "late")
-            return
-        if one.party == "person":
+        elif one.party == "person":
             wish = command_of(one.kind, COMMANDS[one.process]).model_validate({**one.event, "seen": where.version})
             await self._repeat(one, wish)
         else:
@@ -77,16 +87,15 @@ class Relay:
         """One round of the sweep; answers how many runs it began again."""
         async with self._database.transaction() as db:
             rows = await open_rows.due(db, self._clock(), 200)
-        begun = await asyncio.gather(*(self._look_after(row) for row in rows))
-        return sum(begun)
+        return sum(await _each(self._look_after(row) for row in rows))
 
     async def _look_after(self, row: open_rows.Open) -> bool:
         force = False
         try:
-            found = await self._client.get_workflow_handle(run_id(row.process, row.id)).describe()
-            task = found.raw_description.pending_workflow_task
-            force = task.attempt >= FAILING_ATTEMPTS
-            if found.status is WorkflowExecutionStatus.RUNNING and not force:
+            with reaching():
+                found = await self._client.get_workflow_handle(run_id(row.process, row.id)).describe(rpc_timeout=SHORT)
+            force = found.raw_description.pending_workflow_task.attempt >= FAILING_ATTEMPTS
+            if found.status is WorkflowExecutionStatus.RUNNING and not (force and self._once_more(row)):
                 return False
         except RPCError as lost:
             if lost.status is not RPCStatusCode.NOT_FOUND:
@@ -94,6 +103,25 @@ class Relay:
         log.warning("run.begun_again", process=row.process, id=str(row.id), by_force=force)
         await self._runs.begin_again(row.process, row.id, row.visit_id, by_force=force)
         return True
+
+    def _once_more(self, row: open_rows.Open) -> bool:
+        """Whether it is time to begin a failing run again; how often it was is known as long as this worker sweeps."""
+        now = self._clock()
+        times, until = self._forced.get(row.id, (0, now))
+        if now < until:
+            return False
+        self._forced[row.id] = times + 1, now + min(FORCED_PAUSE * 2**times, FORCED_PAUSE_MAX)
+        if times + 1 >= FORCED_ALARM:
+            log.error("run.fails_again", process=row.process, id=str(row.id), times=times + 1)
+        return True
+
+
+async def _each(work: Iterable[Awaitable[T]]) -> list[T]:
+    """All at once; one row's fault never holds up another's, and stays loud."""
+    ended = await asyncio.gather(*work, return_exceptions=True)
+    if faults := [one for one in ended if isinstance(one, BaseException)]:
+        raise BaseExceptionGroup("rows that could not be looked after", faults)
+    return [one for one in ended if not isinstance(one, BaseException)]
 
 
 async def as_the_only_one(database: Database, key: int, work: Callable[[], Awaitable[object]], pause_s: float, stop: asyncio.Event) -> None:
@@ -103,13 +131,29 @@ async def as_the_only_one(database: Database, key: int, work: Callable[[], Await
             async with database.engine.connect() as wire:
                 await wire.execution_options(isolation_level="AUTOCOMMIT")
                 if (await wire.execute(text("select pg_try_advisory_lock(:key)"), {"key": key})).scalar():
-                    while not stop.is_set():
-                        await wire.execute(text("select 1"))  # the lock lives as long as this connection
-                        await work()
-                        await _pause(stop, pause_s)
+                    await _locked(wire, work, pause_s, stop)
         except Exception:
             log.exception("loop.failed", key=key)
         await _pause(stop, max(pause_s, 1))
+
+
+async def ended(loops: Collection[asyncio.Task[None]], stop: asyncio.Event) -> None:
+    """After the stop they have a moment. What still asks outside then is left where it is: what bears a crash bears that."""
+    await stop.wait()
+    await asyncio.wait(loops, timeout=GRACE_S)
+    for loop in loops:
+        loop.cancel()
+
+
+async def _locked(wire: AsyncConnection, work: Callable[[], Awaitable[object]], pause_s: float, stop: asyncio.Event) -> None:
+    """The lock lives as long as this connection, which ends here: given back to the pool it would hold the lock for nobody."""
+    try:
+        while not stop.is_set():
+            await wire.execute(text("select 1"))
+            await work()
+            await _pause(stop, pause_s)
+    finally:
+        await wire.invalidate()
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -35,12 +35,12 @@ async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathw
     if isinstance(notify, RefundNotify):  # kept by nobody: whoever wants money back asks the channel by the refund's number
         log.info("wechat_pay.refund_notified", notify_id=notify.notify_id, refund_no=notify.refund_no, refund_status=notify.refund_status)
         return Response(status_code=204)
-    event = Reported(id=ids.derived("inbox", "wechat_pay", notify.notify_id))
+    event = Reported(id=ids.derived("inbox", "wechat_pay", notify.notify_id), order_no=notify.order_no)
     async with wiring.database.transaction() as db:
         charge_id = await charges.of_order(db, order_id) if (order_id := _order_id(notify)) else None
         await inbox.bring(db, "charge", charge_id, event, party="wechat_pay", external_id=notify.notify_id)
     if charge_id is None:  # money for a charge that we don't know: kept, and for a person to see
-        log.error("wechat_pay.unknown_order", notify_id=notify.notify_id)
+        log.error("wechat_pay.unknown_order", notify_id=notify.notify_id, order_no=notify.order_no)
         return Response(status_code=204)
     return Response(status_code=204, background=BackgroundTask(pathways.runs.knock, "charge", charge_id, event))
 

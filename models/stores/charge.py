@@ -165,17 +165,23 @@ async def opened(db: AsyncSession, order_id: UUID, answer: ChannelOrder) -> None
 
 
 async def paid(db: AsyncSession, order_id: UUID, trade: Trade) -> None:
-    await db.execute(
+    """Of a charge's orders one can be paid at a time: the others are closed, or never came to the channel."""
+    charge_id = await db.scalar(
         update(ChargeOrderRow)
         .where(ChargeOrderRow.id == order_id)
         .values(state=OrderState.PAID, transaction_id=trade.transaction_id, paid_fen=trade.amount_fen, paid_at=trade.paid_at)
+        .returning(ChargeOrderRow.charge_id)
     )
+    others = (ChargeOrderRow.charge_id == charge_id, ChargeOrderRow.id != order_id)
+    await db.execute(update(ChargeOrderRow).where(*others).values(state=OrderState.CLOSED))
 
 
-async def closed(db: AsyncSession, order_id: UUID) -> None:
-    """A paid order never goes back."""
+async def closed(db: AsyncSession, *order_ids: UUID) -> None:
+    """None of them can be paid any more. A paid order never goes back."""
     await db.execute(
-        update(ChargeOrderRow).where(ChargeOrderRow.id == order_id, ChargeOrderRow.state != OrderState.PAID).values(state=OrderState.CLOSED)
+        update(ChargeOrderRow)
+        .where(ChargeOrderRow.id.in_(order_ids), ChargeOrderRow.state != OrderState.PAID)
+        .values(state=OrderState.CLOSED)
     )
 
 

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Table, and_, case, func, select, update
+from sqlalchemy import ColumnElement, Select, Table, and_, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -25,8 +25,13 @@ async def write(
     schedules: tuple[HisSchedule, ...],
     slots: tuple[HisSlot, ...],
     at: datetime,
+    *,
+    days: tuple[date, ...] = (),
 ) -> None:
-    """One pull, one transaction. What the HIS gave to others shrinks a slot; what our claims hold there is ours already."""
+    """One pull, one transaction. What the HIS gave to others shrinks a slot; what our claims hold there is ours already.
+
+    A slot that the HIS no longer tells of, in these 就诊单元 or on these whole days, can be had no more.
+    """
     parents_first = sorted(departments, key=lambda one: one.parent_id is not None)
     for one in parents_first:
         await _upsert(db, DepartmentRow.__table__, [one.model_dump()], at)
@@ -51,7 +56,8 @@ async def write(
     ]
     await _upsert(db, SlotRow.__table__, rows, at)
     known_ids = {one.id for one in slots}
-    gone = select(SlotRow.id).where(SlotRow.schedule_id.in_([one.id for one in schedules]))
+    pulled = or_(ScheduleRow.id.in_([one.id for one in schedules]), ScheduleRow.on.in_(days))
+    gone = select(SlotRow.id).join(ScheduleRow, ScheduleRow.id == SlotRow.schedule_id).where(pulled)
     lost = [one for one in await db.scalars(gone) if one not in known_ids]
     await db.execute(update(SlotRow).where(SlotRow.id.in_(lost)).values(state=SlotState.STOPPED, synced_at=at))
     await _mark(db, synced_at=at, failed_at=None, failure=None)

@@ -67,6 +67,11 @@ async def keep_command(db: AsyncSession, process: str, process_id: UUID, event: 
     )
 
 
+async def body_kept(db: AsyncSession, event_id: UUID) -> str | None:
+    """The hash of the body that a command was kept with; None when it was not."""
+    return await db.scalar(select(InboxRow.event["body"].astext).where(InboxRow.id == event_id))
+
+
 async def due(db: AsyncSession, limit: int) -> list[Waiting]:
     """Rows to knock for now, oldest first; each is put off by a growing pause before the knock, so a lost one is knocked again."""
     rows = (

@@ -47,38 +47,51 @@ def _done(process_id: UUID, key: str) -> ColumnElement[bool]:
     return exists(select(TimelineRow.id).where(TimelineRow.process_id == process_id, TimelineRow.step == key))
 
 
-def _free(table: Table, now: AnyRow, key: str) -> ColumnElement[bool]:
-    """Fence and move both ask it: the row stands where the process saw it, no other step holds it, and the key was never done."""
-    return and_(
-        table.c.id == now.id, table.c.version == now.version, or_(table.c.step.is_(None), table.c.step == key), not_(_done(now.id, key))
-    )
+def _free(table: Table, now: AnyRow, key: str, until: datetime | None = None) -> ColumnElement[bool]:
+    """Fence and move both ask it: the row stands where the process saw it, no other step holds it, and the key was never done.
+
+    A hand that fenced (`until` then) must still be the one that holds it: what it learnt outside may have been undone by the next.
+    """
+    ours = or_(table.c.step.is_(None), table.c.step == key) if until is None else _held(table, key, until)
+    return and_(table.c.id == now.id, table.c.version == now.version, ours, not_(_done(now.id, key)))
 
 
-async def fence(db: AsyncSession, table: Table, now: AnyRow, mark: Mark) -> bool:
-    """Says who is about to call outside and what for, in a transaction of its own. False: not ours to call."""
+def _held(table: Table, key: str, until: datetime | None) -> ColumnElement[bool]:
+    return and_(table.c.step == key, table.c.step_until == until)
+
+
+async def fence(db: AsyncSession, table: Table, now: AnyRow, mark: Mark) -> datetime | None:
+    """Says who is about to call outside and what for, in a transaction of its own; answers until when. None: not ours to call."""
     taken = (
         update(table)
         .where(_free(table, now, mark.key), or_(table.c.step.is_(None), table.c.step_until < func.clock_timestamp()))
         .values(step=mark.key, under_way=mark.under_way, step_until=func.clock_timestamp() + HAND)
+        .returning(table.c.step_until)
+    )
+    return await db.scalar(taken)
+
+
+async def give_up(db: AsyncSession, table: Table, now: AnyRow, key: str, until: datetime | None) -> bool:
+    """The outside refused and nothing is left there: the row is free for the next wish.
+
+    False: it is no more in the hand that fenced until then.
+    """
+    given_up = (
+        update(table)
+        .where(table.c.id == now.id, table.c.version == now.version, _held(table, key, until))
+        .values(step=None, under_way=None, step_until=None)
         .returning(table.c.id)
     )
-    return await db.scalar(taken) is not None
+    return await db.scalar(given_up) is not None
 
 
-async def give_up(db: AsyncSession, table: Table, now: AnyRow, key: str) -> None:
-    """The outside refused and nothing is left there: the row is free for the next wish."""
-    await db.execute(
-        update(table)
-        .where(table.c.id == now.id, table.c.version == now.version, table.c.step == key)
-        .values(step=None, under_way=None, step_until=None)
-    )
-
-
-async def move(db: AsyncSession, table: Table, now: AnyRow, to: str, mark: Mark, values: dict[str, Any]) -> dict[str, Any] | None:
+async def move(
+    db: AsyncSession, table: Table, now: AnyRow, to: str, mark: Mark, values: dict[str, Any], until: datetime | None
+) -> dict[str, Any] | None:
     """The row's next state with its timeline entry, and the inbox row that asked for it handled. None: not ours to move."""
     moved = (
         update(table)
-        .where(_free(table, now, mark.key))
+        .where(_free(table, now, mark.key, until))
         .values(state=to, version=table.c.version + 1, step=None, under_way=None, step_until=None, moved_at=mark.at, **values)
         .returning(*table.c)
     )

@@ -6,6 +6,7 @@ import pytest
 import pytest_asyncio
 
 from stack.supervisor import Stack
+from tests.journeys.aftermath import all_is_well
 from tests.journeys.hospital import Hospital
 
 NOTIFY_RETRY_S = "0.5,1,1,2,2,4,4,8,8,15,15,30,30,60,60"
@@ -19,4 +20,5 @@ async def hospital(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ho
         opened = Hospital(stack, data)
         await opened.open()
         yield opened
+        await all_is_well(opened)
         await opened.aclose()

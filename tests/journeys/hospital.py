@@ -20,6 +20,8 @@ from tests.journeys.visit import Visit
 
 BEGAN_AGO, LEFT = timedelta(minutes=5), timedelta(minutes=20)
 """Of the 就诊单元 that the journeys use: far enough from both its ends."""
+SPARE = {1: 4, 3: 1, 10: 1}
+"""Slots by capacity, opened before the first journey: to pull the whole mirror for each would take a second a time."""
 _CARRIERS = ("135", "136", "137", "138", "139", "150", "151", "158", "159", "182", "187", "188")
 _HANS = "蓁蔚翊骁芃翀霖玥曦昀岚钰沅澍珩璟晗昱滢煜琬瑭桓祎"
 
@@ -35,6 +37,9 @@ class Hospital:
         self.hall = ""
         """A slot with room for every visit of the session, in a 就诊单元 that is open now."""
         self.unit: Json = {}
+        self._spare: dict[int, list[str]] = {}
+        self.private: set[str] = set()
+        """What must stand in no log and no history: names, numbers and phones of everybody here, and what they sign in with."""
         self._phones = itertools.count(random.SystemRandom().randrange(10**8))
 
     async def open(self) -> None:
@@ -42,7 +47,10 @@ class Hospital:
         staff = ((self.doctor, DOCTOR), (self.other_doctor, OTHER_DOCTOR), (self.manager, MANAGER))
         await asyncio.gather(*(self._sign_in_staff(person, login) for person, login in staff))
         self.unit = await self._open_unit()
-        self.hall = await self.slot(capacity=9_000)
+        self.hall = await self._opened(9_000)
+        for capacity, count in SPARE.items():
+            self._spare[capacity] = [await self._opened(capacity) for _ in range(count)]
+        await self.pulled()
 
     async def aclose(self) -> None:
         await self.http.aclose()
@@ -56,28 +64,41 @@ class Hospital:
         usual: Json = {"name": _name(), "phone": phone, "address": f"北京市东城区蓬莱胡同{phone[-4:]}号", "encounters": [{}]}
         told = {name: value for name, value in (usual | wish).items() if value is not None}
         found = read(await self.outside.post("/his/desk/patients", json=told))
+        self.private |= {found["name"], found["id_number"], phone}
         return Card(id=found["id"], name=found["name"], id_number=found["id_number"], phone=phone)
 
     async def patient(self, card: Card | None = None, **wish: Any) -> Patient:
         """Signed in on a phone of their own, and bound."""
         patient = Patient(self.http, card or await self.register(**wish))
         await self.sign_in(patient)
-        bound = await patient.act("/v1/patients", {"name": patient.card.name, "id_number": patient.card.id_number, "relation": "self"})
-        patient.id = bound["id"]
+        await patient.bind("self")
         return patient
+
+    async def family(self, members: int) -> list[Patient]:
+        """People of one account: bound by the first of them."""
+        first = await self.patient()
+        others = [Patient(self.http, await self.register()) for _ in range(members - 1)]
+        for other in others:
+            other.headers = first.headers
+            await other.bind("other")
+        return [first, *others]
 
     async def sign_in(self, patient: Patient) -> None:
         """By the code on their phone."""
         phone = {"phone": patient.card.phone}
         read(await self.http.post("/v1/account/codes", json=phone))
         opened = read(await self.http.post("/v1/account/sessions", json=phone | {"code": await self.code(patient.card.phone)}))
-        patient.headers = {"Authorization": f"Bearer {opened['token']}"}
+        patient.headers = self._bearing(opened["token"])
 
     async def _sign_in_staff(self, person: Person, login: str) -> None:
         secret = {"login": login, "password": PASSWORD}
         read(await self.http.post("/v1/account/staff/codes", json=secret))
         opened = read(await self.http.post("/v1/account/staff/sessions", json=secret | {"code": await self.code(PHONES[login])}))
-        person.headers = {"Authorization": f"Bearer {opened['token']}"}
+        person.headers = self._bearing(opened["token"])
+
+    def _bearing(self, token: str) -> dict[str, str]:
+        self.private.add(token)
+        return {"Authorization": f"Bearer {token}"}
 
     async def visit(self, to: str = "consenting", patient: Patient | None = None) -> Visit:
         """A new visit, walked to a state of the straight way."""
@@ -90,18 +111,25 @@ class Hospital:
 
     # Places
 
-    async def slot(self, *, capacity: int, starts: timedelta = timedelta(), lasts: timedelta = timedelta(minutes=15)) -> str:
-        """A further slot of the open 就诊单元, there for everybody to choose."""
-        starts_at = now() + starts
-        body = {
-            "schedule": self.unit["schedule_id"],
-            "start": starts_at.isoformat(),
-            "end": (starts_at + lasts).isoformat(),
-            "capacity": capacity,
-        }
-        made = str(read(await self.outside.post("/his/desk/slots", json=body))["id"])
+    async def slot(self, *, capacity: int) -> str:
+        """A slot of the open 就诊单元 that nobody else of the session uses."""
+        if spare := self._spare.get(capacity):
+            return spare.pop()
+        fresh = await self._opened(capacity)
         await self.pulled()
-        return made
+        return fresh
+
+    async def slot_that_is_over(self) -> str:
+        """It ended a minute ago."""
+        over = await self._opened(3, starts=-timedelta(minutes=3), lasts=timedelta(minutes=2))
+        await self.pulled()
+        return over
+
+    async def _opened(self, capacity: int, *, starts: timedelta = timedelta(), lasts: timedelta = timedelta(minutes=15)) -> str:
+        starts_at = now() + starts
+        span = {"start": starts_at.isoformat(), "end": (starts_at + lasts).isoformat()}
+        wish = {"schedule": self.unit["schedule_id"], "capacity": capacity} | span
+        return str(read(await self.outside.post("/his/desk/slots", json=wish))["id"])
 
     async def pulled(self) -> None:
         """The mirror holds what the HIS holds at this moment. A pull that began before is not enough, so it is asked for until one did."""

@@ -15,7 +15,7 @@ from models.kernel import ids
 Json = dict[str, Any]
 T = TypeVar("T")
 
-LOOK_EVERY_S = 0.05
+LOOK_EVERY_S = 0.1
 WITHIN_S = 25.0
 
 
@@ -113,6 +113,11 @@ class Patient(Person):
         self.card = card
         self.id = ""
         """The bound 就诊人."""
+
+    async def bind(self, relation: str, name: str | None = None) -> None:
+        """As a 就诊人 of the account that is signed in."""
+        body = {"name": name or self.card.name, "id_number": self.card.id_number, "relation": relation}
+        self.id = str((await self.act("/v1/patients", body))["id"])
 
     async def open(self, **opening: str) -> str:
         """线上复诊: the new visit's id."""

@@ -50,6 +50,19 @@ async def test_lines_said_at_once_stand_in_one_order_and_each_once(hospital: Hos
     await visit.to("closed")
 
 
+async def test_a_doctor_on_two_devices_accepts_once(hospital: Hospital) -> None:
+    visit = await hospital.visit("waiting")
+
+    answers = await asyncio.gather(*(hospital.doctor.post(f"{visit.path}/accept", key=key()) for _ in range(4)))
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409, 409, 409]
+    for answer in answers:
+        if answer.is_error:
+            refused(answer, 409, "revisit.not_now")
+    assert (await visit.steps()).count("queue.accept") == 1
+    await visit.to("closed")
+
+
 async def test_a_record_written_again_replaces_what_was_there(hospital: Hospital) -> None:
     visit, doctor = await hospital.visit("entered"), hospital.doctor
     read(await doctor.record(visit.id, diagnosis_text="慢性支气管炎", diagnosis_code="J42.x00"))
@@ -76,7 +89,7 @@ async def _row(hospital: Hospital, visit: str, which: str) -> dict[str, object]:
     """Page by page, as the desk scrolls."""
     path, after = f"/v1/queue/{hospital.unit['schedule_id']}", {}
     while True:
-        page = await hospital.doctor.ask(path, list=which, limit="20", **after)
+        page = await hospital.doctor.ask(path, list=which, limit="100", **after)
         found = [row for row in page["items"] if row["revisit_id"] == visit]
         if found or page["next"] is None:
             return found[0] if found else {}

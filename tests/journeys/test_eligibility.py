@@ -8,7 +8,7 @@ import pytest_asyncio
 
 from models.kernel.clock import business_day, now
 from tests.journeys.hospital import Hospital
-from tests.journeys.people import Json, Patient, key, read, refused
+from tests.journeys.people import Card, Json, Patient, key, read, refused
 from tests.journeys.visit import Visit
 
 KINDS = {
@@ -31,9 +31,10 @@ async def family(hospital: Hospital) -> AsyncIterator[dict[str, tuple[Patient, J
     account = await hospital.patient()
     bound: dict[str, tuple[Patient, Json]] = {}
     for kind, person in one_of_each.items():
-        body = {"name": person["name"], "id_number": person["id_number"], "relation": "other"}
-        patient = Patient(hospital.http, account.card)
-        patient.headers, patient.id = account.headers, (await account.act("/v1/patients", body))["id"]
+        card = Card(id=person["id"], name=person["name"], id_number=person["id_number"], phone=account.card.phone)
+        patient = Patient(hospital.http, card)
+        patient.headers = account.headers
+        await patient.bind("other")
         bound[kind] = patient, person
     yield bound
 
@@ -127,11 +128,9 @@ async def test_a_person_is_judged_by_what_the_his_says(hospital: Hospital, wish:
         wish = {"birth_on": _seven(business_day(now()), 1 if wish["birth_on"] == "seven tomorrow" else 0).isoformat()} | {
             "encounters": [{}]
         }
-    card = await hospital.register(**wish)
-    patient = Patient(hospital.http, card)
+    patient = Patient(hospital.http, await hospital.register(**wish))
     await hospital.sign_in(patient)
-    body = {"name": name or card.name, "id_number": card.id_number, "relation": "self"}
-    patient.id = (await patient.act("/v1/patients", body))["id"]
+    await patient.bind("self", name)
     visit = Visit(hospital, patient, await patient.open())
 
     assert (await visit.until("refused" if refusal else "consenting"))["refusal"] == refusal

@@ -3,6 +3,7 @@
 import asyncio
 from uuid import UUID
 
+import httpx
 import pytest
 
 from tests.journeys.hospital import Hospital
@@ -25,14 +26,38 @@ async def test_a_worker_killed_between_two_steps_finds_what_people_asked_meanwhi
 
 
 async def test_a_worker_killed_while_the_his_locks_leaves_one_lock(hospital: Hospital) -> None:
-    visit = await hospital.visit("choosing")
+    """Asked once and answered 202: what was taken is carried out, whoever stays to look."""
+    visit, mine = await hospital.visit("choosing"), key()
     async with hospital.fault("his", LOCK, "slow", seconds=1) as met:
-        asking = asyncio.create_task(visit.act("choose-slot", {"slot_id": hospital.hall}))
+        asking = asyncio.create_task(visit.attempt("choose-slot", {"slot_id": hospital.hall}, under=mine))
         await met()
         await hospital.stack.kill("worker")  # the HIS grants it, and nobody hears that
         await hospital.stack.start_part("worker")
 
-        assert (await asking)["state"] == "describing"
+        taken = await asking
+    assert taken.status_code in {200, 202}
+    assert taken.json()["done"] == (taken.status_code == 200)
+    await visit.until("describing")
+    assert (await visit.attempt("choose-slot", {"slot_id": hospital.hall}, under=mine)).json()["state"] == "describing"
+    assert [one["status"] for one in await visit.appointments()] == ["pending"]
+    await visit.to("closed")
+    await _nothing_twice(visit)
+
+
+@pytest.mark.long
+async def test_an_api_killed_while_a_wish_is_under_way_answers_it_when_it_is_back(hospital: Hospital) -> None:
+    visit, mine = await hospital.visit("choosing"), key()
+    async with hospital.fault("his", LOCK, "slow", seconds=1) as met:
+        asking = asyncio.create_task(visit.attempt("choose-slot", {"slot_id": hospital.hall}, under=mine))
+        await met()
+        await hospital.stack.kill("api")
+        with pytest.raises(httpx.TransportError):
+            await asking
+        await hospital.stack.start_part("api")
+
+    answer = await visit.attempt("choose-slot", {"slot_id": hospital.hall}, under=mine)
+    assert read(answer)["state"] == "describing"
+    refused(await visit.attempt("choose-slot", {"slot_id": "slot-1"}, under=mine), 422, "request.key_reused")
     assert [one["status"] for one in await visit.appointments()] == ["pending"]
     await visit.to("closed")
     await _nothing_twice(visit)
@@ -61,6 +86,7 @@ async def test_an_api_killed_when_money_comes_is_told_again_and_books(hospital: 
     await _nothing_twice(visit)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("part", ["worker", "api"])
 async def test_a_part_killed_in_the_moment_of_paying_changes_nothing(hospital: Hospital, part: str) -> None:
     visit = await hospital.visit("paying")
@@ -74,7 +100,7 @@ async def test_a_part_killed_in_the_moment_of_paying_changes_nothing(hospital: H
     await _nothing_twice(visit)
 
 
-@pytest.mark.parametrize("part", ["temporal", "postgres"])
+@pytest.mark.parametrize("part", [pytest.param("temporal", marks=pytest.mark.long), "postgres"])
 async def test_without_temporal_or_database_nothing_is_half_done_and_the_same_key_goes_on(hospital: Hospital, part: str) -> None:
     visit, mine = await hospital.visit("booked"), key()
     await hospital.stack.kill("temporal" if part == "temporal" else "postgres")

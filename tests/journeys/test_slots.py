@@ -2,7 +2,6 @@
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
 
 import httpx
 
@@ -10,7 +9,7 @@ from tests.journeys.hospital import Hospital
 from tests.journeys.people import Json, key, read, refused, until
 from tests.journeys.visit import Visit
 
-PEOPLE, PLACES = 30, 10
+PEOPLE, FAMILY, PLACES = 30, 6, 10
 
 
 async def _offers(problem: Json, slot: str) -> None:
@@ -65,7 +64,7 @@ async def test_a_slot_that_the_window_sold_meanwhile_is_refused_by_the_his_and_n
 
 
 async def test_a_slot_that_is_over_or_unknown_is_refused(hospital: Hospital) -> None:
-    over = await hospital.slot(capacity=3, starts=-timedelta(minutes=3), lasts=timedelta(minutes=2))
+    over = await hospital.slot_that_is_over()
     visit = await hospital.visit("choosing")
 
     await _offers(refused(await visit.attempt("choose-slot", {"slot_id": over}), 409, "slot.past"), over)
@@ -91,7 +90,8 @@ async def test_a_person_holds_one_place_of_a_unit(hospital: Hospital) -> None:
 
 async def test_thirty_people_at_once_get_ten_places(hospital: Hospital) -> None:
     slot = await hospital.slot(capacity=PLACES)
-    patients = await asyncio.gather(*(hospital.patient() for _ in range(PEOPLE)))
+    families = await asyncio.gather(*(hospital.family(FAMILY) for _ in range(PEOPLE // FAMILY)))
+    patients = [patient for family in families for patient in family]
     visits = await asyncio.gather(*(hospital.visit("choosing", patient) for patient in patients))
 
     answers = await asyncio.gather(*(_choose(visit, slot) for visit in visits))

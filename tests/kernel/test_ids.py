@@ -29,7 +29,7 @@ def test_what_ends_one_part_does_not_begin_the_next() -> None:
     assert derived("a", "bc") != derived("ab", "c")
 
 
-@given(st.lists(st.text(st.characters(exclude_characters="\x1f"), max_size=8), min_size=1, max_size=4))
+@given(st.lists(st.text(st.characters(exclude_characters="\x1f", exclude_categories=["Cs"]), max_size=8), min_size=1, max_size=4))
 def test_a_derived_id_is_the_same_for_the_same_parts(parts: list[str]) -> None:
     assert derived(*parts) == derived(*parts)
     assert derived(*parts) != derived(*parts, "more")

@@ -41,7 +41,12 @@ _visit: list[Event | Alarm] = [
     ChargeEnded(id=_ID, seen=4, charge_id=_THING, outcome="unsettled"),
     Alarm(),
 ]
-_money: list[Event | Alarm] = [Order(**_ASKED, scene=Scene.JSAPI), Reported(id=_ID, seen=4), Close(id=_ID, seen=4), Alarm()]
+_money: list[Event | Alarm] = [
+    Order(**_ASKED, scene=Scene.JSAPI),
+    Reported(id=_ID, order_no=_ID.hex),
+    Close(id=_ID, seen=4),
+    Alarm(),
+]
 
 
 def _by_kind(events: list[Event | Alarm]) -> dict[str, Event | Alarm]:

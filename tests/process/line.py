@@ -46,6 +46,10 @@ class Line:
         """Our own code meets something that it does not understand: a bug."""
         self._faults[call].append(Fault(RuntimeError("not understood"), landed=False))
 
+    def mends(self) -> None:
+        """Nothing is planned any more."""
+        self._faults.clear()
+
     def gate(self, call: str) -> Gate:
         """The next answer to this call waits until the gate is opened."""
         self._gates[call] = Gate()

@@ -191,23 +191,32 @@ async def test_a_late_hand_finds_that_the_other_did_it(guard: Guard[Revisit]) ->
 
 
 async def test_giving_up_frees_the_row_for_the_next_wish(guard: Guard[Revisit]) -> None:
-    now, choice = await standing(guard), wish(ChooseSlot, ME, slot_id="slot-1")
-    await fenced(guard, now, choice)
+    now = await standing(guard)
+    step = guard.step(now, "booking.hold", wish(ChooseSlot, ME, slot_id="slot-1"))
+    async with step.fence():
+        pass
 
-    async with guard.step(now, "booking.hold", choice).give_up():
+    async with step.give_up():
         pass
 
     assert await seen(guard, now.id) == now
     await fenced(guard, now, wish(ChooseSlot, ME, slot_id="slot-2"))
 
 
-async def test_giving_up_under_another_key_frees_nothing(guard: Guard[Revisit]) -> None:
+async def test_a_hand_that_outlived_its_time_gives_up_nothing_of_the_next(guard: Guard[Revisit]) -> None:
+    """Two hands under one key: what the first was refused says nothing of what the second is doing."""
     now, choice = await standing(guard), wish(ChooseSlot, ME, slot_id="slot-1")
+    slow = guard.step(now, "booking.hold", choice)
+    async with slow.fence():
+        pass
+    await hand_time_is_up(guard)
     await fenced(guard, now, choice)
 
-    async with guard.step(now, "booking.hold", wish(ChooseSlot, ME, slot_id="slot-2")).give_up():
-        pass
+    async def gives_up() -> None:
+        async with slow.give_up():
+            raise AssertionError("the claim of the next hand would be withdrawn here")
 
+    assert await refused(gives_up()) == "step.at_work"
     assert (await seen(guard, now.id)).under_way == choice
 
 

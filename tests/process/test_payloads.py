@@ -29,6 +29,7 @@ CODES: Final = {
     "request": "id of a request",
     "past_encounter_id": "the HIS's id of a past visit",
     "slot_id": "the HIS's id of a slot",
+    "order_no": "the channel's number of an order",
     "text_version": "version of a notice",
     "text_hash": "hash of a notice",
 }

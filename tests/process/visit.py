@@ -88,9 +88,18 @@ class Visit:
 
     async def describes(self) -> Revisit:
         row = await self.does(Describe, intake_id=await self.hospital.described(self.id))
-        self._charge = ChargeDesk(self.hospital, cast(UUID, row.charge_id), ChargeActivities.load)
-        await self._charge.begin()
+        await self.meets_its_charge()
         return row
+
+    async def meets_its_charge(self) -> None:
+        """A charge that a step wanted has a desk of its own."""
+        if self.now.charge_id and not self._charge:
+            self._charge = ChargeDesk(self.hospital, self.now.charge_id, ChargeActivities.load)
+            await self._charge.begin()
+
+    @property
+    def has_charge(self) -> bool:
+        return self._charge is not None
 
     async def orders(self, scene: Scene = Scene.NATIVE) -> str:
         """Wants to pay; answers the number of the channel order."""

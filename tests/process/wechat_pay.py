@@ -144,5 +144,5 @@ class InMemoryWeChatPay(Line):
         order = self.orders.get(order_no)
         if order is None:
             return Trade(order_no=order_no, state=TradeState.ABSENT)
-        paid = order.amount_fen if order.state in CAME else 0
+        paid = order.amount_fen if order.transaction_id else 0
         return Trade(order_no=order_no, state=order.state, transaction_id=order.transaction_id, amount_fen=paid, paid_at=order.paid_at)

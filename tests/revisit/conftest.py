@@ -1,23 +1,5 @@
-"""A hospital for each test."""
+"""The hospital of the tests of processes."""
 
-import pytest
+from tests.process.conftest import clock, hospital, runs
 
-from models.stores.database import Database
-from tests.client import Hands
-from tests.process.hospital import MORNING, Hospital, Unheard
-
-
-@pytest.fixture
-def clock() -> Hands:
-    """It is nine on a Monday until the test moves it."""
-    return Hands(MORNING)
-
-
-@pytest.fixture
-def runs() -> Unheard:
-    return Unheard()
-
-
-@pytest.fixture
-def hospital(database: Database, clock: Hands, runs: Unheard) -> Hospital:
-    return Hospital(database, clock, runs)
+__all__ = ["clock", "hospital", "runs"]

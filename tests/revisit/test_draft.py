@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from models.consent import ConsentText, Symptom
-from models.eligibility import RegulatorField
+from models.eligibility import Refusal, RegulatorField
 from models.kernel import ids
 from models.revisit import Cancel, Complete, Consent, Reason, Relate, SelfCheck, State
 from models.stores import patient as patients
@@ -81,6 +81,16 @@ async def test_a_past_visit_of_somebody_else_is_refused(hospital: Hospital) -> N
     assert (await hospital.row(visit.id)).refusal == "not_theirs"
 
 
+@pytest.mark.parametrize("call", ["patient", "past_visits"])
+async def test_a_his_that_refuses_to_tell_is_an_end_that_the_patient_reads(hospital: Hospital, call: str) -> None:
+    """Nobody asked for this step: refused like a wish, the visit would stand still for ever."""
+    person = await hospital.person()
+    hospital.his.refuses(call, "his.invalid")
+    visit = await checked(hospital, person)
+
+    assert (visit.state, (await hospital.row(visit.id)).refusal) == (State.REFUSED, Refusal.NOT_CHECKED)
+
+
 async def test_a_silent_his_is_asked_again(hospital: Hospital) -> None:
     person = await hospital.person()
     hospital.his.silent("patient")
@@ -89,6 +99,16 @@ async def test_a_silent_his_is_asked_again(hospital: Hospital) -> None:
 
     assert visit.state is State.CONSENTING
     assert await hospital.story(visit.id) == ["revisit.open", "eligibility.check"]
+
+
+@pytest.mark.parametrize("call", ["patient", "past_visits"])
+async def test_a_his_that_refuses_to_tell_is_an_outcome(hospital: Hospital, call: str) -> None:
+    """Nobody waits for a refusal here, and one that left the step would stop the visit for good."""
+    person = await hospital.person()
+    hospital.his.refuses(call, "his.forbidden")
+    visit = await checked(hospital, person)
+
+    assert (visit.state, (await hospital.row(visit.id)).refusal) == (State.REFUSED, "not_checked")
 
 
 async def test_missing_data_is_named_and_completed(hospital: Hospital) -> None:

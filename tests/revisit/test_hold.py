@@ -13,6 +13,7 @@ from models.revisit import Cancel, ChooseSlot, Reason, State
 from models.schedule import SlotState
 from models.tables.directory import SlotRow
 from tests.client import Hands
+from tests.process.his import Place
 from tests.process.hospital import Hospital, wish
 from tests.process.visit import Visit, minutes, opened, refused
 
@@ -133,6 +134,15 @@ async def test_a_lock_that_ended_before_its_answer_came_is_no_place(hospital: Ho
     hospital.his.locks_for = timedelta(0)
 
     assert await refused(visit.chooses()) == "slot.lock_lapsed"
+    assert await place_is_free(hospital, visit)
+
+
+async def test_a_place_for_which_nothing_is_to_be_paid_is_refused_at_once(hospital: Hospital) -> None:
+    """A charge of nothing cannot be, so the step that wants it would never end."""
+    visit = await choosing(hospital)
+    hospital.his.places[visit.unit.slot_ids[0]] = Place(capacity=1, fee_fen=0)
+
+    assert await refused(visit.chooses()) == "slot.not_payable"
     assert await place_is_free(hospital, visit)
 
 

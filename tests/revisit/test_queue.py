@@ -50,6 +50,16 @@ async def test_a_booked_visit_is_reminded_of_once(hospital: Hospital) -> None:
     assert await told_since(hospital, visit) == [Template.REVISIT_REMINDER]
 
 
+async def test_nobody_is_reminded_of_what_has_begun(hospital: Hospital, clock: Hands) -> None:
+    visit = await at(hospital, State.BOOKED)
+    clock.at = visit.unit.starts_at
+
+    await visit.desk.alarm()
+
+    assert (visit.state, visit.now.wake_at) == (State.BOOKED, visit.unit.ends_at)
+    assert await told_since(hospital, visit) == []
+
+
 async def test_booked_at_the_last_minute_it_is_not_reminded_of(hospital: Hospital) -> None:
     visit = await at(hospital, State.BOOKED, starts_in=timedelta(minutes=20))
 
@@ -181,6 +191,17 @@ async def test_who_does_not_come_is_called_again_and_then_passed_over(hospital: 
     assert (row.state, row.passed_over_at) == (State.WAITING, hospital.clock())
     assert (minutes(visit, row.wake_at), row.due_at) == (30, datetime(2026, 3, 3, tzinfo=SHANGHAI))
     assert await hospital.wanted_back(row.charge_id) == []
+
+
+async def test_who_is_called_again_late_has_the_whole_time_to_come(hospital: Hospital, clock: Hands) -> None:
+    """Nothing of ours ran for an hour: the second call must not be the 过号 as well."""
+    visit = await at(hospital, State.CONSULTING)
+    clock.forward(hours=1)
+
+    await visit.desk.alarm()
+
+    assert visit.now.last_call
+    assert minutes(visit, visit.now.wake_at) == 5
 
 
 @pytest.mark.parametrize("calls_max", [1, 3])

@@ -69,6 +69,7 @@ async def test_slots_of_the_whole_hospital_from_now_on(api: httpx.AsyncClient, m
         "period": "morning",
         "starts_at": "2026-11-25T02:00:00Z",
         "ends_at": "2026-11-25T03:00:00Z",
+        "unit_starts_at": "2026-11-25T01:00:00Z",
         "unit_ends_at": "2026-11-25T03:00:00Z",
         "fee_fen": 5000,
         "left": 5,

@@ -1,0 +1,60 @@
+"""就诊详情 over HTTP (P-12): who did what, told to whom, and the trace that reading a record leaves."""
+
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+from sqlalchemy import insert
+
+from models.eligibility import PastVisit
+from models.kernel import ids
+from models.revisit import State
+from models.stores import revisit as revisits
+from models.stores.database import Database
+from models.tables.process import TimelineRow
+from tests.client import Hands
+from tests.record.builders import a_visit_of_people, audited
+
+
+async def done(database: Database, visit_id: UUID, name: str, by: UUID | None, clock: Hands) -> None:
+    row = {"process": "revisit", "process_id": visit_id, "visit_id": visit_id, "step": ids.new().hex, "version": 1}
+    async with database.transaction() as db:
+        await db.execute(insert(TimelineRow).values(**row, name=name, before="paying", after="closing", by=by, at=clock()))
+
+
+async def account_of(api: httpx.AsyncClient, headers: dict[str, str]) -> UUID:
+    return UUID((await api.get("/v1/account", headers=headers)).json()["account_id"])
+
+
+async def test_a_step_is_told_by_the_side_that_asked_for_it(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
+    """A relative acts for the patient, and is no doctor."""
+    visit = await a_visit_of_people(database, clock, State.WAITING)
+    for name, by in (
+        ("booking.close", await account_of(api, visit.relative)),
+        ("queue.accept", visit.unit.doctor_account_id),
+        ("queue.remind", None),
+    ):
+        await done(database, visit.id, name, by, clock)
+
+    told = (await api.get(f"/v1/revisits/{visit.id}/timeline", headers=visit.patient)).json()
+
+    assert [(step["step"], step["by"]) for step in told["steps"]] == [
+        ("booking.close", "patient"),
+        ("queue.accept", "doctor"),
+        ("queue.remind", "system"),
+    ]
+
+
+async def test_past_visits_read_by_a_relative_leave_a_trace(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
+    visit = await a_visit_of_people(database, clock, State.CONSENTING)
+    past = PastVisit(encounter_id="enc-1", ended_at=clock() - timedelta(days=30), department="呼吸科", department_id="d")
+    async with database.transaction() as db:
+        await revisits.keep_past_visits(db, visit.id, (past,))
+    url = f"/v1/revisits/{visit.id}/past-visits"
+
+    for headers in (visit.patient, visit.relative):
+        assert [one["encounter_id"] for one in (await api.get(url, headers=headers)).json()] == ["enc-1"]
+    assert (await api.get(url, headers=visit.stranger)).json()["code"] == "revisit.missing"
+
+    relative = await account_of(api, visit.relative)
+    assert await audited(database, visit.id, "revisit:past_visits") == [(relative, "relative")]
