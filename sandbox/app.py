@@ -24,13 +24,14 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        notifying = asyncio.create_task(bank.notifier.run())
+        working = asyncio.create_task(bank.run())
         try:
             yield
         finally:
-            notifying.cancel()
+            working.cancel()
             with suppress(asyncio.CancelledError):
-                await notifying
+                await working
+            await faults.close()
             store.close()
 
     app = FastAPI(title="Fuzhen sandbox", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -50,8 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/health")
     async def health() -> JSONResponse:
         store.row("SELECT 1")
-        alive = bank.notifier.alive
-        return JSONResponse({"status": "ok" if alive else "notifies stopped"}, 200 if alive else 503)
+        return JSONResponse({"status": "ok" if bank.alive else "the bank stands still"}, 200 if bank.alive else 503)
 
     return app
 

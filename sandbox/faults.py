@@ -2,22 +2,29 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from starlette.types import Message, Receive, Scope, Send
 
+from sandbox.fault_kinds import BEHAVIOURS, Kind, Manners, Spoilt
+from sandbox.logs import log
 from sandbox.store import Store
 
 System = Literal["his", "wechat_pay", "sms"]
-Kind = Literal["slow", "lost"]
 Naming = Callable[[Scope, str], str]
 """Gives a call its name from the request's scope and the route's template, e.g. `POST /v3/pay/transactions/{kind}`."""
 
 EVERY_CALL = "*"
+"""Every call that comes in to a system."""
+NOTIFY = "NOTIFY "
+"""How the names of notifies begin, which go out."""
+EVERY_NOTIFY = f"{NOTIFY}*"
+NOTIFY_KINDS: tuple[Kind, ...] = ("lost", "duplicated", "late", "tampered")
 
 DDL = """
 CREATE TABLE IF NOT EXISTS fault (
@@ -33,13 +40,23 @@ CREATE TABLE IF NOT EXISTS fault (
 
 
 class FaultIn(BaseModel):
-    """A fault that somebody asks for: the next `times` calls of that name go wrong."""
+    """A fault that somebody asks for: the next `times` calls, or notifies, of that name go wrong."""
 
     system: System
     call: Annotated[str, Field(min_length=1, max_length=200)] = EVERY_CALL
     kind: Kind
     seconds: Annotated[float, Field(ge=0, le=3600)] = 0
     times: Annotated[int, Field(ge=1, le=1_000_000)] = 1
+    code: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    """Of `refused` alone: what the party says, one of its own words."""
+
+    @model_validator(mode="after")
+    def _can_happen(self) -> "FaultIn":
+        if self.call.startswith(NOTIFY) and self.kind not in NOTIFY_KINDS:
+            raise ValueError(f"a notify is {', '.join(NOTIFY_KINDS)}")
+        if self.code is not None and self.kind != "refused":
+            raise ValueError("only what is refused has a code")
+        return self
 
 
 class Fault(FaultIn):
@@ -49,58 +66,42 @@ class Fault(FaultIn):
     taken: int = 0
 
 
-Answer = Callable[[Send], Awaitable[None]]
-"""The call itself, given where its answer is to go."""
-
-
-async def _slow(fault: Fault, answer: Answer, send: Send) -> None:
-    """The call takes effect and answers, but only after the wait."""
-    await asyncio.sleep(fault.seconds)
-    await answer(send)
-
-
-async def _lost(fault: Fault, answer: Answer, send: Send) -> None:
-    """The call takes effect at once, its answer is thrown away, and the line stays silent until a gateway on the way gives up with 504."""
-
-    async def nowhere(message: Message) -> None:
-        del message
-
-    await answer(nowhere)
-    await asyncio.sleep(fault.seconds)
-    await send({"type": "http.response.start", "status": 504, "headers": [(b"content-length", b"0")]})
-    await send({"type": "http.response.body", "body": b""})
-
-
-BEHAVIOURS: dict[Kind, Callable[[Fault, Answer, Send], Awaitable[None]]] = {"slow": _slow, "lost": _lost}
-"""What each kind does with a call. A further kind (refused, duplicated, late, tampered) is one more function here."""
-
-
 class Faults:
     """The faults that are set, and the route class through which a system's calls meet them."""
 
     def __init__(self, store: Store) -> None:
         """Faults are rows, so they outlive a restart."""
         store.script(DDL)
+        store.extend("fault", "code", "TEXT")
         self._store = store
         self._calls: dict[System, list[str]] = {"his": [], "wechat_pay": [], "sms": []}
+        self._codes: dict[System, list[str]] = {"his": [], "wechat_pay": [], "sms": []}
+        self._late: set[asyncio.Task[None]] = set()
         self.router = self._router()
 
     def declare(self, system: System, call: str) -> None:
-        """Make a call known, so that faults for it can be asked for; a fault on a misspelt name would never happen."""
+        """Make a call or a notify known, so that faults for it can be asked for; a fault on a misspelt name would never happen."""
         if call not in self._calls[system]:
             self._calls[system].append(call)
 
     def calls(self, system: System) -> list[str]:
-        """The names of a system's calls, `*` first."""
+        """The names of a system's calls and notifies, `*` first."""
         return [EVERY_CALL, *self._calls[system]]
 
+    def codes(self, system: System) -> list[str]:
+        """The words by which a system refuses, the usual one first."""
+        return self._codes[system]
+
     def set(self, wish: FaultIn) -> Fault:
-        """Keep a fault; raises KeyError when the system has no such call."""
+        """Keep a fault; raises KeyError when the system has no such call or no such word."""
         if wish.call not in self.calls(wish.system):
             raise KeyError(wish.call)
+        if wish.code is not None and wish.code not in self.codes(wish.system):
+            raise KeyError(wish.code)
         with self._store.transaction() as db:
             made = db.execute(
-                "INSERT INTO fault (system, call, kind, seconds, times) VALUES (:system, :call, :kind, :seconds, :times)", wish.model_dump()
+                "INSERT INTO fault (system, call, kind, seconds, times, code) VALUES (:system, :call, :kind, :seconds, :times, :code)",
+                wish.model_dump(),
             )
         return Fault(id=made.lastrowid or 0, **wish.model_dump())
 
@@ -109,14 +110,15 @@ class Faults:
         return [_fault(row) for row in self._store.rows("SELECT * FROM fault WHERE taken < times ORDER BY id")]
 
     def clear(self) -> None:
-        """Let everything work again."""
+        """Let everything work again. What is on its way already still comes late."""
         with self._store.transaction() as db:
             db.execute("DELETE FROM fault")
 
     def take(self, system: System, call: str) -> Fault | None:
-        """The oldest fault that fits this call, counted as taken; None lets the call pass."""
+        """The oldest fault that fits this call or notify, counted as taken; None lets it pass."""
+        every = EVERY_NOTIFY if call.startswith(NOTIFY) else EVERY_CALL
         row = self._store.row(
-            "SELECT * FROM fault WHERE system = ? AND call IN (?, ?) AND taken < times ORDER BY id LIMIT 1", system, call, EVERY_CALL
+            "SELECT * FROM fault WHERE system = ? AND call IN (?, ?) AND taken < times ORDER BY id LIMIT 1", system, call, every
         )
         if row is None:
             return None
@@ -124,13 +126,20 @@ class Faults:
             db.execute("UPDATE fault SET taken = taken + 1 WHERE id = ?", (row["id"],))
         return _fault(row)
 
-    def route_class(self, system: System, naming: Naming | None = None) -> type[APIRoute]:
-        """The class for a system's router: `APIRouter(route_class=faults.route_class("his"))`.
+    async def close(self) -> None:
+        """What is still to come late never comes: the sandbox ends."""
+        for task in self._late:
+            task.cancel()
+        await asyncio.gather(*self._late, return_exceptions=True)
+
+    def route_class(self, system: System, manners: Manners, naming: Naming | None = None) -> type[APIRoute]:
+        """The class for a system's router: `APIRouter(route_class=faults.route_class("his", …))`.
 
         A call's name is `METHOD /template`, the template as written in that router (its own prefix included, the base it hangs under
         not). A system that puts several calls behind one path gives its own `naming` and declares the names itself.
         """
         faults = self
+        self._codes[system] = list(manners.codes)
 
         class FaultyRoute(APIRoute):
             def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -140,19 +149,41 @@ class Faults:
                         faults.declare(system, f"{method} {self.path_format}")
 
             async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-                async def answer(where: Send) -> None:
-                    await super(FaultyRoute, self).handle(scope, receive, where)
-
                 call = f"{scope['method']} {self.path_format}"
                 known = scope["method"] in (self.methods or ())
                 fault = faults.take(system, naming(scope, call) if naming else call) if known else None
                 if fault is None:
-                    await answer(send)
-                else:
-                    scope["sandbox.fault"] = fault.kind  # told in the request's log line
-                    await BEHAVIOURS[fault.kind](fault, answer, send)
+                    await super().handle(scope, receive, send)
+                    return
+                scope["sandbox.fault"] = fault.kind  # told in the request's log line
+                body = await _whole(receive)
+
+                async def answer(where: Send) -> None:
+                    await super(FaultyRoute, self).handle(dict(scope), _replayed(body, receive), where)
+
+                spoilt = Spoilt(
+                    seconds=fault.seconds,
+                    code=fault.code or manners.codes[0],
+                    manners=manners,
+                    answer=answer,
+                    later=partial(faults.later, call),
+                    scope=scope,
+                    receive=receive,
+                )
+                await BEHAVIOURS[fault.kind](spoilt, send)
 
         return FaultyRoute
+
+    def later(self, call: str, work: Coroutine[Any, Any, None]) -> None:
+        """Do something of a call after its caller has gone."""
+
+        async def arrive() -> None:
+            await work
+            log.info("sandbox.late", call=call)
+
+        task = asyncio.create_task(arrive())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
 
     def _router(self) -> APIRouter:
         router = APIRouter(prefix="/faults", tags=["faults"])
@@ -162,7 +193,8 @@ class Faults:
             try:
                 return self.set(wish)
             except KeyError as unknown:
-                raise HTTPException(422, {"call": wish.call, "known": self.calls(wish.system)}) from unknown
+                known = {"known": self.calls(wish.system), "codes": self.codes(wish.system)}
+                raise HTTPException(422, {"call": wish.call, "code": wish.code} | known) from unknown
 
         @router.get("")
         async def show() -> list[Fault]:
@@ -174,6 +206,30 @@ class Faults:
             return Response(status_code=204)
 
         return router
+
+
+async def _whole(receive: Receive) -> bytes:
+    """The request's body: a call may be carried out after its caller has gone, or twice."""
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """The same request from its beginning."""
+    given = False
+
+    async def replay() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
 
 
 def _fault(row: sqlite3.Row) -> Fault:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 WECHAT_RETRY_S = (15.0, 15.0, 30.0, 180.0, 600.0, 1200.0, 1800.0, 1800.0, 1800.0, 3600.0, 10800.0, 10800.0, 10800.0, 21600.0, 21600.0)
@@ -20,6 +20,8 @@ class Settings(BaseSettings):
     """Folder of `sandbox.sqlite` and of the generated keys."""
     notify_retry_s: Annotated[tuple[float, ...], NoDecode] = WECHAT_RETRY_S
     """Seconds before each repetition of a notify that was not answered with 200 or 204; a comma list in the environment."""
+    refund_s: Annotated[float, Field(ge=0)] = 0.5
+    """How long WeChat Pay takes from accepting a refund to its end, in seconds; really minutes, or days for a bank card [C]."""
     seed: int = 7
     """What the demo hospital grows from: the same number gives the same hospital."""
     lock_s: int = 1800

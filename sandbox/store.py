@@ -24,6 +24,11 @@ class Store:
         """Run a system's `CREATE TABLE IF NOT EXISTS …`; each system calls it when it is built."""
         self._wire.executescript(ddl)
 
+    def extend(self, table: str, column: str, declaration: str) -> None:
+        """Give a table a column that a file of an earlier build lacks; called behind `script`, which leaves a table as it finds it."""
+        if column not in {row["name"] for row in self.rows(f"PRAGMA table_info({table})")}:
+            self._wire.execute(f"ALTER TABLE {table} ADD COLUMN {column} {declaration}")
+
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
         """One transaction, committed at the end and rolled back by any exception. Never await inside: all requests share the connection."""

@@ -12,7 +12,7 @@ from api.act import request_id
 from api.pathways import AskPathways
 from api.problems import STATUS
 from api.wiring import Now, Wired
-from gateways.wechat_pay.inbound import Notify, WeChatPayAccount, open_notify
+from gateways.wechat_pay.inbound import Notify, RefundNotify, WeChatPayAccount, open_notify
 from models.charge import Reported
 from models.kernel import ids
 from models.kernel.errors import DomainError
@@ -26,13 +26,16 @@ log = structlog.get_logger()
 
 @router.post(PATH, status_code=204, response_class=Response, responses={401: {"description": "Not signed by WeChat Pay."}})
 async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathways) -> Response:
-    """A paid order is reported: 204 once it is kept; 4xx with WeChat Pay's own error body when it cannot be trusted or read."""
+    """A payment or a refund's end is reported: 204 once it is kept; 4xx with WeChat Pay's error body when it can't be trusted or read."""
     account = _account(wiring.settings.public_url + PATH, *wiring.settings.wechat_pay.plain().items())
     try:
         notify = open_notify(account, request.headers, await request.body(), now)
     except DomainError as refused:
         log.warning("wechat_pay.notify_refused", code=refused.code, **refused.params)
         return JSONResponse({"code": "FAIL", "message": refused.code}, STATUS[refused.kind])
+    if isinstance(notify, RefundNotify):  # kept by nobody: whoever wants money back asks the channel by the refund's number
+        log.info("wechat_pay.refund_notified", notify_id=notify.notify_id, refund_no=notify.refund_no, refund_status=notify.refund_status)
+        return Response(status_code=204)
     event = Reported(id=ids.derived("inbox", "wechat_pay", notify.notify_id), order_no=notify.order_no, request=request_id())
     async with wiring.database.transaction() as db:
         charge_id = await charges.of_order(db, order_id) if (order_id := _order_id(notify)) else None

@@ -1,4 +1,4 @@
-"""Locks, bills, settlements and the appointment's way to the doctor."""
+"""Locks, bills, settlements, reversals and the appointment's way to the doctor."""
 
 from uuid import UUID
 
@@ -11,6 +11,9 @@ from models.charge import Bill, Payment
 from models.kernel.clock import SHANGHAI
 from models.kernel.errors import Unknown
 from models.kernel.money import FenAmount
+
+_REVERSED = frozenset({"cancelled", "balanced"})
+"""A bill of which all was given back, and one of which a part was."""
 
 
 class Bookings:
@@ -74,8 +77,31 @@ class Bookings:
     async def settled(self, payment_no: str) -> bool:
         """`GET /PaymentReconciliation?identifier=<our payment>`."""
         async with self._rest.call("settled", payment_no=payment_no) as call:
-            found = await self._rest.search(call, "PaymentReconciliation", ("identifier", f"{names.PAYMENT}|{payment_no}"))
-            return any(parsed(call, PaymentReconciliation, one).status == "active" for one in found)
+            return await self._reconciled(call, names.PAYMENT, payment_no)
+
+    async def reverse(self, invoice_id: str, refund_no: str, amount_fen: FenAmount, reason: str) -> None:
+        """`POST /Invoice/{id}/$reverse` with the cash leg alone; the same refund again is answered the same."""
+        amount = _money(amount_fen)
+        told: list[Json] = [
+            {"name": "ourRefundNo", "valueIdentifier": {"system": names.REFUND, "value": refund_no}},
+            {"name": "amount", "valueMoney": amount},
+            {"name": "legs", "part": [{"name": "cash", "valueMoney": amount}]},
+            {"name": "reason", "valueString": reason},
+        ]
+        async with self._rest.call("reverse", invoice_id=invoice_id, refund_no=refund_no, amount_fen=amount_fen) as call:
+            invoice = parsed(call, Invoice, await self._rest.operate(call, f"Invoice/{invoice_id}/$reverse", told))
+            call.note(invoice_status=invoice.status)
+            if invoice.status not in _REVERSED:
+                raise Unknown(f"reversed, and the bill is {invoice.status}")
+
+    async def reversed(self, refund_no: str) -> bool:
+        """`GET /PaymentReconciliation?identifier=<our refund>`."""
+        async with self._rest.call("reversed", refund_no=refund_no) as call:
+            return await self._reconciled(call, names.REFUND, refund_no)
+
+    async def _reconciled(self, call: Call, system: str, number: str) -> bool:
+        found = await self._rest.search(call, "PaymentReconciliation", ("identifier", f"{system}|{number}"))
+        return any(parsed(call, PaymentReconciliation, one).status == "active" for one in found)
 
     async def _lock(self, call: Call, answered: Json) -> Lock:
         appointment = parsed(call, Appointment, answered)

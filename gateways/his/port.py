@@ -7,6 +7,7 @@ from uuid import UUID
 from models.booking import Lock
 from models.charge import Bill, Payment
 from models.eligibility import HisPatient, PastVisit
+from models.kernel.money import FenAmount
 from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot
 
 
@@ -53,11 +54,27 @@ class HIS(Protocol):
     async def settle(self, invoice_id: str, payment: Payment) -> None:
         """Turns the lock into a booking; idempotent by our payment number.
 
-        Refused `his.lock-expired`, `his.amount-differs`, `his.slot-stopped`, `his.paid-elsewhere`.
+        Refused `his.lock-expired`, `his.amount-differs`, `his.slot-stopped`, `his.paid-elsewhere`; `his.already-reversed` when the money
+        was given back since, even under the number that was settled.
         """
         ...
 
-    async def settled(self, payment_no: str) -> bool: ...
+    async def settled(self, payment_no: str) -> bool:
+        """Whether it took this payment; one that was given back since is one that it took."""
+        ...
+
+    async def reverse(self, invoice_id: str, refund_no: str, amount_fen: FenAmount, reason: str) -> None:
+        """Undoes a settlement: in whole, the bill is cancelled, the booking ends and its place is free; in part, the bill is less and the
+        booking stays. Idempotent by our refund number. `reason` is an enum's word or a few fixed words, at most 64 characters.
+
+        Refused `his.executed` (the visit is finished), `his.dispensed`, `his.already-reversed` (in whole, under another number),
+        `his.not-settled` (nothing was taken that could go back), `his.amount-differs` (more than is left).
+        """
+        ...
+
+    async def reversed(self, refund_no: str) -> bool:
+        """Whether it took this refund."""
+        ...
 
     async def check_in(self, appointment_id: str) -> None: ...
 

@@ -11,12 +11,13 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from gateways.wechat_pay.account import WeChatPayAccount
+from gateways.wechat_pay.refund import ToldRefund
 from gateways.wechat_pay.signing import distrust
 from gateways.wechat_pay.transaction import Transaction
 from models.kernel.errors import DomainError
 from models.kernel.money import FenAmount
 
-__all__ = ["Notify", "WeChatPayAccount", "open_notify"]
+__all__ = ["Notify", "RefundNotify", "WeChatPayAccount", "open_notify"]
 
 
 class Notify(BaseModel):
@@ -35,6 +36,24 @@ class Notify(BaseModel):
     """The wire's own word; only the query decides."""
 
 
+class RefundNotify(BaseModel):
+    """A refund that has ended, as reported. `notify_id` stays the same when WeChat Pay repeats it."""
+
+    model_config = ConfigDict(frozen=True)
+    notify_id: str
+    event_type: str
+    refund_no: str
+    refund_id: str
+    order_no: str
+    transaction_id: str
+    amount_fen: FenAmount
+    total_fen: FenAmount
+    mchid: str
+    arrived_at: datetime | None
+    refund_status: str
+    """The wire's own word; only the query decides."""
+
+
 class _Resource(BaseModel):
     algorithm: Literal["AEAD_AES_256_GCM"]
     ciphertext: str
@@ -44,12 +63,12 @@ class _Resource(BaseModel):
 
 class _Envelope(BaseModel):
     id: str
-    event_type: Literal["TRANSACTION.SUCCESS"]
+    event_type: Literal["TRANSACTION.SUCCESS", "REFUND.SUCCESS", "REFUND.ABNORMAL", "REFUND.CLOSED"]
     resource: _Resource
 
 
-def open_notify(account: WeChatPayAccount, headers: Mapping[str, str], body: bytes, now: datetime) -> Notify:
-    """The notify in `body`, the raw bytes as they came.
+def open_notify(account: WeChatPayAccount, headers: Mapping[str, str], body: bytes, now: datetime) -> Notify | RefundNotify:
+    """The notify in `body`, the raw bytes as they came: of a payment, or of a refund's end.
 
     Refused `wechat_pay.signature` (forged, a SIGNTEST probe, more than 5 minutes off, another key), `wechat_pay.malformed` (signed but
     unreadable, or of a kind we don't take), `wechat_pay.foreign` (another merchant's or app's). Each is answered 4xx, so it comes again.
@@ -58,9 +77,15 @@ def open_notify(account: WeChatPayAccount, headers: Mapping[str, str], body: byt
         raise DomainError("wechat_pay.signature", "anonymous", reason=reason)
     try:
         envelope = _Envelope.model_validate(json.loads(body))
-        paid = Transaction.model_validate(json.loads(_opened(account, envelope.resource)))
+        resource: object = json.loads(_opened(account, envelope.resource))
+        if envelope.event_type == "TRANSACTION.SUCCESS":
+            return _paid(account, envelope, Transaction.model_validate(resource))
+        return _refunded(account, envelope, ToldRefund.model_validate(resource))
     except (ValidationError, ValueError, InvalidTag):
         raise DomainError("wechat_pay.malformed", "malformed") from None  # its text may quote what was sealed
+
+
+def _paid(account: WeChatPayAccount, envelope: _Envelope, paid: Transaction) -> Notify:
     if (paid.mchid, paid.appid) != (account.mchid, account.appid):
         raise DomainError("wechat_pay.foreign", "invalid")
     if paid.transaction_id is None or paid.success_time is None or paid.amount is None:
@@ -75,6 +100,25 @@ def open_notify(account: WeChatPayAccount, headers: Mapping[str, str], body: byt
         appid=paid.appid,
         paid_at=paid.success_time,
         trade_state=paid.trade_state,
+    )
+
+
+def _refunded(account: WeChatPayAccount, envelope: _Envelope, told: ToldRefund) -> RefundNotify:
+    """A refund's notify names no app [C]: it is ours when the merchant is."""
+    if told.mchid != account.mchid:
+        raise DomainError("wechat_pay.foreign", "invalid")
+    return RefundNotify(
+        notify_id=envelope.id,
+        event_type=envelope.event_type,
+        refund_no=told.out_refund_no,
+        refund_id=told.refund_id,
+        order_no=told.out_trade_no,
+        transaction_id=told.transaction_id,
+        amount_fen=told.amount.refund,
+        total_fen=told.amount.total,
+        mchid=told.mchid,
+        arrived_at=told.success_time,
+        refund_status=told.refund_status,
     )
 
 

@@ -1,13 +1,16 @@
 """WeChat Pay APIv3 over its own wire; production and sandbox differ in the account alone."""
 
 import json
+from collections.abc import Mapping
 from datetime import datetime
 
 import structlog
 from pydantic import BaseModel
 from structlog.typing import FilteringBoundLogger
 
+from gateways.wechat_pay import refund
 from gateways.wechat_pay.account import WeChatPayAccount
+from gateways.wechat_pay.refund import SeenRefund
 from gateways.wechat_pay.signing import authorization, distrust
 from gateways.wechat_pay.transaction import Transaction
 from gateways.wire import LIMIT_S, Answer, Call, Wire
@@ -15,6 +18,7 @@ from models.charge import ChannelOrder, Scene, Trade, TradeState
 from models.kernel.clock import SHANGHAI, Clock, now
 from models.kernel.errors import DomainError, Unknown
 from models.kernel.money import FenAmount
+from models.refund import Refund, RefundStatus
 
 _STATES = {
     "NOTPAY": TradeState.NOT_PAID,
@@ -37,6 +41,8 @@ _ORDER_TEXTS = {
 }
 """INVALID_REQUEST says which only in its text [C]: the wire leaves us no other sign."""
 
+_REFUNDS = "/v3/refund/domestic/refunds"
+
 _log: FilteringBoundLogger = structlog.get_logger()
 
 
@@ -54,7 +60,7 @@ class _Refusal(BaseModel):
 
 
 class WeChatPayV3:
-    """The port `WeChatPay` over APIv3: JSAPI and Native orders, query, close. One for the life of the process."""
+    """The port `WeChatPay` over APIv3: JSAPI and Native orders, query, close, refunds. One for the life of the process."""
 
     def __init__(self, account: WeChatPayAccount, *, clock: Clock = now, limit_s: float = LIMIT_S) -> None:
         self._account, self._clock = account, clock
@@ -87,7 +93,7 @@ class WeChatPayV3:
         async with self._wire.call("order", order_no=order_no, scene=str(scene), amount_fen=amount_fen) as call:
             answer = await self._send(call, "POST", f"/v3/pay/transactions/{scene}", order)
             if not answer.granted:
-                raise self._refused(call, answer)
+                raise self._refused(call, answer, _ORDER_REFUSALS, _ORDER_TEXTS)
             match scene:
                 case Scene.JSAPI:
                     return ChannelOrder(prepay_id=_Prepaid.model_validate(answer.json()).prepay_id)
@@ -115,6 +121,48 @@ class WeChatPayV3:
                     return False
                 case TradeState.NOT_PAID | TradeState.UNKNOWN:
                     raise Unknown(f"not closed, and {trade.state}")
+
+    async def refund(self, refund_no: str, *, order_no: str, amount_fen: FenAmount, total_fen: FenAmount, reason: str) -> Refund:
+        """POST /v3/refund/domestic/refunds [C]; 200 is accepted, not arrived [C]. One number is one refund [C]."""
+        wish: dict[str, object] = {
+            "out_trade_no": order_no,
+            "out_refund_no": refund_no,
+            "reason": reason,
+            "notify_url": self._account.notify_url,
+            "amount": {"refund": amount_fen, "total": total_fen, "currency": "CNY"},
+        }
+        async with self._wire.call("refund", refund_no=refund_no, order_no=order_no, amount_fen=amount_fen) as call:
+            answer = await self._send(call, "POST", _REFUNDS, wish)
+            if not answer.granted:
+                raise self._refused(call, answer, refund.REFUSALS, refund.TEXTS)
+            seen = SeenRefund.model_validate(answer.json())
+            if (seen.out_trade_no, seen.amount.refund, seen.amount.total) != (order_no, amount_fen, total_fen):
+                raise self._puzzled(call, answer)
+            return self._refund(call, answer, seen, refund_no)
+
+    async def query_refund(self, refund_no: str) -> Refund:
+        """GET /v3/refund/domestic/refunds/{out_refund_no} [C]: a refund or unknown, never a refusal."""
+        async with self._wire.call("query_refund", refund_no=refund_no) as call:
+            answer = await self._send(call, "GET", f"{_REFUNDS}/{refund_no}")
+            if answer.status == 404 and _Refusal.model_validate(answer.json()).code == "RESOURCE_NOT_EXISTS":
+                return Refund(refund_no=refund_no, status=RefundStatus.ABSENT)
+            if not answer.granted:
+                raise self._puzzled(call, answer)
+            return self._refund(call, answer, SeenRefund.model_validate(answer.json()), refund_no)
+
+    def _refund(self, call: Call, answer: Answer, seen: SeenRefund, refund_no: str) -> Refund:
+        status = refund.STATUSES.get(seen.status, RefundStatus.UNKNOWN)
+        arrived = status is RefundStatus.SUCCESS
+        if seen.out_refund_no != refund_no or (arrived and seen.success_time is None):
+            raise self._puzzled(call, answer)
+        call.note(refund_status=seen.status, refund_id=seen.refund_id)
+        return Refund(
+            refund_no=refund_no,
+            status=status,
+            refund_id=seen.refund_id,
+            amount_fen=seen.amount.refund,
+            arrived_at=seen.success_time if arrived else None,
+        )
 
     async def _trade(self, call: Call, order_no: str) -> Trade:
         answer = await self._send(call, "GET", f"/v3/pay/transactions/out-trade-no/{order_no}?mchid={self._account.mchid}")
@@ -156,10 +204,10 @@ class WeChatPayV3:
             raise Unknown("the answer is not WeChat Pay's")
         return answer  # the provider's own clients verify successes only: a refusal may come unsigned [B]
 
-    def _refused(self, call: Call, answer: Answer) -> DomainError:
+    def _refused(self, call: Call, answer: Answer, codes: Mapping[str, str], texts: Mapping[str, str]) -> DomainError:
         refusal = _Refusal.model_validate(answer.json())
-        said = next((ours for text, ours in _ORDER_TEXTS.items() if text in refusal.message), None)
-        if ours := _ORDER_REFUSALS.get(refusal.code) or said:
+        said = next((ours for text, ours in texts.items() if text in refusal.message), None)
+        if ours := codes.get(refusal.code) or said:
             return DomainError(f"wechat_pay.{ours}", "conflict")
         _log.error("wechat_pay.misunderstood", answered=refusal.code, status=answer.status, **call.numbers)
         return DomainError(f"wechat_pay.{refusal.code.lower()}", "unavailable")

@@ -1,15 +1,15 @@
 """One plain page where a person plays the outside: pays, reads the phone's texts, looks at the books, lets things go wrong."""
 
 from typing import Annotated
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse
-from pydantic import ValidationError
 
 from sandbox import clock
+from sandbox.console.faults import add_fault_routes
+from sandbox.console.notice import back
 from sandbox.console.page import Outside, page
-from sandbox.faults import FaultIn
+from sandbox.console.refunds import add_refund_routes
 from sandbox.wechat_pay.wire import WeChatPayError
 
 __all__ = ["Outside", "router"]
@@ -29,32 +29,14 @@ def router(outside: Outside) -> APIRouter:
         try:
             paid = bank.pay(out_trade_no, None, clock.now())
         except WeChatPayError as refused:
-            return _back("orders", f"没有付成：{refused.message}。")
-        return _back("orders", f"已支付，微信支付订单号 {paid.transaction_id}。")
+            return back("orders", f"没有付成：{refused.message}。")
+        return back("orders", f"已支付，微信支付订单号 {paid.transaction_id}。")
 
     @console.post("/notify")
-    async def notify(out_trade_no: Annotated[str, Form()]) -> RedirectResponse:
-        due = notifier.again(out_trade_no, clock.now())
-        return _back("bank", f"已重发 {due} 条通知。")
+    async def notify(out_trade_no: Annotated[str, Form()], out_refund_no: Annotated[str, Form()] = "") -> RedirectResponse:
+        due = notifier.again(out_trade_no, clock.now(), out_refund_no=out_refund_no or None)
+        return back("bank", f"已重发 {due} 条通知。")
 
-    @console.post("/faults")
-    async def ask(
-        target: Annotated[str, Form()], kind: Annotated[str, Form()], seconds: Annotated[float, Form()], times: Annotated[int, Form()]
-    ) -> RedirectResponse:
-        system, _, call = target.partition(" ")
-        try:
-            outside.faults.set(FaultIn.model_validate({"system": system, "call": call, "kind": kind, "seconds": seconds, "times": times}))
-        except (ValidationError, KeyError):
-            return _back("faults", "没有设置：请检查接口、秒数和次数。")
-        return _back("faults", "故障已设置。")
-
-    @console.post("/faults/clear")
-    async def clear() -> RedirectResponse:
-        outside.faults.clear()
-        return _back("faults", "全部恢复正常。")
-
+    add_fault_routes(console, outside.faults)
+    add_refund_routes(console, outside.wechat_pay)
     return console
-
-
-def _back(anchor: str, notice: str) -> RedirectResponse:
-    return RedirectResponse(f"/console?{urlencode({'notice': notice})}#{anchor}", 303)

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+ROWS_SHOWN = 50
+"""Of a table, the newest."""
+
 
 class Html(str):
     """Text that is HTML already."""
@@ -25,6 +28,16 @@ def join(parts: Iterable[object]) -> Html:
 def yuan(fen: int) -> str:
     """An amount as people read it; the books themselves are in fen."""
     return f"¥{fen // 100}.{fen % 100:02d}"
+
+
+def short(at: str) -> str:
+    """Month, day and time of an RFC 3339 text."""
+    return at[5:19].replace("T", " ")
+
+
+def options(labels: Mapping[str, str]) -> Html:
+    """The choices of a select: value and label."""
+    return join(Html(f'<option value="{show(value)}">{show(label)}</option>') for value, label in labels.items())
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> Html:

@@ -7,17 +7,16 @@ from typing import Any
 from urllib.parse import quote
 
 from sandbox import clock
-from sandbox.console.html import Html, button, join, section, show, table, tag, yuan
-from sandbox.faults import EVERY_CALL, Faults, System
+from sandbox.console.faults import faults_section
+from sandbox.console.html import ROWS_SHOWN, Html, button, join, section, short, show, table, tag, yuan
+from sandbox.console.refunds import refunds_section
+from sandbox.faults import Faults
 from sandbox.his import His
 from sandbox.sms import Sms
 from sandbox.wechat_pay import WeChatPay
 
 STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-ROWS_SHOWN = 50
-SYSTEMS: dict[System, str] = {"his": "医院 HIS", "wechat_pay": "微信支付", "sms": "短信"}
-KINDS = {"slow": "变慢", "lost": "已生效但无应答"}
-_NAV = (("orders", "收银台"), ("phones", "手机短信"), ("bank", "银行账"), ("his", "医院 HIS"), ("faults", "故障"))
+_NAV = (("orders", "收银台"), ("phones", "手机短信"), ("bank", "银行账"), ("refunds", "退款"), ("his", "医院 HIS"), ("faults", "故障"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +38,9 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
             _orders(outside),
             _phones(outside, phone),
             _bank(outside),
+            refunds_section(outside.wechat_pay),
             _his(outside),
-            _faults(outside.faults),
+            faults_section(outside.faults),
         )
     )
     return f"""<!doctype html>
@@ -68,8 +68,8 @@ def _orders(outside: Outside) -> Html:
             yuan(order.total_fen),
             order.TRADE_TYPES[order.kind],
             order.out_trade_no,
-            _short(order.created_at),
-            _short(order.expires_at),
+            short(order.created_at),
+            short(order.expires_at),
             button("/console/pay", "支付", {"out_trade_no": order.out_trade_no}),
         )
         for order in outside.wechat_pay.bank.open_orders(clock.now())[:ROWS_SHOWN]
@@ -89,7 +89,7 @@ def _phones(outside: Outside, phone: str | None) -> Html:
     )
     messages = outside.sms.messages.inbox(phone)[:ROWS_SHOWN] if phone else []
     shown = join(
-        Html(f'<p class="message">{show(message["text"])}<time>{_short(str(message["sent_at"]))}</time></p>') for message in messages
+        Html(f'<p class="message">{show(message["text"])}<time>{short(str(message["sent_at"]))}</time></p>') for message in messages
     )
     empty = Html('<p class="empty">还没有发出过短信。</p>') if not phones else ""
     unread = Html('<p class="empty">这部手机没有收到短信。</p>') if phone and not messages else ""
@@ -101,32 +101,40 @@ def _phones(outside: Outside, phone: str | None) -> Html:
 def _bank(outside: Outside) -> Html:
     books: dict[str, Any] = outside.wechat_pay.books()
     payments: list[dict[str, Any]] = books["payments"]
+    refunds: list[dict[str, Any]] = books["refunds"]
     notifies: list[dict[str, Any]] = books["notifies"]
     total_fen = sum(payment["total_fen"] for payment in payments)
+    back_fen = sum(refund["refund_fen"] for refund in refunds if refund["status"] == "SUCCESS")
     paid = [
-        (_short(one["success_at"]), yuan(one["total_fen"]), one["transaction_id"], one["out_trade_no"], one["openid"])
+        (short(one["success_at"]), yuan(one["total_fen"]), one["transaction_id"], one["out_trade_no"], one["openid"])
         for one in reversed(payments[-ROWS_SHOWN:])
     ]
     told = [
         (
-            _short(one["created_at"]),
+            short(one["created_at"]),
             one["event_type"],
             one["out_trade_no"],
+            one["out_refund_no"],
             _fate(one),
             one["attempts"],
             one["last_result"],
-            button("/console/notify", "重发", {"out_trade_no": one["out_trade_no"]}, quiet=True),
+            button(
+                "/console/notify",
+                "重发",
+                {"out_trade_no": one["out_trade_no"], "out_refund_no": one["out_refund_no"] or ""},
+                quiet=True,
+            ),
         )
         for one in reversed(notifies[-ROWS_SHOWN:])
     ]
     return section(
         "bank",
         "银行账",
-        f"商户已收 {len(payments)} 笔，共 {yuan(total_fen)}。对账用的全部数据见 /books/wechat_pay，单位为分。",
+        f"商户已收 {len(payments)} 笔，共 {yuan(total_fen)}，已退 {yuan(back_fen)}。对账用的全部数据见 /books/wechat_pay，单位为分。",
         Html("<h3>收款</h3>"),
         table(("支付时间", "金额", "微信支付订单号", "商户订单号", "付款人"), paid, "还没有收款。"),
-        Html("<h3>支付通知</h3>"),
-        table(("生成", "事件", "商户订单号", "状态", "已发次数", "最近应答", ""), told, "还没有通知。"),
+        Html("<h3>通知</h3>"),
+        table(("生成", "事件", "商户订单号", "商户退款单号", "状态", "已发次数", "最近应答", ""), told, "还没有通知。"),
     )
 
 
@@ -141,38 +149,6 @@ def _his(outside: Outside) -> Html:
     headings = list(dict.fromkeys(key for row in rows for key in row))
     cells = [[row.get(heading) for heading in headings] for row in rows]
     return section("his", "医院 HIS", "HIS 自己的记录。对账用的全部数据见 /books/his。", table(headings, cells, "HIS 里还没有记录。"))
-
-
-def _faults(faults: Faults) -> Html:
-    rows = [
-        (SYSTEMS[fault.system], _call_label(fault.call), KINDS[fault.kind], f"{fault.seconds:g} 秒", f"{fault.taken} / {fault.times}")
-        for fault in faults.all()
-    ]
-    groups = ((label, {f"{system} {call}": _call_label(call) for call in faults.calls(system)}) for system, label in SYSTEMS.items())
-    options = join(Html(f'<optgroup label="{show(label)}">{_options(calls)}</optgroup>') for label, calls in groups)
-    form = Html(
-        f"""<h3>新故障</h3><form method="post" action="/console/faults" class="fields">
-<label>哪个接口<select name="target">{options}</select></label>
-<label>怎样出错<select name="kind">{_options(KINDS)}</select></label>
-<label>等待（秒）<input type="number" name="seconds" value="5" min="0" max="3600" step="0.1" required></label>
-<label>几次<input type="number" name="times" value="1" min="1" max="1000000" required></label>
-<button>设置</button></form>"""
-    )
-    clear = button("/console/faults/clear", "全部恢复正常", {}, quiet=True) if rows else ""
-    note = "让接下来的若干次调用变慢，或者生效之后不给应答。"
-    return section("faults", "故障", note, table(("系统", "接口", "故障", "等待", "已发生"), rows, "一切正常。"), clear, form)
-
-
-def _options(labels: Mapping[Any, str]) -> Html:
-    return join(Html(f'<option value="{show(value)}">{show(label)}</option>') for value, label in labels.items())
-
-
-def _call_label(call: str) -> str:
-    return "全部接口" if call == EVERY_CALL else call
-
-
-def _short(at: str) -> str:
-    return at[5:19].replace("T", " ")
 
 
 def _phone_query(phone: str | None) -> str:

@@ -15,8 +15,9 @@ from sandbox.his.documents import Documents
 from sandbox.his.encounters import Encounters
 from sandbox.his.hospital import Hospital
 from sandbox.his.invoices import Invoices
-from sandbox.his.outcome import Refusal, fhir_route
+from sandbox.his.outcome import MANNERS, Refusal, fhir_route
 from sandbox.his.patients import Patients
+from sandbox.his.reversals import Reversals
 from sandbox.his.schedules import Schedules
 from sandbox.settings import Settings
 from sandbox.store import Store
@@ -43,7 +44,7 @@ class His:
         return self.access.secret
 
     def books(self) -> dict[str, object]:
-        """Appointments, bills, settlements and online visits with the client's numbers and amounts in fen."""
+        """Appointments, bills, settlements, reversals and online visits with the client's numbers and amounts in fen."""
         places.expire_due(self.hospital)
         return books.books(self.hospital)
 
@@ -67,7 +68,7 @@ def build(store: Store, faults: Faults, settings: Settings, now: instants.Clock 
 
 def _wire(hospital: Hospital, door: access.Access, demo: Demo, faults: Faults) -> APIRouter:
     """Token and FHIR calls; each can be spoiled by a fault."""
-    route = fhir_route(faults.route_class("his"))
+    route = fhir_route(faults.route_class("his", MANNERS))
     calls = APIRouter(route_class=route)
     calls.add_api_route("/token", door.token, methods=["POST"])
 
@@ -78,7 +79,7 @@ def _wire(hospital: Hospital, door: access.Access, demo: Demo, faults: Faults) -
         places.expire_due(hospital)
 
     fhir = APIRouter(prefix=wire.FHIR_ROOT, route_class=route, dependencies=[Depends(come_in)])
-    for part in (Patients, Encounters, Documents, Schedules, Appointments, Invoices):
+    for part in (Patients, Encounters, Documents, Schedules, Appointments, Invoices, Reversals):
         part(hospital).mount(fhir)
     calls.include_router(fhir)
     rest = APIRouter(prefix=wire.FHIR_ROOT, route_class=fhir_route(APIRoute))

@@ -26,7 +26,7 @@ _WITH_NAMES: Final = """(
     JOIN his_patient AS card ON card.id = held.patient_id
 )"""
 
-_CANCEL_REASONS: Final = {"pat": "患者取消", "prov": "医生停诊", "lock-expired": "锁号超时"}
+_CANCEL_REASONS: Final = {"pat": "患者取消", "prov": "医生停诊", "lock-expired": "锁号超时", "refunded": "已退费"}
 
 _MOVES: Final = {"cancelled": {"pending": "settled"}, "checked-in": {"booked": "not-booked"}, "noshow": {"booked": "not-booked"}}
 """Asked state → the state it may be asked from and the refusal from any other."""
@@ -62,7 +62,7 @@ class Appointments:
         """By our number, by status: the locks that a client holds are `status=pending&identifier=<system>|`."""
         search = Search(request, self._hospital.store, _WITH_NAMES, order="created_ms")
         search.code("status", "status")
-        search.number("identifier", wire.CLAIM, "claim_no")
+        search.number("identifier", {wire.CLAIM: "claim_no"})
         search.link("patient", "Patient", "patient_id")
         search.link("slot", "Slot", "slot_id")
         search.moment("_lastUpdated", "updated_ms")
@@ -149,7 +149,7 @@ def _load(db: sqlite3.Connection, id: str) -> Json:
     row = db.execute(f"SELECT * FROM {_WITH_NAMES} WHERE id = ?", (id,)).fetchone()  # noqa: S608  a constant of ours
     if row is None:
         raise Refusal("not-found")
-    bill = db.execute("SELECT * FROM his_invoice WHERE appointment_id = ?", (id,)).fetchone()
+    bill = db.execute("SELECT * FROM his_invoice_now WHERE appointment_id = ?", (id,)).fetchone()
     return appointment(row, bill)
 
 

@@ -8,10 +8,13 @@ from sandbox.his.hospital import Hospital
 _CONSOLE_ROWS: Final = 100
 _BOOKS: Final = {
     "appointments": "SELECT id, claim_no, slot_id, schedule_id, patient_id, status, cancel_reason FROM his_appointment ORDER BY rowid",
-    "invoices": "SELECT id, appointment_id, status, total_fen FROM his_invoice ORDER BY rowid",
+    "invoices": "SELECT id, appointment_id, status, total_fen, "
+    "(SELECT coalesce(sum(amount_fen), 0) FROM his_reversal WHERE invoice_id = bill.id) AS reversed_fen "
+    "FROM his_invoice AS bill ORDER BY rowid",
     "settlements": "SELECT payment_no, invoice_id, channel, channel_no, amount_fen, cash_fen, account_fen, fund_fen FROM his_settlement "
     "ORDER BY rowid",
-    "encounters": "SELECT id, visit_no, appointment_id, status FROM his_encounter WHERE class = 'VR' ORDER BY start_ms, id",
+    "reversals": "SELECT refund_no, invoice_id, amount_fen, cash_fen, account_fen, fund_fen, reason FROM his_reversal ORDER BY rowid",
+    "encounters": "SELECT id, visit_no, appointment_id, status FROM his_encounter_now WHERE class = 'VR' ORDER BY start_ms, id",
     "slots": "SELECT id, schedule_id, capacity, sold_at_window, remaining, status FROM his_slot_now AS slot "
     "WHERE EXISTS (SELECT 1 FROM his_appointment WHERE slot_id = slot.id) ORDER BY start_ms, id",
 }
@@ -27,7 +30,7 @@ _BILL_NAMES: Final = {"issued": "待缴费", "balanced": "已缴费", "cancelled
 
 
 def books(hospital: Hospital) -> dict[str, object]:
-    """Every appointment, bill, settlement and online visit, with the client's own numbers; the slots that anybody ever asked for."""
+    """Every appointment, bill, settlement, reversal and online visit, with the client's numbers; the slots that anybody asked for."""
     return {name: [dict(row) for row in hospital.store.rows(sql)] for name, sql in _BOOKS.items()}
 
 
@@ -35,10 +38,11 @@ def console(hospital: Hospital) -> list[dict[str, object]]:
     """The newest appointments, as the hospital's people read them."""
     rows = hospital.store.rows(
         "SELECT held.id, held.status, held.slot_id, held.lock_expires_ms, slot.doctor_name, slot.department_name, slot.start_ms, "
-        "slot.status AS slot_status, json_extract(card.body, '$.name[0].text') AS patient_name, bill.status AS bill, bill.total_fen "
+        "slot.status AS slot_status, json_extract(card.body, '$.name[0].text') AS patient_name, bill.status AS bill, bill.total_fen, "
+        "bill.reversed_fen "
         "FROM his_appointment AS held JOIN his_slot_now AS slot ON slot.id = held.slot_id "
         "JOIN his_patient AS card ON card.id = held.patient_id "
-        "JOIN his_invoice AS bill ON bill.appointment_id = held.id ORDER BY held.rowid DESC LIMIT ?",
+        "JOIN his_invoice_now AS bill ON bill.appointment_id = held.id ORDER BY held.rowid DESC LIMIT ?",
         _CONSOLE_ROWS,
     )
     return [
@@ -49,7 +53,7 @@ def console(hospital: Hospital) -> list[dict[str, object]]:
             "时段": f"{instants.at(row['start_ms']):%m-%d %H:%M}",
             "预约": _STATUS_NAMES[row["status"]],
             "锁号至": f"{instants.at(row['lock_expires_ms']):%H:%M:%S}" if row["status"] == "pending" else "",
-            "账单": _BILL_NAMES[row["bill"]],
+            "账单": _bill_name(row["bill"], row["reversed_fen"]),
             "金额（元）": f"{row['total_fen'] // 100}.{row['total_fen'] % 100:02}",
             "号源": "停诊" if row["slot_status"] == "busy-unavailable" else "",
             "预约号": row["id"],
@@ -57,3 +61,9 @@ def console(hospital: Hospital) -> list[dict[str, object]]:
         }
         for row in rows
     ]
+
+
+def _bill_name(status: str, reversed_fen: int) -> str:
+    if not reversed_fen:
+        return _BILL_NAMES[status]
+    return "已退费" if status == "cancelled" else f"已退 {reversed_fen // 100}.{reversed_fen % 100:02} 元"

@@ -1,6 +1,6 @@
 """The hospital's own side of the HIS, for people and tests: no part of the wire, no token.
 
-Here the hospital stops a slot, opens one, registers a patient, and tells who is who in the demonstration.
+Here the hospital stops a slot, opens one, dispenses, registers a patient, and tells who is who in the demonstration.
 """
 
 from datetime import date, datetime
@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox.his import exchange, id_number, instants, patients, places, registration, schedules
+from sandbox.his import exchange, id_number, instants, invoices, patients, places, registration, schedules
 from sandbox.his.demo import people, staff
 from sandbox.his.demo.staff import DEPARTMENTS, DOCTORS
 from sandbox.his.elements import Json
@@ -66,6 +66,7 @@ class Desk:
         router.add_api_route("/patients", self.register, methods=["POST"])
         router.add_api_route("/slots", self.open_slot, methods=["POST"])
         router.add_api_route("/slots/{id}/stop", self.stop_slot, methods=["POST"])
+        router.add_api_route("/invoices/{id}/dispense", self.dispense, methods=["POST"])
 
     async def demo(self) -> Json:
         """Who is who: patients of every kind with what they sign in with, and the doctors."""
@@ -150,6 +151,13 @@ class Desk:
             "schedule_version": str(unit["version"]),
             "cancelled": cancelled,
         }
+
+    async def dispense(self, id: str) -> Json:
+        """发药: what a bill was for has left the hospital, so its money does not go back."""
+        with self._hospital.store.transaction() as db:
+            invoices.load(db, id)
+            db.execute("INSERT OR IGNORE INTO his_dispensing VALUES (?, ?)", (id, self._hospital.now_ms()))
+        return {"invoice": id}
 
     def _free_number(self, wish: PatientIn) -> str:
         """A number that nobody has yet."""

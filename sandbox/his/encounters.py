@@ -34,12 +34,12 @@ class Encounters:
 
     async def search(self, request: Request) -> JSONResponse:
         """Visits newest first; `date` is compared with their start. The diagnoses come along when asked for."""
-        search = Search(request, self._hospital.store, "his_encounter", order="start_ms", newest_first=True)
+        search = Search(request, self._hospital.store, "his_encounter_now", order="start_ms", newest_first=True)
         search.link("patient", "Patient", "patient_id")
         search.code("class", "class")
         search.code("status", "status")
         search.moment("date", "start_ms")
-        search.number("identifier", wire.VISIT, "visit_no")
+        search.number("identifier", {wire.VISIT: "visit_no"})
         search.link("appointment", "Appointment", "appointment_id")
         search.moment("_lastUpdated", "updated_ms")
         with_diagnoses = search.include(INCLUDE)
@@ -51,7 +51,7 @@ class Encounters:
 
     async def read(self, id: str) -> JSONResponse:
         """One visit."""
-        row = self._hospital.store.row("SELECT * FROM his_encounter WHERE id = ?", id)
+        row = self._hospital.store.row("SELECT * FROM his_encounter_now WHERE id = ?", id)
         if row is None:
             raise Refusal("not-found")
         return exchange.answer(encounter(row, self._diagnoses([id]).get(id, [])))
@@ -63,7 +63,7 @@ class Encounters:
         with self._hospital.store.transaction() as db:
             first = db.execute("SELECT id FROM his_encounter WHERE visit_no = ?", (visit_no,)).fetchone()
             id = first["id"] if first else self._open(db, body, visit_no)
-            row = db.execute("SELECT * FROM his_encounter WHERE id = ?", (id,)).fetchone()
+            row = db.execute("SELECT * FROM his_encounter_now WHERE id = ?", (id,)).fetchone()
         return exchange.created(request, encounter(row, []), made=first is None)
 
     async def finish(self, request: Request, id: str) -> JSONResponse:
@@ -74,13 +74,15 @@ class Encounters:
         if body.get("status") != "finished":
             raise Refusal("invalid", "Encounter.status", "finished")
         with self._hospital.store.transaction() as db:
-            row = db.execute("SELECT * FROM his_encounter WHERE id = ?", (id,)).fetchone()
+            row = db.execute("SELECT * FROM his_encounter_now WHERE id = ?", (id,)).fetchone()
             if row is None:
                 raise Refusal("not-found")
+            if row["status"] == "cancelled":
+                raise Refusal("not-booked", "Encounter.status", "its appointment was cancelled")
             if row["status"] != "finished":
                 exchange.require_version(request, row["version"])
                 self._close(db, row, _moment(body, "end", self._hospital.now_ms()))
-            changed = db.execute("SELECT * FROM his_encounter WHERE id = ?", (id,)).fetchone()
+            changed = db.execute("SELECT * FROM his_encounter_now WHERE id = ?", (id,)).fetchone()
         return exchange.answer(encounter(changed, self._diagnoses([id]).get(id, [])))
 
     def _open(self, db: sqlite3.Connection, body: Json, visit_no: str) -> str:

@@ -1,8 +1,7 @@
-"""Bills: Invoice, its `$settle`, and PaymentReconciliation, by which a client asks whether a payment was taken [4b].
+"""Bills: Invoice, its `$settle`, and PaymentReconciliation, by which a client asks whether a payment or a refund was taken [4b].
 
-The hospital prices, nobody else. The body of `$settle` is a FHIR Parameters resource (protocols.md §4b names the fields, not their
-shape; this is ours): `ourPaymentNo` valueIdentifier, `channel` valueCode, `channelNo` valueString, `amount` valueMoney,
-`legs` with parts `cash` | `account` | `fund` (valueMoney each, together the amount), `paidAt` valueDateTime. It answers the Invoice.
+The hospital prices, nobody else. The body of `$settle` is a FHIR Parameters resource: `ourPaymentNo`, `amount`, `legs` (parameters.py),
+`channel` valueCode, `channelNo` valueString, `paidAt` valueDateTime. It answers the Invoice.
 """
 
 import sqlite3
@@ -18,12 +17,11 @@ from sandbox.his import elements, exchange, instants, places, wire
 from sandbox.his.elements import Json
 from sandbox.his.hospital import Hospital
 from sandbox.his.outcome import Refusal
+from sandbox.his.parameters import LEG_NAMES, Legs, Parameters, element, wrong
 from sandbox.his.search import Search
 from sandbox.store import Store
 
-LEG_NAMES: Final = {"cash": "个人现金支付", "account": "个人账户支付", "fund": "医保基金支付"}
 SERVICE_FEE: Final = "医事服务费"
-_NO_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,9 +32,7 @@ class Settlement:
     channel: str
     channel_no: str
     amount_fen: int
-    cash_fen: int
-    account_fen: int
-    fund_fen: int
+    legs: Legs
     paid_ms: int
 
 
@@ -55,35 +51,44 @@ class Invoices:
 
     async def read(self, id: str) -> JSONResponse:
         """One bill."""
-        row = self._hospital.store.row("SELECT * FROM his_invoice WHERE id = ?", id)
-        if row is None:
-            raise Refusal("not-found")
-        return exchange.answer(invoice(row))
+        with self._hospital.store.transaction() as db:
+            return exchange.answer(invoice(load(db, id)))
 
     async def settle(self, request: Request, id: str) -> JSONResponse:
-        """Take a payment: the bill is balanced and the lock becomes a booking. The same number again is taken once."""
+        """Take a payment: the bill is balanced and the lock becomes a booking. The same number again is taken once.
+
+        What was given back in whole takes no payment any more, not even the one that it was: a settlement that comes late is refused.
+        """
         paid = _settlement(await exchange.resource_of(request, "Parameters"))
         with self._hospital.store.transaction() as db:
             now_ms = self._hospital.now_ms()
             places.expire(db, now_ms)
-            bill = db.execute("SELECT * FROM his_invoice WHERE id = ?", (id,)).fetchone()
-            if bill is None:
-                raise Refusal("not-found")
+            bill = load(db, id)
+            if bill["status"] == "cancelled" and bill["reversals"]:
+                raise Refusal("already-reversed", "Invoice.status")
             first = db.execute("SELECT * FROM his_settlement WHERE payment_no = ?", (paid.payment_no,)).fetchone()
             if first is None:
                 _take(db, bill, paid, now_ms)
             else:
                 _same(first, bill, paid)
-            balanced = db.execute("SELECT * FROM his_invoice WHERE id = ?", (id,)).fetchone()
+            balanced = load(db, id)
         return exchange.answer(invoice(balanced))
 
     async def reconciliations(self, request: Request) -> JSONResponse:
-        """Payments taken, by our number; nothing found means not taken."""
-        search = Search(request, self._hospital.store, "his_settlement", order="settled_ms")
-        search.number("identifier", wire.PAYMENT, "payment_no")
+        """Payments and refunds taken, by the client's number of either; nothing found means not taken."""
+        search = Search(request, self._hospital.store, "his_reconciliation", order="booked_ms")
+        search.number("identifier", {wire.PAYMENT: "own_payment_no", wire.REFUND: "refund_no"})
         search.link("request", "Invoice", "invoice_id")
         page = search.page()
         return exchange.searchset(request, [reconciliation(row) for row in page.rows], page.total, page.next_url)
+
+
+def load(db: sqlite3.Connection, id: str) -> sqlite3.Row:
+    """A bill with what was given back of it; refused when there is none."""
+    row: sqlite3.Row | None = db.execute("SELECT * FROM his_invoice_now WHERE id = ?", (id,)).fetchone()
+    if row is None:
+        raise Refusal("not-found")
+    return row
 
 
 def issue(db: sqlite3.Connection, appointment_id: str, patient_id: str, total_fen: int, now_ms: int) -> None:
@@ -98,13 +103,20 @@ def issue(db: sqlite3.Connection, appointment_id: str, patient_id: str, total_fe
 def of_appointments(store: Store, ids: Sequence[str]) -> dict[str, sqlite3.Row]:
     """The bill of each appointment."""
     marks = ", ".join("?" * len(ids))
-    rows = store.rows(f"SELECT * FROM his_invoice WHERE appointment_id IN ({marks})", *ids)  # noqa: S608  question marks
+    rows = store.rows(f"SELECT * FROM his_invoice_now WHERE appointment_id IN ({marks})", *ids)  # noqa: S608  question marks
     return {row["appointment_id"]: row for row in rows}
 
 
 def content(row: sqlite3.Row) -> Json:
-    """The bill as it stands inside its Appointment: a contained resource has no `meta`."""
-    total = elements.money(row["total_fen"])
+    """The bill as it stands inside its Appointment: a contained resource has no `meta`.
+
+    A bill of which a part was given back shows what is left, and the part as a deduction; a cancelled one shows what it was about.
+    """
+    back_fen = row["reversed_fen"] if row["status"] == "balanced" else 0
+    total = elements.money(row["total_fen"] - back_fen)
+    prices = [{"type": "base", "amount": elements.money(row["total_fen"])}]
+    if back_fen:
+        prices.append({"type": "deduction", "amount": elements.money(back_fen)})
     return {
         "resourceType": "Invoice",
         "id": row["id"],
@@ -112,9 +124,7 @@ def content(row: sqlite3.Row) -> Json:
         "status": row["status"],
         "subject": elements.reference("Patient", row["patient_id"]),
         "date": instants.datetime_text(row["issued_ms"]),
-        "lineItem": [
-            {"sequence": 1, "chargeItemCodeableConcept": {"text": SERVICE_FEE}, "priceComponent": [{"type": "base", "amount": total}]}
-        ],
+        "lineItem": [{"sequence": 1, "chargeItemCodeableConcept": {"text": SERVICE_FEE}, "priceComponent": prices}],
         "totalNet": total,
         "totalGross": total,
     }
@@ -130,22 +140,25 @@ def invoice(row: sqlite3.Row) -> Json:
 
 
 def reconciliation(row: sqlite3.Row) -> Json:
-    """A payment taken: our number, the channel's, and what each leg paid."""
+    """A payment taken, or a refund, whose amounts are negative and whose lines name the payment: numbers, and what each leg paid."""
     bill = elements.reference("Invoice", row["invoice_id"])
+    payment = elements.identifier(wire.PAYMENT, row["payment_no"])
+    back = row["refund_no"] is not None
+    undone = {"predecessor": payment} if back else {}
     return {
         "resourceType": "PaymentReconciliation",
         "id": row["id"],
-        "meta": elements.meta(1, row["settled_ms"]),
+        "meta": elements.meta(1, row["booked_ms"]),
         "extension": [elements.extension(wire.CHANNEL, "Code", row["channel"])],
-        "identifier": [elements.identifier(wire.PAYMENT, row["payment_no"])],
+        "identifier": [elements.identifier(wire.REFUND, row["refund_no"]) if back else payment],
         "status": "active",
-        "created": instants.datetime_text(row["settled_ms"]),
+        "created": instants.datetime_text(row["booked_ms"]),
         "outcome": "complete",
         "paymentDate": instants.day_text(row["paid_ms"]),
         "paymentAmount": elements.money(row["amount_fen"]),
         "paymentIdentifier": {"value": row["channel_no"]},
         "detail": [
-            {"type": elements.concept(wire.LEGS, leg, name), "request": bill, "amount": elements.money(row[f"{leg}_fen"])}
+            undone | {"type": elements.concept(wire.LEGS, leg, name), "request": bill, "amount": elements.money(row[f"{leg}_fen"])}
             for leg, name in LEG_NAMES.items()
             if row[f"{leg}_fen"]
         ],
@@ -155,9 +168,9 @@ def reconciliation(row: sqlite3.Row) -> Json:
 def _same(first: sqlite3.Row, bill: sqlite3.Row, paid: Settlement) -> None:
     """A repeat must say what the first said."""
     if first["invoice_id"] != bill["id"]:
-        raise Refusal("invalid", "Parameters.parameter[ourPaymentNo]", "the number stands for another bill's payment")
+        raise wrong("ourPaymentNo", "the number stands for another bill's payment")
     if first["amount_fen"] != paid.amount_fen:
-        raise Refusal("amount-differs", "Parameters.parameter[amount]")
+        raise Refusal("amount-differs", element("amount"))
 
 
 def _take(db: sqlite3.Connection, bill: sqlite3.Row, paid: Settlement, now_ms: int) -> None:
@@ -172,11 +185,11 @@ def _take(db: sqlite3.Connection, bill: sqlite3.Row, paid: Settlement, now_ms: i
     if held["status"] != "pending":
         raise Refusal("lock-expired", "Appointment.status", f"the appointment is {held['status']}: {held['cancel_reason']}")
     if paid.amount_fen != bill["total_fen"]:
-        raise Refusal("amount-differs", "Parameters.parameter[amount]")
+        raise Refusal("amount-differs", element("amount"))
     db.execute(
         "INSERT INTO his_settlement VALUES (:id, :payment_no, :invoice_id, :channel, :channel_no, :amount_fen, :cash_fen, :account_fen, "
         ":fund_fen, :paid_ms, :settled_ms)",
-        asdict(paid) | {"id": f"pay-{uuid4().hex}", "invoice_id": bill["id"], "settled_ms": now_ms},
+        asdict(paid) | asdict(paid.legs) | {"id": f"pay-{uuid4().hex}", "invoice_id": bill["id"], "settled_ms": now_ms},
     )
     db.execute("UPDATE his_invoice SET status = 'balanced', version = version + 1, updated_ms = ? WHERE id = ?", (now_ms, bill["id"]))
     db.execute(
@@ -185,52 +198,13 @@ def _take(db: sqlite3.Connection, bill: sqlite3.Row, paid: Settlement, now_ms: i
 
 
 def _settlement(body: Json) -> Settlement:
-    given = {name: item for item in elements.list_at(body, "parameter") if (name := elements.text_at(item, "name"))}
-    amount_fen = _fen(given.get("amount"), "amount")
-    legs = {name: _fen(item, "legs") for item in elements.list_at(given.get("legs"), "part") if (name := elements.text_at(item, "name"))}
-    if not legs or not set(legs) <= set(LEG_NAMES) or sum(legs.values()) != amount_fen:
-        raise _wrong("legs", f"parts of {', '.join(LEG_NAMES)}, together the amount")
+    given = Parameters(body)
+    amount_fen = given.fen("amount")
     return Settlement(
-        payment_no=_number(given.get("ourPaymentNo")),
-        channel=_text(given.get("channel"), "channel", "valueCode"),
-        channel_no=_text(given.get("channelNo"), "channelNo", "valueString"),
+        payment_no=given.number("ourPaymentNo", wire.PAYMENT),
+        channel=given.text("channel", "valueCode"),
+        channel_no=given.text("channelNo", "valueString"),
         amount_fen=amount_fen,
-        cash_fen=legs.get("cash", 0),
-        account_fen=legs.get("account", 0),
-        fund_fen=legs.get("fund", 0),
-        paid_ms=_paid_ms(given.get("paidAt")),
+        legs=given.legs("legs", amount_fen),
+        paid_ms=given.moment("paidAt"),
     )
-
-
-def _number(item: Json | None) -> str:
-    if elements.text_at(item, "valueIdentifier", "system") != wire.PAYMENT:
-        raise _wrong("ourPaymentNo", f"valueIdentifier of {wire.PAYMENT}")
-    number = elements.text_at(item, "valueIdentifier", "value") or ""
-    if not number or len(number) > _NO_MAX:
-        raise _wrong("ourPaymentNo", f"up to {_NO_MAX} characters")
-    return number
-
-
-def _text(item: Json | None, name: str, kind: str) -> str:
-    found = elements.text_at(item, kind) or ""
-    if not found.strip() or len(found) > _NO_MAX or not found.isprintable():
-        raise _wrong(name, f"{kind}, up to {_NO_MAX} characters")
-    return found
-
-
-def _fen(item: Json | None, name: str) -> int:
-    fen = elements.fen_at(item, "valueMoney")
-    if fen is None:
-        raise _wrong(name, "valueMoney in CNY with whole fen")
-    return fen
-
-
-def _paid_ms(item: Json | None) -> int:
-    try:
-        return instants.parse_instant(elements.text_at(item, "valueDateTime") or "")
-    except ValueError as error:
-        raise _wrong("paidAt", "valueDateTime with a zone") from error
-
-
-def _wrong(name: str, hint: str) -> Refusal:
-    return Refusal("invalid", f"Parameters.parameter[{name}]", hint)

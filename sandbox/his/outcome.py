@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
+from sandbox.fault_kinds import Manners
 from sandbox.his import wire
 from sandbox.his.elements import Json, concept
 
@@ -31,6 +32,10 @@ REASONS: Final[dict[str, Reason]] = {
     "paid-elsewhere": Reason(409, "conflict", "账单已由其他缴费结清"),
     "not-booked": Reason(409, "business-rule", "预约状态不允许该操作"),
     "settled": Reason(409, "business-rule", "预约已缴费，请先退费"),
+    "not-settled": Reason(409, "business-rule", "账单尚未缴费"),
+    "already-reversed": Reason(409, "conflict", "账单已退费"),
+    "executed": Reason(409, "business-rule", "就诊已完成，不能退费"),
+    "dispensed": Reason(409, "business-rule", "药品已发放，不能退费"),
     "invalid": Reason(422, "invalid", "数据项不合规"),
     "malformed": Reason(400, "structure", "报文无法解析"),
     "required": Reason(400, "required", "缺少必需的请求头"),
@@ -64,6 +69,10 @@ class Refusal(Exception):  # noqa: N818  an answer of the hospital, no fault of 
             headers=self.headers,
             media_type=wire.FHIR_JSON,
         )
+
+
+MANNERS: Final = Manners(codes=("invalid", *(code for code in REASONS if code != "invalid")), refuse=lambda code: Refusal(code).response())
+"""How the HIS refuses when a fault makes it. Its wire is not signed."""
 
 
 def fhir_route(parent: type[APIRoute]) -> type[APIRoute]:

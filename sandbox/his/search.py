@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 from urllib.parse import urlencode
@@ -46,7 +46,7 @@ class Search:
 
     def where(self, clause: str, *values: object) -> None:
         """A condition that always holds."""
-        self._clauses.append(clause)
+        self._clauses.append(f"({clause})")
         self._values.extend(values)
 
     def code(self, name: str, column: str) -> None:
@@ -64,17 +64,16 @@ class Search:
 
         self._each(name, clause)
 
-    def number(self, name: str, system: str, column: str) -> None:
-        """An identifier: `system|value`, the bare value, or `system|` for every one of that system."""
+    def number(self, name: str, columns: Mapping[str, str]) -> None:
+        """An identifier in the column of its system: `system|value`, the bare value, or `system|` for every one of that system."""
 
         def clause(value: str) -> None:
-            asked_system, bar, number = value.rpartition("|")
-            if bar and asked_system not in ("", system):
-                self.where("0")
-            elif number:
-                self.where(f"{column} = ?", number)
+            asked_system, _, number = value.rpartition("|")
+            asked = [column for system, column in columns.items() if asked_system in ("", system)]
+            if number:
+                self.where(" OR ".join(f"{column} = ?" for column in asked) or "0", *[number] * len(asked))
             else:
-                self.where(f"{column} IS NOT NULL")
+                self.where(" OR ".join(f"{column} IS NOT NULL" for column in asked) or "0")
 
         self._each(name, clause)
 

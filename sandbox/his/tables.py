@@ -128,6 +128,61 @@ CREATE TABLE IF NOT EXISTS his_settlement (
     CHECK (amount_fen = cash_fen + account_fen + fund_fen)
 );
 
+-- What was given back of a settlement: the bill's own status says whether all of it.
+CREATE TABLE IF NOT EXISTS his_reversal (
+    id TEXT PRIMARY KEY,
+    refund_no TEXT NOT NULL UNIQUE,
+    invoice_id TEXT NOT NULL REFERENCES his_invoice (id),
+    amount_fen INTEGER NOT NULL CHECK (amount_fen >= 0),
+    cash_fen INTEGER NOT NULL,
+    account_fen INTEGER NOT NULL,
+    fund_fen INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    reversed_ms INTEGER NOT NULL,
+    CHECK (amount_fen = cash_fen + account_fen + fund_fen)
+);
+CREATE INDEX IF NOT EXISTS his_reversal_of_invoice ON his_reversal (invoice_id);
+
+-- Bills whose goods have left the pharmacy.
+CREATE TABLE IF NOT EXISTS his_dispensing (
+    invoice_id TEXT PRIMARY KEY REFERENCES his_invoice (id),
+    dispensed_ms INTEGER NOT NULL
+);
+
+-- `reversed_fen` is what was given back so far.
+CREATE VIEW IF NOT EXISTS his_invoice_now AS
+SELECT bill.*, (SELECT count(*) FROM his_reversal AS undone WHERE undone.invoice_id = bill.id) AS reversals,
+    (SELECT coalesce(sum(amount_fen), 0) FROM his_reversal AS undone WHERE undone.invoice_id = bill.id) AS reversed_fen
+FROM his_invoice AS bill;
+
+-- Money that came, under its own number, and money that went back: less than nothing, and under the number of the refund.
+CREATE VIEW IF NOT EXISTS his_reconciliation AS
+SELECT id, payment_no AS own_payment_no, NULL AS refund_no, payment_no, invoice_id, channel, channel_no, amount_fen, cash_fen, account_fen,
+    fund_fen, paid_ms, settled_ms AS booked_ms
+FROM his_settlement
+UNION ALL
+SELECT undone.id, NULL, undone.refund_no, paid.payment_no, undone.invoice_id, paid.channel, paid.channel_no, -undone.amount_fen,
+    -undone.cash_fen, -undone.account_fen, -undone.fund_fen, undone.reversed_ms, undone.reversed_ms
+FROM his_reversal AS undone JOIN his_settlement AS paid ON paid.invoice_id = undone.invoice_id;
+
+-- What of a settlement has not been given back yet, leg by leg.
+CREATE VIEW IF NOT EXISTS his_settlement_left AS
+SELECT paid.invoice_id,
+    amount_fen - (SELECT coalesce(sum(amount_fen), 0) FROM his_reversal AS r WHERE r.invoice_id = paid.invoice_id) AS amount_fen,
+    cash_fen - (SELECT coalesce(sum(cash_fen), 0) FROM his_reversal AS r WHERE r.invoice_id = paid.invoice_id) AS cash_fen,
+    account_fen - (SELECT coalesce(sum(account_fen), 0) FROM his_reversal AS r WHERE r.invoice_id = paid.invoice_id) AS account_fen,
+    fund_fen - (SELECT coalesce(sum(fund_fen), 0) FROM his_reversal AS r WHERE r.invoice_id = paid.invoice_id) AS fund_fen
+FROM his_settlement AS paid;
+
+-- A visit that had begun when its appointment was cancelled is cancelled with it.
+CREATE VIEW IF NOT EXISTS his_encounter_now AS
+SELECT visit.id, visit.class, visit.patient_id, visit.practitioner_id, visit.doctor_name, visit.department_id, visit.department_name,
+    visit.start_ms, visit.end_ms, visit.visit_no, visit.appointment_id,
+    CASE WHEN visit.status = 'in-progress' AND held.status = 'cancelled' THEN 'cancelled' ELSE visit.status END AS status,
+    CASE WHEN visit.status = 'in-progress' AND held.status = 'cancelled' THEN visit.version + 1 ELSE visit.version END AS version,
+    CASE WHEN visit.status = 'in-progress' AND held.status = 'cancelled' THEN held.updated_ms ELSE visit.updated_ms END AS updated_ms
+FROM his_encounter AS visit LEFT JOIN his_appointment AS held ON held.id = visit.appointment_id;
+
 -- A place is taken by every Appointment that is not cancelled; expired locks are cancelled before anybody looks (places.py).
 CREATE VIEW IF NOT EXISTS his_slot_now AS
 SELECT counted.*, CASE WHEN stopped = 1 THEN 'busy-unavailable' WHEN remaining = 0 THEN 'busy' ELSE 'free' END AS status

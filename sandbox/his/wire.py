@@ -22,6 +22,8 @@ VISIT: Final = "https://fuzhen.example/ids/visit"
 """The internet hospital's own number of a visit: identifier of an Encounter."""
 PAYMENT: Final = "https://fuzhen.example/ids/payment"
 """The internet hospital's own number of a payment: identifier of a PaymentReconciliation."""
+REFUND: Final = "https://fuzhen.example/ids/refund"
+"""The internet hospital's own number of a refund: identifier of a PaymentReconciliation as well."""
 
 _EXTENSION: Final = "https://fuzhen.example/fhir/StructureDefinition"
 CAPACITY: Final = f"{_EXTENSION}/capacity"

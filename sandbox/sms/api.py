@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.types import Scope
 
 from sandbox import clock
+from sandbox.fault_kinds import Manners
 from sandbox.faults import Faults
 from sandbox.sms.messages import Messages, mainland
 from sandbox.sms.signature import Gatekeeper, SmsError, parameters
@@ -19,6 +20,16 @@ ACTIONS = ("SendSms", "QuerySendDetails")
 VERSION = "2017-05-25"
 PHONES_MAX = 1000
 PAGE_MAX = 50
+
+
+REFUSALS = {
+    "isv.BUSINESS_LIMIT_CONTROL": "触发号码天级流控",
+    "isv.MOBILE_NUMBER_ILLEGAL": "非法手机号",
+    "isv.AMOUNT_NOT_ENOUGH": "账户余额不足",
+    "isv.SMS_SIGNATURE_ILLEGAL": "该账号下找不到对应签名",
+    "isp.SYSTEM_ERROR": "请重试接口调用",
+}
+"""What a fault may make the carrier say, by its business codes [C]; texts [G]."""
 
 
 class BusinessError(Exception):
@@ -33,7 +44,7 @@ def router(messages: Messages, gatekeeper: Gatekeeper, faults: Faults) -> APIRou
     """Routes for `{sandbox}/sms`. For faults the calls are `POST /SendSms` and `POST /QuerySendDetails`."""
     for action in ACTIONS:
         faults.declare("sms", f"POST /{action}")
-    calls = APIRouter(route_class=faults.route_class("sms", _call_name), tags=["sms"])
+    calls = APIRouter(route_class=faults.route_class("sms", MANNERS, _call_name), tags=["sms"])
 
     @calls.post("/")
     async def call(request: Request) -> Response:
@@ -135,6 +146,10 @@ def _number(given: Mapping[str, str], name: str, most: int) -> int:
 def _answer(status: int, message: dict[str, object]) -> Response:
     body = json.dumps({"RequestId": str(uuid4()).upper()} | message, ensure_ascii=False)
     return Response(body, status, media_type="application/json; charset=utf-8")
+
+
+MANNERS = Manners(codes=tuple(REFUSALS), refuse=lambda code: _answer(200, {"Code": code, "Message": REFUSALS[code]}))
+"""How the carrier refuses when a fault makes it. Its answers are not signed."""
 
 
 def _call_name(scope: Scope, call: str) -> str:

@@ -1,4 +1,4 @@
-"""The bank's books: orders and what was paid on them. Refunds will be rows that point at a payment."""
+"""The bank's books: orders and what was paid on them. What goes back is in refunds.py."""
 
 import secrets
 import sqlite3
@@ -8,40 +8,10 @@ from typing import ClassVar
 
 from sandbox.clock import rfc3339
 from sandbox.store import Store
+from sandbox.wechat_pay import tables
 from sandbox.wechat_pay.messages import Kind, OrderIn, State
 from sandbox.wechat_pay.notify import Notifier
 from sandbox.wechat_pay.wire import WeChatPayError
-
-DDL = """
-CREATE TABLE IF NOT EXISTS wechat_order (
-    out_trade_no TEXT PRIMARY KEY,
-    mchid TEXT NOT NULL,
-    appid TEXT NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('jsapi', 'app', 'native')),
-    description TEXT NOT NULL,
-    attach TEXT NOT NULL,
-    notify_url TEXT NOT NULL,
-    total_fen INTEGER NOT NULL CHECK (total_fen >= 1),
-    openid TEXT,
-    fingerprint TEXT NOT NULL,
-    prepay_id TEXT NOT NULL UNIQUE,
-    code_url TEXT NOT NULL,
-    prepaid_at TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT 'NOTPAY' CHECK (state IN ('NOTPAY', 'SUCCESS', 'CLOSED')),
-    created_at TEXT NOT NULL,
-    expires_at TEXT NOT NULL,
-    closed_at TEXT
-);
-CREATE INDEX IF NOT EXISTS wechat_order_open ON wechat_order (expires_at) WHERE state = 'NOTPAY';
-CREATE TABLE IF NOT EXISTS wechat_payment (
-    transaction_id TEXT PRIMARY KEY,
-    out_trade_no TEXT NOT NULL UNIQUE REFERENCES wechat_order,
-    openid TEXT NOT NULL,
-    total_fen INTEGER NOT NULL CHECK (total_fen >= 1),
-    bank_type TEXT NOT NULL,
-    success_at TEXT NOT NULL
-);
-"""
 
 UNPAID_LIFE = timedelta(days=7)
 """An order without `time_expire` closes by itself after this long [C]."""
@@ -49,7 +19,8 @@ PREPAY_LIFE = timedelta(hours=2)
 """How long a prepay_id can be paid with; the same order asked for again then gets a new one [C]."""
 
 _SELECT = """
-SELECT o.*, p.transaction_id, p.openid AS payer_openid, p.bank_type, p.success_at
+SELECT o.*, p.transaction_id, p.openid AS payer_openid, p.bank_type, p.success_at,
+    EXISTS (SELECT 1 FROM wechat_refund r WHERE r.out_trade_no = o.out_trade_no AND r.status <> 'CLOSED') AS refunded
 FROM wechat_order o LEFT JOIN wechat_payment p USING (out_trade_no)
 """
 
@@ -59,7 +30,13 @@ class Order:
     """One order with its payment, when there is one; times as RFC 3339 text in `+08:00`."""
 
     TRADE_TYPES: ClassVar[dict[Kind, str]] = {"jsapi": "JSAPI", "app": "APP", "native": "NATIVE"}
-    DESCRIPTIONS: ClassVar[dict[State, str]] = {"NOTPAY": "订单未支付", "SUCCESS": "支付成功", "CLOSED": "订单已关闭"}
+    DESCRIPTIONS: ClassVar[dict[str, str]] = {
+        "NOTPAY": "订单未支付",
+        "SUCCESS": "支付成功",
+        "CLOSED": "订单已关闭",
+        "REFUND": "订单发生过退款，退款详情请查询退款单",
+    }
+    """Texts [C], of REFUND [B]."""
 
     out_trade_no: str
     mchid: str
@@ -82,6 +59,13 @@ class Order:
     payer_openid: str | None
     bank_type: str | None
     success_at: str | None
+    refunded: int
+    """1 from the first refund on that was accepted, 0 before: SQLite has no truth of its own."""
+
+    @property
+    def trade_state(self) -> str:
+        """`REFUND` from the first accepted refund on, be it of a part or still under way [C]; a closed one gave nothing back [G]."""
+        return "REFUND" if self.refunded else self.state
 
     def transaction(self) -> dict[str, object]:
         """The transaction as query and notify show it: payer and payment fields only once paid [C]."""
@@ -90,8 +74,8 @@ class Order:
             "mchid": self.mchid,
             "out_trade_no": self.out_trade_no,
             "attach": self.attach,
-            "trade_state": self.state,
-            "trade_state_desc": self.DESCRIPTIONS[self.state],
+            "trade_state": self.trade_state,
+            "trade_state_desc": self.DESCRIPTIONS[self.trade_state],
             "amount": {"total": self.total_fen, "currency": "CNY"},
             "payer": {},
             "promotion_detail": [],
@@ -113,7 +97,7 @@ class Bank:
 
     def __init__(self, store: Store, notifier: Notifier) -> None:
         """The notifier's row is written in the payment's own transaction."""
-        store.script(DDL)
+        store.script(tables.DDL)
         self._store = store
         self._notifier = notifier
 
@@ -121,7 +105,7 @@ class Bank:
         """A new order, or the first one again when number and parameters are the same [C]; texts [C], codes [B]."""
         with self._store.transaction() as db:
             _close_expired(db, now)
-            known = _find(db, "out_trade_no", wish.out_trade_no)
+            known = find(db, "out_trade_no", wish.out_trade_no)
             if known is None:
                 _insert(db, kind, wish, now)
             elif known.state == "SUCCESS":
@@ -133,25 +117,25 @@ class Bank:
             elif known.prepaid_at <= rfc3339(now - PREPAY_LIFE):
                 fresh = (_prepay_id(now), _code_url(), rfc3339(now), wish.out_trade_no)
                 db.execute("UPDATE wechat_order SET prepay_id = ?, code_url = ?, prepaid_at = ? WHERE out_trade_no = ?", fresh)
-            return _get(db, "out_trade_no", wish.out_trade_no)
+            return get(db, "out_trade_no", wish.out_trade_no)
 
     def order(self, out_trade_no: str, now: datetime) -> Order:
         """By the merchant's number; 404 when unknown."""
         with self._store.transaction() as db:
             _close_expired(db, now)
-            return _get(db, "out_trade_no", out_trade_no)
+            return get(db, "out_trade_no", out_trade_no)
 
     def by_transaction(self, transaction_id: str, now: datetime) -> Order:
         """By our own number of the payment; 404 when unknown."""
         with self._store.transaction() as db:
             _close_expired(db, now)
-            return _get(db, "transaction_id", transaction_id)
+            return get(db, "transaction_id", transaction_id)
 
     def by_prepay(self, prepay_id: str, now: datetime) -> Order:
         """By what the person's phone was given; a prepay_id past its two hours is as good as unknown."""
         with self._store.transaction() as db:
             _close_expired(db, now)
-            order = _get(db, "prepay_id", prepay_id)
+            order = get(db, "prepay_id", prepay_id)
         if order.prepaid_at <= rfc3339(now - PREPAY_LIFE):
             raise WeChatPayError(404, "ORDER_NOT_EXIST", "预支付会话已过期")
         return order
@@ -160,14 +144,14 @@ class Bank:
         """From then on it cannot be paid. Paid or closed already is refused [C: ORDER_CLOSED; B: ORDERPAID]."""
         with self._store.transaction() as db:
             _close_expired(db, now)
-            _refuse_unless_open(_get(db, "out_trade_no", out_trade_no), status=400)
+            _refuse_unless_open(get(db, "out_trade_no", out_trade_no), status=400)
             db.execute("UPDATE wechat_order SET state = 'CLOSED', closed_at = ? WHERE out_trade_no = ?", (rfc3339(now), out_trade_no))
 
     def pay(self, out_trade_no: str, openid: str | None, now: datetime) -> Order:
         """The person pays: money moves once, and the merchant's notify is due at once, both or neither."""
         with self._store.transaction() as db:
             _close_expired(db, now)
-            order = _get(db, "out_trade_no", out_trade_no)
+            order = get(db, "out_trade_no", out_trade_no)
             _refuse_unless_open(order, status=409)
             payer = openid or order.openid or f"o{secrets.token_urlsafe(20)}"
             if order.openid and payer != order.openid:
@@ -177,8 +161,8 @@ class Bank:
                 "INSERT INTO wechat_payment VALUES (?, ?, ?, ?, ?, ?)",
                 (_transaction_id(now), out_trade_no, payer, order.total_fen, "OTHERS", rfc3339(now)),
             )
-            paid = _get(db, "out_trade_no", out_trade_no)
-            self._notifier.enqueue(db, "TRANSACTION.SUCCESS", out_trade_no, paid.notify_url, paid.transaction(), now)
+            paid = get(db, "out_trade_no", out_trade_no)
+            self._notifier.enqueue(db, "TRANSACTION.SUCCESS", paid.notify_url, paid.transaction(), now)
         self._notifier.wake()
         return paid
 
@@ -190,12 +174,12 @@ class Bank:
         return [_order(row) for row in rows]
 
     def books(self, now: datetime) -> dict[str, object]:
-        """Everything the bank has written down, amounts in fen, for auditors."""
+        """Orders and payments, amounts in fen, for auditors."""
         with self._store.transaction() as db:
             _close_expired(db, now)
             orders = db.execute("SELECT * FROM wechat_order ORDER BY rowid").fetchall()
             payments = db.execute("SELECT * FROM wechat_payment ORDER BY rowid").fetchall()
-        return {"orders": [dict(row) for row in orders], "payments": [dict(row) for row in payments], "notifies": self._notifier.books()}
+        return {"orders": [dict(row) for row in orders], "payments": [dict(row) for row in payments]}
 
 
 def _close_expired(db: sqlite3.Connection, now: datetime) -> None:
@@ -244,13 +228,15 @@ def _insert(db: sqlite3.Connection, kind: Kind, wish: OrderIn, now: datetime) ->
     )
 
 
-def _find(db: sqlite3.Connection, column: str, value: str) -> Order | None:
+def find(db: sqlite3.Connection, column: str, value: str) -> Order | None:
+    """The order whose `column` (one of ours, `out_trade_no`, `transaction_id` or `prepay_id`) is that value."""
     row = db.execute(f"{_SELECT} WHERE {column} = ?", (value,)).fetchone()
     return None if row is None else _order(row)
 
 
-def _get(db: sqlite3.Connection, column: str, value: str) -> Order:
-    order = _find(db, column, value)
+def get(db: sqlite3.Connection, column: str, value: str) -> Order:
+    """The same, and 404 when there is none."""
+    order = find(db, column, value)
     if order is None:
         raise WeChatPayError(404, "ORDER_NOT_EXIST", "订单不存在")
     return order

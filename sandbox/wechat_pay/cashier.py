@@ -52,7 +52,9 @@ class PayIn(BaseModel):
     invocation: JsapiInvocation | AppInvocation | None = None
 
 
-class _CashierRoute(APIRoute):
+class PersonsRoute(APIRoute):
+    """A call of a person: unsigned, a refusal in the same words as on the signed wire."""
+
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
 
@@ -67,7 +69,7 @@ class _CashierRoute(APIRoute):
 
 def router(bank: Bank, notifier: Notifier, keys: Keys) -> APIRouter:
     """Routes for `{sandbox}/wechat/cashier`; a refusal has the same body as on the signed wire."""
-    phone = APIRouter(prefix="/cashier", route_class=_CashierRoute, tags=["cashier"])
+    phone = APIRouter(prefix="/cashier", route_class=PersonsRoute, tags=["cashier"])
 
     def pay(order: Order, wish: PayIn | None) -> dict[str, object]:
         wish = wish or PayIn()

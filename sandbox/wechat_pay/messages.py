@@ -1,4 +1,4 @@
-"""Bodies of the APIv3 order calls and the transaction that answers, query and notify all show."""
+"""Bodies of the APIv3 calls: orders and refunds."""
 
 import hashlib
 import json
@@ -11,6 +11,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Kind = Literal["jsapi", "app", "native"]
 State = Literal["NOTPAY", "SUCCESS", "CLOSED"]
+Outcome = Literal["SUCCESS", "ABNORMAL", "CLOSED"]
+"""How a refund ends."""
+Status = Literal["PROCESSING"] | Outcome
+FundsAccount = Literal["UNSETTLED", "AVAILABLE"]
 
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})")
 
@@ -60,10 +64,52 @@ class OrderIn(BaseModel):
 
     def fingerprint(self, kind: Kind) -> str:
         """The same number may come again only with the same fingerprint."""
-        return hashlib.sha256(json.dumps([kind, self.model_dump(mode="json")], sort_keys=True).encode()).hexdigest()
+        return _digest([kind, self.model_dump(mode="json")])
 
 
 class CloseIn(BaseModel):
     """Body of the close call [C]."""
 
     mchid: Annotated[str, Field(min_length=1, max_length=32)]
+
+
+class RefundAmountIn(BaseModel):
+    """Integer fen [C]. `total` is the order's own amount, so that a merchant who mixes up two orders is refused."""
+
+    refund: Annotated[int, Field(strict=True, ge=1, le=10_000_000_000)]
+    total: Annotated[int, Field(strict=True, ge=1, le=10_000_000_000)]
+    currency: Literal["CNY"]
+
+
+class RefundIn(BaseModel):
+    """Body of `POST /v3/refund/domestic/refunds` [C]; one of the order's two numbers is required."""
+
+    model_config = ConfigDict(extra="allow")
+
+    out_refund_no: Annotated[str, Field(pattern=r"^[0-9A-Za-z_\-|*@]{1,64}$")]
+    transaction_id: Annotated[str, Field(min_length=1, max_length=32)] | None = None
+    out_trade_no: Annotated[str, Field(min_length=6, max_length=32)] | None = None
+    reason: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    """The person reads it in the message that WeChat sends them [C]."""
+    notify_url: Annotated[str, Field(min_length=1, max_length=256), AfterValidator(_public_address)] | None = None
+    """Without it nobody is told, unless the merchant has set an address for all refunds [C], which this one has not."""
+    funds_account: FundsAccount | None = None
+    amount: RefundAmountIn
+
+    def fingerprint(self) -> str:
+        """The same number may come again only with the same fingerprint."""
+        return _digest(self.model_dump(mode="json"))
+
+
+class AbnormalIn(BaseModel):
+    """Body of `POST …/{refund_id}/apply-abnormal-refund` [C]; account and name are sealed under 微信支付公钥."""
+
+    out_refund_no: Annotated[str, Field(min_length=1, max_length=64)]
+    type: Literal["USER_BANK_CARD", "MERCHANT_BANK_CARD"]
+    bank_type: Annotated[str, Field(min_length=1, max_length=32)] | None = None
+    bank_account: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+    real_name: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
+
+
+def _digest(parameters: object) -> str:
+    return hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()

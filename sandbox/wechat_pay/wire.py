@@ -10,14 +10,16 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from starlette.datastructures import MutableHeaders
 
 from sandbox import clock
+from sandbox.fault_kinds import Manners
 from sandbox.faults import Faults
 from sandbox.wechat_pay.keys import Keys
 
@@ -27,6 +29,19 @@ SCHEME = "WECHATPAY2-SHA256-RSA2048"
 CLOCK_SKEW_S = 300
 _JSON = "application/json; charset=utf-8"
 _AUTHORIZATION_FIELDS = ("mchid", "nonce_str", "signature", "timestamp", "serial_no")
+
+
+REFUSALS = {
+    "RULE_LIMIT": (403, "业务规则限制"),
+    "NO_AUTH": (403, "商户无权限"),
+    "NOT_ENOUGH": (403, "基本账户余额不足，请充值后重新发起"),
+    "USER_ACCOUNT_ABNORMAL": (403, "用户账户异常，退款请求失败"),
+    "INVALID_REQUEST": (400, "无效请求"),
+    "SIGN_ERROR": (401, "错误的签名，验签失败"),
+    "FREQUENCY_LIMITED": (429, "频率超限，请稍后重试"),
+    "SYSTEM_ERROR": (500, "系统异常，请稍后重试"),
+}
+"""What a fault may make WeChat Pay say: HTTP status, code [C for refunds, else G] and text [B, G]. None tells the state of an order."""
 
 
 class WeChatPayError(Exception):
@@ -73,6 +88,14 @@ def seal(keys: Keys, original_type: str, resource: Mapping[str, object]) -> dict
     }
 
 
+def unsealed(keys: Keys, sealed: str) -> str | None:
+    """A personal value that the merchant sealed under 微信支付公钥: RSAES-OAEP with SHA-1, base64 [C]. None when it is no such thing."""
+    try:
+        return keys.platform_private.decrypt(base64.b64decode(sealed, validate=True), OAEP(MGF1(SHA1()), SHA1(), None)).decode()  # noqa: S303
+    except ValueError:
+        return None
+
+
 def signed_by_merchant(keys: Keys, lines: Sequence[str | bytes], signature: str) -> bool:
     """Whether the merchant signed these lines, each ended by a newline: RSA-SHA256, PKCS#1 v1.5, base64 [C]."""
     message = b"".join((line.encode() if isinstance(line, str) else line) + b"\n" for line in lines)
@@ -105,7 +128,7 @@ def check_request(keys: Keys, *, method: str, target: str, headers: Mapping[str,
 def signed_route(faults: Faults, keys: Keys) -> type[APIRoute]:
     """The route class of the APIv3 calls: merchant's signature in, ours out, refusals too, and every validation error as PARAM_ERROR."""
 
-    class SignedRoute(faults.route_class("wechat_pay")):
+    class SignedRoute(faults.route_class("wechat_pay", _manners(keys))):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             inner = super().get_route_handler()
 
@@ -123,6 +146,23 @@ def signed_route(faults: Faults, keys: Keys) -> type[APIRoute]:
             return handler
 
     return SignedRoute
+
+
+def tamper(headers: MutableHeaders, body: bytes) -> bytes:
+    """Every digit that can be is one more: as readable as before, and its amounts are other ones. Only the signature tells."""
+    if not body:
+        headers["Wechatpay-Nonce"] = headers["Wechatpay-Nonce"][::-1]
+    return re.sub(rb"[0-8]", lambda digit: b"%d" % (int(digit[0]) + 1), body)
+
+
+def _manners(keys: Keys) -> Manners:
+    """Refusals as they are said on this wire, signed; a tampered answer is one whose signature does not fit."""
+
+    def refuse(code: str) -> Response:
+        status, message = REFUSALS[code]
+        return _signed(keys, WeChatPayError(status, code, message).response())
+
+    return Manners(codes=tuple(REFUSALS), refuse=refuse, tamper=tamper)
 
 
 def _signed(keys: Keys, response: Response) -> Response:

@@ -16,7 +16,7 @@ from models.tables.charge import ChargeOrderRow
 from models.tables.process import InboxRow
 from tests.builders import FEE_FEN, a_charge, a_visit
 from tests.client import speaking, wiring
-from tests.gateways.wechat_pay.channel import account, notify, paid, signed
+from tests.gateways.wechat_pay.channel import account, notify, paid, signed, told_refund
 from tests.settings import NOWHERE, settings
 
 PATH = "/webhooks/wechat-pay"
@@ -63,3 +63,11 @@ async def test_money_of_a_charge_that_nobody_knows_is_kept_with_its_number(webho
 
     [row] = await kept(database)
     assert (row.process_id, row.handled_at, row.event["order_no"]) == (None, None, ORDER_NO)
+
+
+async def test_a_refunds_end_is_heard_and_waits_for_nobody(webhook: httpx.AsyncClient, database: Database) -> None:
+    body = notify(told_refund(), event_type="REFUND.SUCCESS", aad="refund")
+
+    assert (await webhook.post(PATH, content=body, headers=signed(body, now()))).status_code == 204
+
+    assert await kept(database) == []

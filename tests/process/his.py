@@ -55,6 +55,8 @@ class InMemoryHIS(Line):
         self.appointments: dict[UUID, Appointment] = {}
         self.invoices: dict[str, Invoice] = {}
         self.payments: dict[str, Payment] = {}
+        self.reversals: dict[str, tuple[str, int]] = {}
+        """Bill and fen by our refund number."""
         self.encounters: dict[UUID, str] = {}
 
     def of_claim(self, claim_id: UUID | None) -> Appointment:
@@ -129,10 +131,12 @@ class InMemoryHIS(Line):
 
     async def settle(self, invoice_id: str, payment: Payment) -> None:
         def settle() -> None:
-            if self.payments.get(payment.payment_no) == payment:
+            if self.payments.get(payment.payment_no) == payment and self.invoices[invoice_id].status == "balanced":
                 return
             bill = self.invoices[invoice_id]
             appointment = self._of(bill.appointment_id)
+            if bill.id in {one for one, _ in self.reversals.values()}:
+                raise DomainError("his.already-reversed", "conflict")
             if appointment.status != "pending" or appointment.expires_at <= self._clock():
                 raise DomainError("his.lock-expired", "conflict")
             if bill.amount_fen != payment.amount_fen:
@@ -144,6 +148,17 @@ class InMemoryHIS(Line):
 
     async def settled(self, payment_no: str) -> bool:
         return await self.answer("settled", lambda: payment_no in self.payments)
+
+    async def reverse(self, invoice_id: str, refund_no: str, amount_fen: int, reason: str) -> None:
+        await self.answer("reverse", lambda: self._reverse(self.invoices[invoice_id], refund_no, amount_fen))
+
+    async def reversed(self, refund_no: str) -> bool:
+        return await self.answer("reversed", lambda: refund_no in self.reversals)
+
+    def left_fen(self, invoice_id: str) -> int:
+        """What was settled of a bill and not given back."""
+        given_back = sum(amount for bill, amount in self.reversals.values() if bill == invoice_id)
+        return self.invoices[invoice_id].amount_fen - given_back
 
     async def check_in(self, appointment_id: str) -> None:
         await self.answer("check_in", lambda: self._becomes(appointment_id, "arrived", of={"booked"}))
@@ -172,6 +187,25 @@ class InMemoryHIS(Line):
     def price(self, invoice_id: str, amount_fen: int) -> None:
         """The hospital changes its mind about a bill."""
         self.invoices[invoice_id] = replace(self.invoices[invoice_id], amount_fen=amount_fen)
+
+    def _reverse(self, bill: Invoice, refund_no: str, amount_fen: int) -> None:
+        if refund_no in self.reversals:
+            if self.reversals[refund_no] != (bill.id, amount_fen):
+                raise DomainError("his.amount-differs", "conflict")
+            return
+        appointment, left = self._of(bill.appointment_id), self.left_fen(bill.id)
+        refusals = {
+            "his.already-reversed": left == 0,
+            "his.not-settled": bill.status != "balanced",
+            "his.executed": appointment.status == "fulfilled",
+            "his.amount-differs": amount_fen > left,
+        }
+        if refused := next((code for code, holds in refusals.items() if holds), None):
+            raise DomainError(refused, "conflict")
+        self.reversals[refund_no] = (bill.id, amount_fen)
+        if amount_fen == left:
+            bill.status = "cancelled"
+            appointment.status = "cancelled" if appointment.status in TAKEN else appointment.status
 
     def _of(self, appointment_id: str) -> Appointment:
         return next(one for one in self.appointments.values() if one.id == appointment_id)

@@ -71,6 +71,50 @@ def paid(**changes: object) -> dict[str, Any]:
     } | changes
 
 
+def seen_refund(**changes: object) -> dict[str, Any]:
+    """A refund as the API answers it [C]."""
+    none: list[object] = []
+    return {
+        "refund_id": "50300002342026112412345678901",
+        "out_refund_no": "0c" * 16,
+        "transaction_id": "4200001234202611241234567890",
+        "out_trade_no": "0a" * 16,
+        "channel": "ORIGINAL",
+        "user_received_account": "支付用户零钱",
+        "success_time": "2026-11-24T09:30:00+08:00",
+        "create_time": "2026-11-24T09:29:00+08:00",
+        "status": "SUCCESS",
+        "funds_account": "UNSETTLED",
+        "amount": {
+            "total": 5000,
+            "refund": 1500,
+            "payer_total": 4500,
+            "payer_refund": 1350,
+            "from": none,
+            "currency": "CNY",
+            "settlement_total": 5000,
+            "settlement_refund": 1500,
+            "discount_refund": 150,
+        },
+        "promotion_detail": none,
+    } | changes
+
+
+def told_refund(**changes: object) -> dict[str, Any]:
+    """A refund as a notify carries it [C]."""
+    return {
+        "mchid": "1700000001",
+        "out_trade_no": "0a" * 16,
+        "transaction_id": "4200001234202611241234567890",
+        "out_refund_no": "0c" * 16,
+        "refund_id": "50300002342026112412345678901",
+        "refund_status": "SUCCESS",
+        "success_time": "2026-11-24T09:30:00+08:00",
+        "user_received_account": "支付用户零钱",
+        "amount": {"total": 5000, "refund": 1500, "payer_total": 4500, "payer_refund": 1350},
+    } | changes
+
+
 def notify(resource: object, *, key: str = APIV3_KEY, event_type: str = "TRANSACTION.SUCCESS", aad: str = "transaction") -> bytes:
     """The body of a notify with that resource sealed in it [C]."""
     plain = resource if isinstance(resource, bytes) else json.dumps(resource).encode()

@@ -1,6 +1,6 @@
 """The APIv3 adapter on the sandbox's bank, and the person with the phone."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,21 @@ class Cashier:
         body = {"invocation": invocation.model_dump()} if invocation else None
         return self.outside.post(f"/wechat/cashier/{order_no}/pay", json=body)
 
+    def next_refund(self, fate: str, order_no: str) -> None:
+        """What the next refund of that order comes to."""
+        self.outside.post("/wechat/cashier/refunds/next", json={"fate": fate, "out_trade_no": order_no}).raise_for_status()
+
+    def end_refund(self, refund_no: str, status: str) -> None:
+        """A refund under way ends now."""
+        self.outside.post(f"/wechat/cashier/refunds/{refund_no}/end", json={"status": status}).raise_for_status()
+
+    def notify_again(self, order_no: str) -> None:
+        self.outside.post(f"/wechat/cashier/{order_no}/notify").raise_for_status()
+
+    def refunds(self, order_no: str) -> list[dict[str, Any]]:
+        books = self.outside.get("/books/wechat_pay").raise_for_status().json()
+        return [row for row in books["refunds"] if row["out_trade_no"] == order_no]
+
     def orders(self, order_no: str) -> list[dict[str, Any]]:
         books = self.outside.get("/books/wechat_pay").raise_for_status().json()
         return [row for row in books["orders"] if row["out_trade_no"] == order_no]
@@ -33,6 +48,17 @@ class Cashier:
 @pytest.fixture
 def cashier(outside: httpx.Client) -> Cashier:
     return Cashier(outside)
+
+
+@pytest.fixture
+def outside_refuses(outside: httpx.Client) -> Callable[[str, str], None]:
+    """The next call of that name is refused by WeChat Pay with that code."""
+
+    def refuse(call: str, code: str) -> None:
+        wish = {"system": "wechat_pay", "call": call, "kind": "refused", "code": code}
+        outside.post("/faults", json=wish).raise_for_status()
+
+    return refuse
 
 
 @pytest.fixture

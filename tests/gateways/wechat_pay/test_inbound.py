@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateways.wechat_pay.inbound import open_notify
+from gateways.wechat_pay.inbound import RefundNotify, open_notify
 from models.kernel.errors import DomainError
-from tests.gateways.wechat_pay.channel import PUBLIC_KEY_ID, account, notify, paid, signed
+from tests.gateways.wechat_pay.channel import PUBLIC_KEY_ID, account, notify, paid, signed, told_refund
 
 NOW = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
 
@@ -32,6 +32,34 @@ def test_a_paid_order_is_read() -> None:
         "paid_at": datetime(2026, 11, 24, 1, 30, tzinfo=UTC),
         "trade_state": "SUCCESS",
     }
+
+
+def test_a_refunds_end_is_read() -> None:
+    body = notify(told_refund(), event_type="REFUND.SUCCESS", aad="refund")
+    seen = open_notify(account(), signed(body, NOW), body, NOW)
+    assert isinstance(seen, RefundNotify)
+    assert seen.model_dump() == {
+        "notify_id": "EV-2026112409300000001",
+        "event_type": "REFUND.SUCCESS",
+        "refund_no": "0c" * 16,
+        "refund_id": "50300002342026112412345678901",
+        "order_no": "0a" * 16,
+        "transaction_id": "4200001234202611241234567890",
+        "amount_fen": 1500,
+        "total_fen": 5000,
+        "mchid": "1700000001",
+        "arrived_at": datetime(2026, 11, 24, 1, 30, tzinfo=UTC),
+        "refund_status": "SUCCESS",
+    }
+
+
+@pytest.mark.parametrize("status", ["ABNORMAL", "CLOSED"])
+def test_a_refund_that_did_not_arrive_is_read(status: str) -> None:
+    told = told_refund(refund_status=status)
+    body = notify({name: value for name, value in told.items() if name != "success_time"}, event_type=f"REFUND.{status}")
+    seen = open_notify(account(), signed(body, NOW), body, NOW)
+    assert isinstance(seen, RefundNotify)
+    assert (seen.event_type, seen.refund_status, seen.arrived_at) == (f"REFUND.{status}", status, None)
 
 
 def test_header_names_are_read_in_any_case_and_associated_data_may_be_empty() -> None:
@@ -70,6 +98,13 @@ def test_what_is_not_the_channels_is_anonymous(headers: dict[str, str]) -> None:
         notify(b"no json"),
         notify({}),
         notify(paid(), event_type="REFUND.SUCCESS"),
+        notify(told_refund()),
+        notify(told_refund(), event_type="REFUND.LOST"),
+        notify(told_refund(), event_type="MEDICAL_INSURANCE.SUCCESS"),
+        notify(told_refund(amount={"total": 5000, "refund": "1500"}), event_type="REFUND.SUCCESS"),
+        notify(told_refund(amount={"total": 5000, "refund": -1500}), event_type="REFUND.SUCCESS"),
+        notify(told_refund(success_time="2026-11-24 09:30:00"), event_type="REFUND.SUCCESS"),
+        notify([], event_type="REFUND.SUCCESS"),
         notify(paid(success_time="2026-11-24 09:30:00")),
         notify(paid(amount={"total": "5000", "currency": "CNY"})),
         notify(paid(amount={"total": -1, "currency": "CNY"})),
@@ -88,6 +123,12 @@ def test_what_is_signed_and_unreadable_is_malformed(body: bytes) -> None:
 @pytest.mark.parametrize("changes", [{"mchid": "1700000002"}, {"appid": "wx0000000000000000"}])
 def test_another_merchants_or_apps_is_foreign(changes: dict[str, str]) -> None:
     body = notify(paid(**changes))
+    refusal = refused(signed(body, NOW), body)
+    assert (refusal.code, refusal.kind) == ("wechat_pay.foreign", "invalid")
+
+
+def test_another_merchants_refund_is_foreign() -> None:
+    body = notify(told_refund(mchid="1700000002"), event_type="REFUND.SUCCESS")
     refusal = refused(signed(body, NOW), body)
     assert (refusal.code, refusal.kind) == ("wechat_pay.foreign", "invalid")
 

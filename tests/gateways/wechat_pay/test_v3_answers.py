@@ -13,10 +13,12 @@ from gateways.wechat_pay.v3 import WeChatPayV3
 from models.charge import Scene, TradeState
 from models.kernel.clock import now
 from models.kernel.errors import DomainError, Unknown
+from models.refund import RefundStatus
 from tests.gateways.conftest import Misbehaving, answering, request_head
-from tests.gateways.wechat_pay.channel import account, paid, signed
+from tests.gateways.wechat_pay.channel import account, paid, seen_refund, signed
 
 NO = "0a" * 16
+REFUND_NO = "0c" * 16
 AT = datetime(2026, 11, 24, 1, 30, tzinfo=UTC)
 
 
@@ -157,3 +159,79 @@ async def test_an_order_without_its_code_is_unknown(misbehaving: Misbehaving, bo
     async with misbehaving(_Bank(Said(200, body))) as address, _wechat_pay(address) as adapter:
         with pytest.raises(Unknown):
             await adapter.order(NO, scene=Scene.NATIVE, amount_fen=5000, description="线上复诊", expires_at=AT)
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({}, RefundStatus.SUCCESS),
+        ({"status": "PROCESSING", "success_time": None}, RefundStatus.PROCESSING),
+        ({"status": "ABNORMAL", "success_time": None}, RefundStatus.ABNORMAL),
+        ({"status": "CLOSED", "success_time": None}, RefundStatus.CLOSED),
+        ({"status": "A_NEW_WORD"}, RefundStatus.UNKNOWN),
+    ],
+)
+async def test_each_word_on_a_refund(misbehaving: Misbehaving, changes: dict[str, Any], status: RefundStatus) -> None:
+    async with misbehaving(_Bank(*[Said(200, seen_refund(**changes))] * 2)) as address, _wechat_pay(address) as adapter:
+        asked = await adapter.query_refund(REFUND_NO)
+        made = await adapter.refund(REFUND_NO, order_no=NO, amount_fen=1500, total_fen=5000, reason="患者退号")
+    arrived_at = AT if status is RefundStatus.SUCCESS else None
+    assert asked == made
+    assert (asked.status, asked.amount_fen, asked.refund_id, asked.arrived_at) == (
+        status,
+        1500,
+        "50300002342026112412345678901",
+        arrived_at,
+    )
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Said(200, seen_refund(out_refund_no="0b" * 16)),
+        Said(200, seen_refund(success_time=None)),
+        Said(200, seen_refund(refund_id=None)),
+        Said(200, seen_refund(amount={"total": 5000, "refund": "15.00"})),
+        Said(200, {"refund_status": "SUCCESS"}),
+        Said(200, seen_refund(), "none"),
+        Said(200, seen_refund(), "wrong"),
+        error(404, "RESOURCE_NOT_EXISTS", signature="wrong"),
+        error(404, "MCH_NOT_EXISTS"),
+        error(400, "PARAM_ERROR"),
+        error(403, "NO_AUTH"),
+        error(429, "FREQUENCY_LIMITED"),
+        error(500, "SYSTEM_ERROR"),
+    ],
+)
+async def test_what_is_not_surely_about_our_refund_decides_nothing(misbehaving: Misbehaving, answer: Said) -> None:
+    async with misbehaving(_Bank(answer)) as address, _wechat_pay(address) as adapter:
+        with pytest.raises(Unknown):
+            await adapter.query_refund(REFUND_NO)
+
+
+@pytest.mark.parametrize("changes", [{"out_trade_no": "0b" * 16}, {"amount": {"total": 5000, "refund": 1499}}])
+async def test_a_refund_of_something_else_is_unknown(misbehaving: Misbehaving, changes: dict[str, Any]) -> None:
+    async with misbehaving(_Bank(Said(200, seen_refund(**changes)))) as address, _wechat_pay(address) as adapter:
+        with pytest.raises(Unknown):
+            await adapter.refund(REFUND_NO, order_no=NO, amount_fen=1500, total_fen=5000, reason="患者退号")
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "kind"),
+    [
+        (error(403, "NOT_ENOUGH", "基本账户余额不足，请充值后重新发起"), "not_enough", "conflict"),
+        (error(403, "USER_ACCOUNT_ABNORMAL"), "account_abnormal", "conflict"),
+        (error(404, "RESOURCE_NOT_EXISTS", "订单不存在"), "order_not_paid", "conflict"),
+        (error(400, "INVALID_REQUEST", "订单金额或退款金额与之前请求不一致，请核实后再试"), "parameters_differ", "conflict"),
+        (error(400, "INVALID_REQUEST", "订单已全额退款"), "refund_exceeded", "conflict"),
+        (error(400, "INVALID_REQUEST", "refund_fee大于可退金额"), "refund_exceeded", "conflict"),
+        (error(400, "INVALID_REQUEST", "订单已超过可退款的最大期限"), "refund_too_late", "conflict"),
+        (error(400, "INVALID_REQUEST", "无效请求"), "invalid_request", "unavailable"),
+        (error(403, "NO_AUTH"), "no_auth", "unavailable"),
+    ],
+)
+async def test_a_refund_is_refused_in_our_words(misbehaving: Misbehaving, answer: Said, code: str, kind: str) -> None:
+    async with misbehaving(_Bank(answer)) as address, _wechat_pay(address) as adapter:
+        with pytest.raises(DomainError) as refused:
+            await adapter.refund(REFUND_NO, order_no=NO, amount_fen=1500, total_fen=5000, reason="患者退号")
+    assert (refused.value.code, refused.value.kind) == (f"wechat_pay.{code}", kind)

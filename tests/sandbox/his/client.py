@@ -84,6 +84,10 @@ class Client:
         """Tell the HIS that money has come."""
         return await self.http.post(f"{FHIR}/Invoice/{invoice}/$settle", json=payment, headers=_json({}))
 
+    async def reverse(self, invoice: str, refund: Json) -> httpx.Response:
+        """Tell the HIS that money goes back."""
+        return await self.http.post(f"{FHIR}/Invoice/{invoice}/$reverse", json=refund, headers=_json({}))
+
     async def booked(self, claim_no: str, slot: str = SLOT, patient: str = "pat-eligible") -> Json:
         """A place locked and paid."""
         locked = (await self.lock(claim_no, slot, patient)).json()
@@ -127,20 +131,30 @@ def a_lock(claim_no: str, slot: str = SLOT, patient: str = "pat-eligible") -> Js
 
 def a_payment(number: str, amount: float = 50.0, legs: dict[str, float] | None = None) -> Json:
     """The body of a settlement."""
-
-    def money(value: float) -> Json:
-        return {"value": value, "currency": "CNY"}
-
-    parts = [{"name": leg, "valueMoney": money(value)} for leg, value in (legs or {"cash": amount}).items()]
+    parts = [{"name": leg, "valueMoney": _yuan(value)} for leg, value in (legs or {"cash": amount}).items()]
     return {
         "resourceType": "Parameters",
         "parameter": [
             {"name": "ourPaymentNo", "valueIdentifier": {"system": wire.PAYMENT, "value": number}},
             {"name": "channel", "valueCode": "wechat_pay"},
             {"name": "channelNo", "valueString": "4200001234202611250000000001"},
-            {"name": "amount", "valueMoney": money(amount)},
+            {"name": "amount", "valueMoney": _yuan(amount)},
             {"name": "legs", "part": parts},
             {"name": "paidAt", "valueDateTime": "2026-11-25T07:31:00+08:00"},
+        ],
+    }
+
+
+def a_refund(number: str, amount: float = 50.0, legs: dict[str, float] | None = None) -> Json:
+    """The body of a reversal."""
+    parts = [{"name": leg, "valueMoney": _yuan(value)} for leg, value in (legs or {"cash": amount}).items()]
+    return {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "ourRefundNo", "valueIdentifier": {"system": wire.REFUND, "value": number}},
+            {"name": "amount", "valueMoney": _yuan(amount)},
+            {"name": "legs", "part": parts},
+            {"name": "reason", "valueString": "patient"},
         ],
     }
 
@@ -187,6 +201,10 @@ def signed_out(client: Client) -> Generator[httpx.AsyncClient]:
         yield client.http
     finally:
         client.http.headers["Authorization"] = token
+
+
+def _yuan(value: float) -> Json:
+    return {"value": value, "currency": "CNY"}
 
 
 def _json(headers: dict[str, str]) -> dict[str, str]:

@@ -6,7 +6,7 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from tests.sandbox.his import oracle
-from tests.sandbox.his.client import LATER_SLOT, SLOT, Client, a_visit
+from tests.sandbox.his.client import LATER_SLOT, SLOT, Client, a_payment, a_refund, a_visit
 
 
 @pytest.mark.parametrize("name", sorted(oracle.REQUIRED))
@@ -40,6 +40,11 @@ async def test_every_kind_of_message_was_looked_at(client: Client) -> None:
         *("Organization", "HealthcareService", "Practitioner", "PractitionerRole", "Schedule", "Slot", "Appointment", "Invoice"),
         *("PaymentReconciliation", "Encounter", "Condition", "Patient", "Bundle", "OperationOutcome"),
     }
+
+
+@pytest.mark.parametrize("body", [a_payment("p1"), a_refund("r1"), a_refund("r2", 30.0, {"cash": 20.0, "fund": 10.0})])
+def test_what_the_his_takes_is_fhir_as_well(body: dict[str, Any]) -> None:
+    get_fhir_model_class("Parameters").model_validate(body)
 
 
 async def test_the_oracle_refuses_what_fhir_refuses(client: Client) -> None:

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 ORDERS = "/v3/pay/transactions"
+REFUNDS = "/v3/refund/domestic/refunds"
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,33 @@ class Merchant:
     def pay(self, out_trade_no: str, **body: Any) -> httpx.Response:
         """The person's phone."""
         return self.http.post(f"{self.keys['base_url']}/cashier/{out_trade_no}/pay", json=body)
+
+    def paid(self, total: int = 5000) -> str:
+        """The number of a new order that somebody has paid."""
+        body = self.order(amount={"total": total, "currency": "CNY"})
+        self.place("native", body)
+        assert self.pay(body["out_trade_no"]).status_code == 200
+        return body["out_trade_no"]
+
+    def a_refund(self, out_trade_no: str | None, refund: int = 5000, total: int = 5000, **changes: Any) -> dict[str, Any]:
+        """A body that WeChat Pay takes as it is."""
+        amount = {"refund": refund, "total": total, "currency": "CNY"}
+        body = {"out_refund_no": secrets.token_hex(16), "out_trade_no": out_trade_no, "reason": "患者退号", "amount": amount}
+        return {name: value for name, value in (body | changes).items() if value is not None}
+
+    def refund(self, body: dict[str, Any]) -> httpx.Response:
+        return self.call("POST", REFUNDS, body)
+
+    def query_refund(self, out_refund_no: str) -> httpx.Response:
+        return self.call("GET", f"{REFUNDS}/{out_refund_no}")
+
+    def end_refund(self, out_refund_no: str, status: str) -> httpx.Response:
+        """A person at the bank decides."""
+        return self.http.post(f"{self.keys['base_url']}/cashier/refunds/{out_refund_no}/end", json={"status": status})
+
+    def next_refund(self, fate: str, out_trade_no: str | None = None) -> httpx.Response:
+        """A person at the bank decides beforehand."""
+        return self.http.post(f"{self.keys['base_url']}/cashier/refunds/next", json={"fate": fate, "out_trade_no": out_trade_no})
 
     def sign(self, lines: Sequence[str]) -> str:
         key = load_pem_private_key(self.keys["private_key"].encode(), password=None)
