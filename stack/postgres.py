@@ -161,9 +161,9 @@ def _working_in(folder: Path, account: tuple[str, ...]) -> list[int]:
     pattern = re.sub(r"([\\*?\[])", r"\\\1", str(folder.resolve()))
     find = ["find", "/proc", "-mindepth", "2", "-maxdepth", "2", "-path", "/proc/[0-9]*/cwd", "-lname", pattern, "-printf", "%h\\n"]
     # It exits with 1 when a process ended while it looked or is another user's; what it found counts all the same.
-    found = subprocess.run([*account, "--", *find], capture_output=True, text=True, check=False)
+    found = subprocess.run([*account, *find], capture_output=True, text=True, check=False)
     return [int(line.removeprefix("/proc/")) for line in found.stdout.split()]
 
 
 def _remove(file: Path, account: tuple[str, ...]) -> None:
-    subprocess.run([*account, "--", "rm", "-f", str(file)], check=True)
+    subprocess.run([*account, "rm", "-f", str(file)], check=True)

@@ -15,19 +15,22 @@ LOG_BYTES_MAX = 10_000_000
 KILLED_WITHIN_S = 5.0
 # Settings of whoever starts us must not leak into a part, and a proxy must not stand between two processes of one machine.
 _FOREIGN = ("FUZHEN_", "SANDBOX_", "TEMPORAL_", "PG")
+_UNLESS_ORPHANED = 'test "$PPID" = "$0" && exec "$@"'
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
-def tether(at_death: signal.Signals) -> list[str]:
+def tether(at_death: signal.Signals, *privileges: str) -> list[str]:
     """The prefix that ties a command to its starter: the kernel sends it `at_death` the moment the thread that started it is gone.
 
     That holds for `kill -9` too, needs no watching process, and, unlike a preexec function, is safe in a process with threads and
-    combines with a change of user (a change of user clears the mark, so setpriv sets it last; our database keeps it through exec).
+    combines with a change of user by `privileges` (options of setpriv; a change of user clears the mark, so setpriv sets it last; our
+    database keeps it through exec). A starter that died before the mark was set is told by its number, which is no longer the parent's.
     """
     setpriv = shutil.which("setpriv", path=f"{os.environ.get('PATH', os.defpath)}:/usr/bin:/bin")
     if setpriv is None:
         raise StackError("setpriv is missing. It comes with the Debian package util-linux: apt-get install util-linux")
-    return [setpriv, "--pdeathsig", at_death.name.removeprefix("SIG")]
+    marked = [setpriv, "--pdeathsig", at_death.name.removeprefix("SIG"), *privileges, "--"]
+    return [*marked, "sh", "-c", _UNLESS_ORPHANED, str(os.getpid())]
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
@@ -71,7 +74,7 @@ class Process:
     ) -> None:
         self.title = title
         self.log = log
-        self._command = [*tether, "--", *command]
+        self._command = [*tether, *command]
         self._settings = settings
         self._folder = folder
         self._popen: subprocess.Popen[bytes] | None = None

@@ -44,7 +44,17 @@ async def test_a_killed_starter_takes_its_processes_along(tmp_path: Path) -> Non
     starter.kill()
     await starter.wait()
 
-    assert await gone(pid, within_s=2)
+    assert await gone(pid, within_s=10)
+
+
+async def test_a_process_whose_starter_died_before_the_tether_held_does_not_begin(tmp_path: Path) -> None:
+    forked_by_another = ["sh", "-c", '"$@" & wait $!', "sh", *tether(signal.SIGKILL)]
+    begun = tmp_path / "begun"
+
+    orphan = await asyncio.create_subprocess_exec(*forked_by_another, "touch", str(begun))
+
+    assert await orphan.wait() == 1
+    assert not begun.exists()
 
 
 async def test_a_process_deaf_to_its_signal_is_killed_when_its_share_is_over(tmp_path: Path) -> None:
