@@ -1,8 +1,10 @@
 """Locks, bills, settlements, reversals and the appointment's way to the doctor."""
 
+import re
 from uuid import UUID
 
 from gateways.his import names
+from gateways.his.port import Held
 from gateways.his.resources import Appointment, Invoice, Json, PaymentReconciliation, needed
 from gateways.his.rest import FhirRest, parsed
 from gateways.wire import Call
@@ -12,6 +14,7 @@ from models.kernel.clock import SHANGHAI
 from models.kernel.errors import Unknown
 from models.kernel.money import FenAmount
 
+_CLAIM_NO = re.compile(r"[0-9a-f]{32}")
 _REVERSED = frozenset({"cancelled", "balanced"})
 """A bill of which all was given back, and one of which a part was."""
 
@@ -37,6 +40,18 @@ class Bookings:
         async with self._rest.call("find_lock", claim_no=claim_id.hex) as call:
             found = await self._rest.search(call, "Appointment", ("identifier", f"{names.CLAIM}|{claim_id.hex}"))
             return await self._lock(call, found[0]) if found else None
+
+    async def locks(self) -> tuple[Held, ...]:
+        """`GET /Appointment?status=pending&identifier=<our system>|`, all pages.
+
+        A server may ignore a parameter that it does not know, so what is not pending or bears no number of ours is left out here.
+        """
+        async with self._rest.pull("locks") as call:
+            asked = (("status", "pending"), ("identifier", f"{names.CLAIM}|"))
+            found = [parsed(call, Appointment, one) for one in await self._rest.search(call, "Appointment", *asked)]
+            ours = [Held(claim, one.id) for one in found if one.status == "pending" for claim in _claims(one)]
+            call.note(locks=len(ours), not_ours=len(found) - len(ours) or None)
+            return tuple(ours)
 
     async def release(self, appointment_id: str) -> None:
         """`PUT` status `cancelled`. A booked one is refused `his.settled`: it goes back by its refund."""
@@ -128,6 +143,12 @@ class Bookings:
             appointment = await self._rest.change(call, Appointment, appointment_id, edit)
             if appointment.status not in done_in:
                 raise Unknown(f"asked for {status}, answered {appointment.status}")
+
+
+def _claims(appointment: Appointment) -> list[UUID]:
+    """Our numbers on it: 32 hex digits, of which it has one."""
+    numbers = [one.value or "" for one in appointment.identifier if one.system == names.CLAIM]
+    return [UUID(hex=number) for number in numbers if _CLAIM_NO.fullmatch(number)]
 
 
 def _money(fen: FenAmount) -> Json:

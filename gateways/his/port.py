@@ -1,7 +1,7 @@
 """What we ask of the hospital's information system. Its wire is chosen by adapter; `fhir.py` is the open default."""
 
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from models.booking import Lock
@@ -9,6 +9,13 @@ from models.charge import Bill, Payment
 from models.eligibility import HisPatient, PastVisit
 from models.kernel.money import FenAmount
 from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot
+
+
+class Held(NamedTuple):
+    """A place that the HIS holds locked for us: the number of our claim, and the appointment."""
+
+    claim_id: UUID
+    appointment_id: str
 
 
 class HIS(Protocol):
@@ -43,6 +50,10 @@ class HIS(Protocol):
 
     async def find_lock(self, claim_id: UUID) -> Lock | None:
         """Whether a lock that was asked for and refused or not answered is there after all; one that has ended is not `live`."""
+        ...
+
+    async def locks(self) -> tuple[Held, ...]:
+        """Every lock that it holds under our numbers at this moment, of whatever age; what was booked or has ended is not among them."""
         ...
 
     async def release(self, appointment_id: str) -> None:

@@ -55,6 +55,11 @@ class Concept(Element):
         return self.text or next((coding.display for coding in self.coding if coding.display), None)
 
 
+class Identifier(Element):
+    system: str | None = None
+    value: str | None = None
+
+
 class Reference(Element):
     reference: str | None = None
 
@@ -184,6 +189,7 @@ class Invoice(Resource):
 
 class Appointment(Resource):
     status: str
+    identifier: tuple[Identifier, ...] = ()
     contained: tuple[Json, ...] = ()
     created: DateTime | None = None
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 
+from gateways.his.port import Held
 from models.booking import Lock
 from models.charge import Bill, Payment
 from models.eligibility import HisPatient, PastVisit, RegulatorField
@@ -118,6 +119,11 @@ class InMemoryHIS(Line):
             return self._as_lock(found) if found else None
 
         return await self.answer("find_lock", find)
+
+    async def locks(self) -> tuple[Held, ...]:
+        return await self.answer(
+            "locks", lambda: tuple(Held(one.claim_id, one.id) for one in self.appointments.values() if self._as_lock(one).live)
+        )
 
     async def release(self, appointment_id: str) -> None:
         await self.answer("release", lambda: self._becomes(appointment_id, "cancelled", of={"pending"}, refused="his.settled"))
