@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -57,19 +58,31 @@ def lines() -> Iterator[list[EventDict]]:
 
 @pytest.fixture
 def misbehaving() -> Misbehaving:
-    """A server whose every connection is served by the given function; yields its address."""
+    """A server whose every connection is served by the given function; yields its address, and leaves when the last one is closed.
 
-    @asynccontextmanager
-    async def serve(each: Serve) -> AsyncGenerator[str]:
-        async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    It opens its door itself: `asyncio.start_server` loses, unclosed, a connection that it has taken when it is told to close.
+    """
+
+    async def served(taken: socket.socket, each: Serve) -> None:
+        reader, writer = await asyncio.open_connection(sock=taken)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):  # the caller has hung up
             try:
                 await each(reader, writer)
             finally:
                 writer.close()
+                await writer.wait_closed()
 
-        server = await asyncio.start_server(connection, "127.0.0.1", 0)
-        async with server:
-            yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    @asynccontextmanager
+    async def serve(each: Serve) -> AsyncGenerator[str]:
+        loop, connections = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+        with socket.create_server(("127.0.0.1", 0)) as door:
+            door.setblocking(False)
+            loop.add_reader(door, lambda: connections.append(loop.create_task(served(door.accept()[0], each))))
+            try:
+                yield f"http://127.0.0.1:{door.getsockname()[1]}"
+            finally:
+                loop.remove_reader(door)
+                await asyncio.gather(*connections)
 
     return serve
 
