@@ -1,5 +1,6 @@
 """Claims of places. One statement counts and claims, so none is oversold and a stop is seen."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from uuid import UUID
@@ -124,6 +125,11 @@ async def withdraw(db: AsyncSession, claim_id: UUID) -> None:
     """The HIS refused and holds nothing under this number: the place goes back and the number is free to be asked again."""
     await release(db, claim_id)
     await db.execute(delete(ClaimRow).where(ClaimRow.id == claim_id))
+
+
+async def live(db: AsyncSession, claim_ids: Collection[UUID]) -> set[UUID]:
+    """Those of them that are live claims: held or booked."""
+    return set(await db.scalars(select(ClaimRow.id).where(ClaimRow.id.in_(claim_ids), LIVE)))
 
 
 async def of_id(db: AsyncSession, claim_id: UUID) -> Claim:
