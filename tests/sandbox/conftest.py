@@ -2,7 +2,8 @@
 
 import socket
 import threading
-from collections.abc import Generator, Iterator
+import time
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,6 +41,14 @@ def running(data: Path, notify_retry_s: tuple[float, ...] = (0.05, 0.05), refund
     finally:
         server.should_exit = True
         thread.join()
+
+
+def until(holds: Callable[[], object]) -> None:
+    """Comes back once it holds."""
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,8 @@
-"""`python -m sandbox` as the stack runs it: healthy soon, one JSON line a request, gone within three seconds."""
+"""`python -m sandbox` as the stack runs it: healthy soon, one JSON line a request, gone soon after it is told."""
 
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,14 +12,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-STOP_WITHIN_S = 3
+from stack.ports import free_ports
+
+STOP_WITHIN_S = 15
+"""A caller has one second, the rest is for a busy machine; the fault would hold him for ten minutes."""
 
 
 @pytest.fixture
 def port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_ports(1)[0]
 
 
 @pytest.fixture
@@ -41,10 +41,8 @@ def test_it_ends_when_told_even_with_a_caller_on_the_line(process: subprocess.Po
         with pytest.raises(httpx.ReadTimeout):
             http.get("/wechat/v3/pay/transactions/id/1?mchid=1", timeout=0.2)
 
-        told_at = time.monotonic()
         process.send_signal(ending)
         output, _ = process.communicate(timeout=STOP_WITHIN_S)
-        assert time.monotonic() - told_at < STOP_WITHIN_S
         assert process.returncode == 0
 
     lines = [json.loads(line) for line in output.splitlines()]
@@ -55,7 +53,7 @@ def test_it_ends_when_told_even_with_a_caller_on_the_line(process: subprocess.Po
 
 
 def _up(process: subprocess.Popen[str], port: int) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not _healthy(port):
         assert process.poll() is None
         assert time.monotonic() < deadline
@@ -63,7 +61,7 @@ def _up(process: subprocess.Popen[str], port: int) -> None:
 
 def _healthy(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/health", timeout=30).status_code == 200
     except httpx.ConnectError:
         time.sleep(0.05)
         return False
@@ -72,6 +70,6 @@ def _healthy(port: int) -> bool:
 def test_a_taken_port_ends_it_with_a_clear_word(process: subprocess.Popen[str], port: int, tmp_path: Path) -> None:
     _up(process, port)
     env = os.environ | {"SANDBOX_PORT": str(port), "SANDBOX_DATA": str(tmp_path / "second")}
-    second = subprocess.run([sys.executable, "-m", "sandbox"], env=env, capture_output=True, text=True, timeout=20, check=False)
+    second = subprocess.run([sys.executable, "-m", "sandbox"], env=env, capture_output=True, text=True, timeout=60, check=False)
     assert second.returncode != 0
     assert "address already in use" in second.stdout

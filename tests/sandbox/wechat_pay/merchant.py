@@ -133,7 +133,7 @@ class Doorbell:
 
     def next(self) -> Notify:
         """The next delivery, however long the schedule takes to bring it."""
-        return self.came.get(timeout=10)
+        return self.came.get(timeout=30)
 
 
 @contextmanager

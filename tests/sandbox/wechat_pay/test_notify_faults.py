@@ -9,6 +9,7 @@ import httpx
 import pytest
 from cryptography.exceptions import InvalidSignature
 
+from tests.sandbox.conftest import until
 from tests.sandbox.wechat_pay.merchant import Doorbell, Merchant, Notify, doorbell
 from tests.sandbox.wechat_pay.oracle import Client
 
@@ -35,13 +36,13 @@ def paid(merchant: Merchant, bell: Doorbell) -> str:
 
 def told(merchant: Merchant, out_trade_no: str) -> dict[str, Any]:
     """The one notify of that order, once it is taken."""
-    deadline = time.monotonic() + 10
-    while True:
-        [row] = [one for one in merchant.http.get("/books/wechat_pay").json()["notifies"] if one["out_trade_no"] == out_trade_no]
-        if row["delivered_at"]:
-            return row
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+
+    def row() -> dict[str, Any]:
+        [found] = [one for one in merchant.http.get("/books/wechat_pay").json()["notifies"] if one["out_trade_no"] == out_trade_no]
+        return found
+
+    until(lambda: row()["delivered_at"])
+    return row()
 
 
 def number(notify: Notify) -> str:
