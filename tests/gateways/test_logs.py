@@ -22,6 +22,7 @@ from models.kernel.errors import DomainError, Unknown
 from tests.gateways.his.hospital import DOCTOR, Hospital, payment
 
 NAME, PHONE, ADDRESS, CODE, OPENID = "欧阳若兰", "13900400001", "北京市海淀区西三旗桥东1号", "407391", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
+LIMIT_S = 20.0
 THEIRS = ("sandbox", "uvicorn")
 """Loggers of the other side, which runs in this process for the test's sake."""
 CALLS = {
@@ -73,9 +74,9 @@ async def test_no_line_of_any_call_tells_who_it_was(
     outside: httpx.Client, credentials: dict[str, Any], fault: Callable[..., None], caplog: pytest.LogCaptureFixture, lines: list[EventDict]
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    his = FhirHIS(HisAccount(**credentials["his"]), limit_s=2)
-    wechat_pay = WeChatPayV3(WeChatPayAccount(notify_url="http://127.0.0.1:9/pay", **credentials["wechat_pay"]), limit_s=2)
-    sms = AliyunSMS(AliyunAccount(**credentials["sms"]), limit_s=2)
+    his = FhirHIS(HisAccount(**credentials["his"]), limit_s=LIMIT_S)
+    wechat_pay = WeChatPayV3(WeChatPayAccount(notify_url="http://127.0.0.1:9/pay", **credentials["wechat_pay"]), limit_s=LIMIT_S)
+    sms = AliyunSMS(AliyunAccount(**credentials["sms"]), limit_s=LIMIT_S)
     hospital = Hospital(outside, his)
     person = hospital.patient(name=NAME, phone=None, address=None, encounters=[{"diagnosis": "肺结核"}])
 

@@ -35,7 +35,7 @@ async def _silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None
 
 
 @asynccontextmanager
-async def _wire(address: str, limit_s: float = 2.0) -> AsyncGenerator[Wire]:
+async def _wire(address: str, limit_s: float = 20.0) -> AsyncGenerator[Wire]:
     wire = Wire("his", address, limit_s=limit_s)
     try:
         yield wire
@@ -87,30 +87,30 @@ async def test_what_reached_nobody_is_tried_again_whatever_it_is(unused_tcp_port
 
 
 async def test_silence_is_unknown_at_the_limit_and_not_repeated(misbehaving: Misbehaving, lines: list[EventDict]) -> None:
-    async with misbehaving(_silent) as address, _wire(address, limit_s=0.2) as wire:
+    async with misbehaving(_silent) as address, _wire(address, limit_s=1.0) as wire:
         with pytest.raises(Unknown):
             async with wire.call("lock") as call:
                 await call.send("POST", f"{address}/x", repeatable=True)
     assert (lines[0]["outcome"], lines[0]["requests"]) == ("unknown", 1)
-    assert lines[0]["ms"] < 1000
+    assert lines[0]["ms"] < 5000
 
 
 async def test_all_requests_of_a_call_share_one_limit(misbehaving: Misbehaving, lines: list[EventDict]) -> None:
     async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await request_head(reader)
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.3)
         writer.write(OK)
 
-    async with misbehaving(slow) as address, _wire(address, limit_s=0.4) as wire:
+    async with misbehaving(slow) as address, _wire(address, limit_s=1.0) as wire:
 
         async def check_in() -> None:
             async with wire.call("check_in") as call:
-                while True:
+                for _ in range(10):  # each of them within the limit
                     await call.send("GET", f"{address}/x", repeatable=True)
 
         with pytest.raises(Unknown, match="time limit"):
             await check_in()
-    assert lines[0]["requests"] == 3
+    assert 1 < lines[0]["requests"] < 10
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 408, 429, 302])

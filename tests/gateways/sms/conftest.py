@@ -10,7 +10,7 @@ import pytest
 from gateways.sms.aliyun import AliyunAccount, AliyunSMS
 from gateways.sms.port import SMS
 
-LIMIT_S = 0.8
+LIMIT_S = 2.0
 
 
 @dataclass(frozen=True)

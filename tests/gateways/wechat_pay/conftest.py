@@ -12,7 +12,7 @@ from gateways.wechat_pay.port import WeChatPay
 from gateways.wechat_pay.signing import JsapiPay
 from gateways.wechat_pay.v3 import WeChatPayV3
 
-LIMIT_S = 0.8
+LIMIT_S = 2.0
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class _Bank:
 
 @asynccontextmanager
 async def _wechat_pay(address: str) -> AsyncGenerator[WeChatPayV3]:
-    adapter = WeChatPayV3(account(address), limit_s=2)
+    adapter = WeChatPayV3(account(address), limit_s=20.0)
     try:
         yield adapter
     finally:
