@@ -44,7 +44,7 @@ async def test_a_killed_starter_takes_its_processes_along(tmp_path: Path) -> Non
     starter.kill()
     await starter.wait()
 
-    assert await gone(pid, within_s=10)
+    assert await gone(pid, within_s=30)
 
 
 async def test_a_process_whose_starter_died_before_the_tether_held_does_not_begin(tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ async def test_a_process_deaf_to_its_signal_is_killed_when_its_share_is_over(tmp
     began = time.monotonic()
     await process.stop((signal.SIGTERM, 0.2))
 
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10
     assert await process.ended() == -signal.SIGKILL
 
 
@@ -75,7 +75,7 @@ async def test_what_a_process_left_in_its_session_goes_with_it(tmp_path: Path) -
     process.start()
     await process.ended()
 
-    assert await gone(int(process.tail()), within_s=2)
+    assert await gone(int(process.tail()), within_s=30)
 
 
 async def test_a_failed_command_tells_its_last_lines_and_where_its_log_is(tmp_path: Path) -> None:
