@@ -1,0 +1,135 @@
+"""What an audit can say: one difference each, to the fen and to the message. No name, no phone and no text of a message stands in one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+
+class Kind(StrEnum):
+    """What differs. `WORDS` says each in a sentence."""
+
+    MONEY_UNKNOWN = "money.unknown"
+    MONEY_DIFFERS = "money.differs"
+    MONEY_NOT_AT_BANK = "money.not_at_bank"
+    ORDER_DIFFERS = "order.differs"
+    ORDER_STILL_PAYABLE = "order.still_payable"
+    CHARGE_PAYMENT = "charge.payment"
+    CHARGED_TWICE = "charged.twice"
+    KEPT_OURS = "kept.ours"
+    KEPT_AT_BANK = "kept.at_bank"
+    REFUND_UNKNOWN = "refund.unknown"
+    REFUND_DIFFERS = "refund.differs"
+    REFUND_STATE = "refund.state"
+    REFUND_TWICE = "refund.twice"
+    PAYMENT_RESERVED = "payment.reserved"
+    PAYMENT_REFUNDED = "payment.refunded"
+    LEDGER_UNBALANCED = "ledger.unbalanced"
+    LEDGER_LEGS = "ledger.legs"
+    LEDGER_ROWS = "ledger.rows"
+    LEDGER_BANK = "ledger.bank"
+    LEDGER_HIS = "ledger.his"
+    LEDGER_SIGN = "ledger.sign"
+    BILL_DIFFERS = "bill.differs"
+    SETTLEMENT_MISSING = "settlement.missing"
+    SETTLEMENT_DIFFERS = "settlement.differs"
+    SETTLEMENT_UNKNOWN = "settlement.unknown"
+    REVERSAL_MISSING = "reversal.missing"
+    REVERSAL_DIFFERS = "reversal.differs"
+    REVERSAL_UNKNOWN = "reversal.unknown"
+    BOOKING_STATE = "booking.state"
+    BOOKING_DIFFERS = "booking.differs"
+    BOOKING_UNCLAIMED = "booking.unclaimed"
+    BOOKING_LEFT = "booking.left"
+    ENCOUNTER_DIFFERS = "encounter.differs"
+    SLOT_TAKEN = "slot.taken"
+    SLOT_OVERSOLD = "slot.oversold"
+    MESSAGE_MISSING = "message.missing"
+    MESSAGE_UNKNOWN = "message.unknown"
+    MESSAGE_DIFFERS = "message.differs"
+    MESSAGE_TWICE = "message.twice"
+    MESSAGE_AGAIN = "message.again"
+    MESSAGE_OPEN = "message.open"
+    INBOX_UNHANDLED = "inbox.unhandled"
+    TIMELINE_TWICE = "timeline.twice"
+    TIMELINE_GAP = "timeline.gap"
+    ROW_OPEN = "row.open"
+    ROW_FENCED = "row.fenced"
+
+
+WORDS: dict[Kind, str] = {
+    Kind.MONEY_UNKNOWN: "the bank took money that our books do not know",
+    Kind.MONEY_DIFFERS: "a payment is another amount, or another order's, at the bank",
+    Kind.MONEY_NOT_AT_BANK: "the bank never took a payment of ours",
+    Kind.ORDER_DIFFERS: "an order is for another amount, or has another end, at the bank",
+    Kind.ORDER_STILL_PAYABLE: "an order that is closed here can still be paid at the bank",
+    Kind.CHARGE_PAYMENT: "a charge and its own payment do not fit: one when paid, none when not",
+    Kind.CHARGED_TWICE: "more than one payment of a visit is neither given back nor going back",
+    Kind.KEPT_OURS: "what our books keep of a patient's money is not what is due",
+    Kind.KEPT_AT_BANK: "what the bank's books keep of a patient's money is not what is due",
+    Kind.REFUND_UNKNOWN: "the bank gave back what we do not know",
+    Kind.REFUND_DIFFERS: "a refund is another amount, or another payment's, at the bank",
+    Kind.REFUND_STATE: "a refund stands otherwise at the bank",
+    Kind.REFUND_TWICE: "more is given back of a payment, or by more refunds for one cause, than was to be",
+    Kind.PAYMENT_RESERVED: "what a payment holds for refunds under way is not what they are",
+    Kind.PAYMENT_REFUNDED: "what a payment says was given back is not what was",
+    Kind.LEDGER_UNBALANCED: "an entry has no legs, or they do not sum to zero",
+    Kind.LEDGER_LEGS: "an entry moves other accounts than its cause does",
+    Kind.LEDGER_ROWS: "an account's sum for a charge is not what its payments and refunds make it",
+    Kind.LEDGER_BANK: "what stands at the channel by the ledger is not what the bank has of it",
+    Kind.LEDGER_HIS: "the hospital's income by the ledger is not what the HIS has settled and not reversed",
+    Kind.LEDGER_SIGN: "an account stands on the wrong side of zero",
+    Kind.BILL_DIFFERS: "a charge's bill is missing, or for another amount, at the HIS",
+    Kind.SETTLEMENT_MISSING: "a charge is settled here and not at the HIS",
+    Kind.SETTLEMENT_DIFFERS: "a settlement is another amount, bill or channel number at the HIS",
+    Kind.SETTLEMENT_UNKNOWN: "the HIS keeps money as settled that is not settled here",
+    Kind.REVERSAL_MISSING: "a refund is cleared here and not reversed at the HIS",
+    Kind.REVERSAL_DIFFERS: "a reversal is another amount or bill at the HIS",
+    Kind.REVERSAL_UNKNOWN: "the HIS reversed what is not cleared here",
+    Kind.BOOKING_STATE: "a live or used claim stands otherwise at the HIS",
+    Kind.BOOKING_DIFFERS: "a claim and its appointment name other numbers or slots",
+    Kind.BOOKING_UNCLAIMED: "the HIS holds a place for no live claim",
+    Kind.BOOKING_LEFT: "a claim takes a place of a visit that is over",
+    Kind.ENCOUNTER_DIFFERS: "an online visit stands otherwise at the HIS",
+    Kind.SLOT_TAKEN: "the places taken in a slot are not its claims",
+    Kind.SLOT_OVERSOLD: "more places of a slot are given away than there are",
+    Kind.MESSAGE_MISSING: "a message is sent here and unknown to the carrier",
+    Kind.MESSAGE_UNKNOWN: "the carrier sent what is not sent here",
+    Kind.MESSAGE_DIFFERS: "a message went by another template, to another phone, or under another receipt",
+    Kind.MESSAGE_TWICE: "the carrier sent a message more often than it is marked here",
+    Kind.MESSAGE_AGAIN: "a phone got the same text for the same visit more often than there was reason to",
+    Kind.MESSAGE_OPEN: "a message has no outcome yet",
+    Kind.INBOX_UNHANDLED: "something that came was not acted on",
+    Kind.TIMELINE_TWICE: "a key stands twice in a process's timeline",
+    Kind.TIMELINE_GAP: "a row and its timeline do not tell one story",
+    Kind.ROW_OPEN: "a process is not at its end",
+    Kind.ROW_FENCED: "a step holds a row that nobody works on",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One difference. `ours` and `theirs` are what either side says; where both are ours, `theirs` is what the other rows say."""
+
+    kind: Kind
+    about: str
+    """Ids and numbers, as `name=value` with a space between."""
+    ours: str
+    theirs: str
+    visit: UUID | None = None
+    """Whose it is; None where no visit is known."""
+
+    @property
+    def words(self) -> str:
+        """The kind as a sentence."""
+        return WORDS[self.kind]
+
+    def __str__(self) -> str:
+        whose = f" visit={self.visit}" if self.visit and f"visit={self.visit}" not in self.about else ""
+        return f"{self.kind}: {self.words}\n    {self.about}{whose}\n    ours: {self.ours}\n    theirs: {self.theirs}"
+
+
+def told(findings: Iterable[Finding]) -> str:
+    """All of them, for people."""
+    lines = [str(one) for one in findings]
+    return "\n".join((f"{len(lines)} findings", *lines)) if lines else "nothing differs"

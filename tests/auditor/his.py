@@ -1,0 +1,155 @@
+"""The hospital's own books: bills, settlements, reversals, places, online visits."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+from tests.auditor import ours
+from tests.auditor.books import REFUND_ENDS, VISIT_ENDS, Books, by, yuan
+from tests.auditor.finding import Finding, Kind
+
+LIVE = frozenset({"held", "booked"})
+TAKEN = LIVE | {"fulfilled"}
+"""States of a claim that takes a place: a used one does not come back."""
+LET_GO = frozenset({"cancelled", "noshow"})
+AT_THE_HIS: dict[tuple[str, str], frozenset[str]] = {
+    ("held", "*"): frozenset({"pending"}),
+    ("booked", "booked"): frozenset({"booked"}),
+    ("booked", "waiting"): frozenset({"checked-in"}),
+    ("booked", "consulting"): frozenset({"checked-in"}),
+    ("fulfilled", "*"): frozenset({"fulfilled"}),
+}
+"""What an appointment must be, by our claim's state and its visit's."""
+ABSENT = "no such appointment"
+
+
+def check(books: Books) -> Iterator[Finding]:
+    """All of it."""
+    yield from _bills(books)
+    yield from _settlements(books)
+    yield from _reversals(books)
+    yield from _claims(books)
+    yield from _unclaimed(books)
+    yield from _encounters(books)
+    yield from _slots(books)
+
+
+def _bills(books: Books) -> Iterator[Finding]:
+    for charge in books.ours.charges:
+        bill = books.invoices.get(charge.invoice_id)
+        if bill is None or bill.total_fen != charge.amount_fen:
+            about = f"charge={charge.id} invoice={charge.invoice_id}"
+            told = yuan(bill.total_fen) if bill else "no such bill"
+            yield Finding(kind=Kind.BILL_DIFFERS, about=about, ours=yuan(charge.amount_fen), theirs=told, visit=charge.visit_id)
+
+
+def _settlements(books: Books) -> Iterator[Finding]:
+    wanted = {one.charge_id: one for one in books.ours.payments if one.unwanted is None}
+    for charge in books.ours.charges:
+        there, own = books.settlements.get(charge.id.hex), wanted.get(charge.id)
+        about, visit = f"charge={charge.id} invoice={charge.invoice_id}", charge.visit_id
+        if charge.state != "settled":
+            continue
+        said = (charge.invoice_id, own.channel if own else "", own.transaction_id if own else "", charge.amount_fen)
+        if there is None:
+            yield Finding(kind=Kind.SETTLEMENT_MISSING, about=about, ours=yuan(charge.amount_fen), theirs="nothing", visit=visit)
+        elif said != (told := (there.invoice_id, there.channel, there.channel_no, there.amount_fen)):
+            yield Finding(kind=Kind.SETTLEMENT_DIFFERS, about=about, ours=_line(said), theirs=_line(told), visit=visit)
+    charges, undone = {one.id.hex: one for one in books.ours.charges}, by(books.theirs.reversals, "invoice_id")
+    for there in books.theirs.settlements:
+        charge = charges.get(there.payment_no)
+        left = there.amount_fen - sum(one.amount_fen for one in undone.get(there.invoice_id, []))
+        if (charge is None or charge.state != "settled") and left:
+            about = f"payment_no={there.payment_no} invoice={there.invoice_id}"
+            said = charge.state if charge else "no such charge"
+            yield Finding(kind=Kind.SETTLEMENT_UNKNOWN, about=about, ours=said, theirs=yuan(left), visit=charge and charge.visit_id)
+
+
+def _reversals(books: Books) -> Iterator[Finding]:
+    cleared = {one.id.hex: one for one in books.ours.refunds if books.was_cleared(one)}
+    for number, refund in cleared.items():
+        there = books.reversals.get(number)
+        charge = books.charges[refund.charge_id] if refund.charge_id else None
+        said, about = (charge.invoice_id if charge else "", refund.amount_fen), f"refund={refund.id}"
+        visit = books.visit_of_refund(refund)
+        if there is None:
+            yield Finding(kind=Kind.REVERSAL_MISSING, about=about, ours=_line(said), theirs="nothing", visit=visit)
+        elif said != (told := (there.invoice_id, there.amount_fen)):
+            yield Finding(kind=Kind.REVERSAL_DIFFERS, about=about, ours=_line(said), theirs=_line(told), visit=visit)
+    known = {one.id.hex: one for one in books.ours.refunds}
+    for there in books.theirs.reversals:
+        if there.refund_no not in cleared:
+            refund = known.get(there.refund_no)
+            about = f"refund_no={there.refund_no} invoice={there.invoice_id}"
+            said = f"{refund.state}, not cleared" if refund else "no such refund"
+            visit = books.visit_of_refund(refund) if refund else None
+            yield Finding(kind=Kind.REVERSAL_UNKNOWN, about=about, ours=said, theirs=yuan(there.amount_fen), visit=visit)
+
+
+def _claims(books: Books) -> Iterator[Finding]:
+    bills = {one.appointment_id: one.id for one in books.theirs.invoices}
+    for claim in books.ours.claims:
+        visit, there = books.visits[claim.revisit_id], books.appointments.get(claim.id.hex)
+        about = f"claim={claim.id} appointment={claim.appointment_id}"
+        if claim.state in LIVE and visit.state in VISIT_ENDS:
+            yield Finding(kind=Kind.BOOKING_LEFT, about=about, ours=claim.state, theirs=f"the visit is {visit.state}", visit=visit.id)
+        fits = AT_THE_HIS.get((claim.state, "*"), AT_THE_HIS.get((claim.state, visit.state)))
+        status = there.status if there else ABSENT
+        if fits is not None and status not in fits:
+            said = f"{claim.state}, the visit {visit.state}"
+            yield Finding(kind=Kind.BOOKING_STATE, about=about, ours=said, theirs=status, visit=visit.id)
+        if there is None or claim.appointment_id is None:
+            continue
+        said, told = (claim.appointment_id, claim.slot_id, claim.invoice_id), (there.id, there.slot_id, bills.get(there.id))
+        if said != told:
+            yield Finding(kind=Kind.BOOKING_DIFFERS, about=about, ours=_line(said), theirs=_line(told), visit=visit.id)
+
+
+def _unclaimed(books: Books) -> Iterator[Finding]:
+    claims = {one.id.hex: one for one in books.ours.claims}
+    for there in books.theirs.appointments:
+        claim = claims.get(there.claim_no)
+        if there.status in LET_GO or (claim and (claim.state in TAKEN or _waits_for_its_refund(books, claim))):
+            continue
+        about = f"claim_no={there.claim_no} appointment={there.id} slot={there.slot_id}"
+        said, visit = (claim.state, claim.revisit_id) if claim else ("no such claim", None)
+        yield Finding(kind=Kind.BOOKING_UNCLAIMED, about=about, ours=said, theirs=there.status, visit=visit)
+
+
+def _waits_for_its_refund(books: Books, claim: ours.Claim) -> bool:
+    """What was booked by money is let go with it: by the reversal that a refund under way, or one that a person withdrew, has not made."""
+    of_visit = [one for one in books.ours.refunds if one.visit_id == claim.revisit_id and books.is_wanted(one)]
+    return any(not books.was_cleared(one) and (one.state not in REFUND_ENDS or one.state == "withdrawn") for one in of_visit)
+
+
+def _encounters(books: Books) -> Iterator[Finding]:
+    there_by_visit = {one.visit_no: one for one in books.theirs.encounters}
+    for visit in books.ours.visits:
+        there = there_by_visit.pop(visit.id.hex, None)
+        about = f"visit={visit.id} encounter={visit.encounter_id}"
+        begun = visit.state in {"consulting", "ended", "closed"} or visit.encounter_id is not None
+        finished = visit.state in {"ended", "closed"}
+        status = there.status if there else None
+        if visit.encounter_id != (there.id if there else None) or begun != (there is not None) or finished != (status == "finished"):
+            told = f"{there.id} {there.status}" if there else "no such visit"
+            yield Finding(kind=Kind.ENCOUNTER_DIFFERS, about=about, ours=visit.state, theirs=told, visit=visit.id)
+    for number, there in there_by_visit.items():
+        about = f"visit_no={number} encounter={there.id}"
+        yield Finding(kind=Kind.ENCOUNTER_DIFFERS, about=about, ours="no such visit", theirs=there.status)
+
+
+def _slots(books: Books) -> Iterator[Finding]:
+    claims = by((one for one in books.ours.claims if one.state in TAKEN), "slot_id")
+    for slot in books.ours.slots:
+        count = len(claims.get(slot.id, []))
+        if slot.taken != count:
+            yield Finding(kind=Kind.SLOT_TAKEN, about=f"slot={slot.id}", ours=f"{slot.taken} taken", theirs=f"{count} claims")
+    places = by((one for one in books.theirs.appointments if one.status != "cancelled"), "slot_id")
+    for slot in books.theirs.slots:
+        given, room = len(places.get(slot.id, [])) + slot.sold_at_window, slot.capacity
+        if given > room:
+            ours_of_it = f"{len(claims.get(slot.id, []))} claims"
+            yield Finding(kind=Kind.SLOT_OVERSOLD, about=f"slot={slot.id}", ours=ours_of_it, theirs=f"{given} of {room} places")
+
+
+def _line(parts: tuple[str | int | UUID | None, ...]) -> str:
+    return " ".join(str(part) for part in parts)

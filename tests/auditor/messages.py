@@ -1,0 +1,103 @@
+"""Messages to people: our outbox and what the carrier delivered. Phones and texts are compared and never told."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from uuid import UUID
+
+from tests.auditor import ours, theirs
+from tests.auditor.books import Books
+from tests.auditor.finding import Finding, Kind
+
+TELLING: dict[str, frozenset[str]] = {
+    "revisit_called": frozenset({"queue.accept", "queue.call_again"}),
+    "clinic_waiting": frozenset({"queue.urge"}),
+}
+"""Templates that one visit may send in the same words more than once, and the steps of which each is a reason to. Of money there may be
+two equal sums."""
+
+
+def check(books: Books) -> Iterator[Finding]:
+    """All of it."""
+    delivered: dict[str, list[theirs.Text]] = defaultdict(list)
+    for text in books.theirs.texts:
+        delivered[text.out_id].append(text)
+    for message in books.ours.messages:
+        yield from _of_one(message, delivered.pop(message.id.hex, []))
+    for number, texts in delivered.items():
+        told = f"{len(texts)} of {texts[0].template_code}"
+        yield Finding(kind=Kind.MESSAGE_UNKNOWN, about=f"out_id={number}", ours="no such message", theirs=told)
+    yield from _again(books)
+    yield from _phones(books)
+
+
+def _of_one(message: ours.Message, texts: list[theirs.Text]) -> Iterator[Finding]:
+    about, visit = f"message={message.id} template={message.template}", message.visit_id
+    said = f"{message.state}{', repeated' if message.repeated else ''}"
+    if message.state == "sent" and not texts:
+        yield Finding(kind=Kind.MESSAGE_MISSING, about=about, ours=said, theirs="nothing", visit=visit)
+    if message.state != "sent" and texts:
+        yield Finding(kind=Kind.MESSAGE_UNKNOWN, about=about, ours=said, theirs=f"{len(texts)} delivered", visit=visit)
+    if len(texts) > (2 if message.repeated else 1):
+        yield Finding(kind=Kind.MESSAGE_TWICE, about=about, ours=said, theirs=f"{len(texts)} delivered", visit=visit)
+    codes = {text.template_code for text in texts} - {f"SMS_{message.template.upper()}"}
+    if codes:
+        yield Finding(kind=Kind.MESSAGE_DIFFERS, about=about, ours=message.template, theirs=" ".join(sorted(codes)), visit=visit)
+    receipts = {text.biz_id for text in texts} | {message.id.hex}
+    if texts and message.state == "sent" and message.receipt not in receipts:
+        told = " ".join(sorted(receipts))
+        yield Finding(kind=Kind.MESSAGE_DIFFERS, about=about, ours=f"receipt {message.receipt}", theirs=told, visit=visit)
+
+
+def _again(books: Books) -> Iterator[Finding]:
+    """Same visit, same phone, same words, whichever of our messages brought them."""
+    by_number = {one.id.hex: one for one in books.ours.messages}
+    times = Counter[tuple[UUID, str, str]]()
+    marked: dict[tuple[UUID, str, str], set[UUID]] = defaultdict(set)
+    templates: dict[tuple[UUID, str, str], str] = {}
+    for text in books.theirs.texts:
+        message = by_number.get(text.out_id)
+        if message is None or message.visit_id is None:
+            continue
+        key = (message.visit_id, text.phone, text.text)
+        times[key] += 1
+        templates[key] = message.template
+        if message.repeated:
+            marked[key].add(message.id)
+    known = _reasons(books)
+    for key, count in times.items():
+        visit_id, template = key[0], templates[key]
+        reasons = max(1, known[visit_id, template])
+        if count > reasons + len(marked[key]):
+            said = f"{reasons} reasons, {len(marked[key])} marked as repeated"
+            about = f"visit={visit_id} template={template}"
+            yield Finding(kind=Kind.MESSAGE_AGAIN, about=about, ours=said, theirs=f"{count} delivered", visit=visit_id)
+
+
+def _reasons(books: Books) -> Counter[tuple[UUID, str]]:
+    """By visit and template, of those that may come again: how often there was reason to."""
+    known = Counter[tuple[UUID, str]]()
+    for line in books.ours.timeline:
+        for template, steps in TELLING.items():
+            known[line.process_id, template] += line.name in steps
+    for refund in books.ours.refunds:
+        known[refund.visit_id, "refund_arrived"] += refund.state in {"arrived", "paid_out"}
+    for payment in books.ours.payments:
+        if payment.visit_id and payment.unwanted:
+            known[payment.visit_id, "refund_requested"] += 1
+    return known
+
+
+def _phones(books: Books) -> Iterator[Finding]:
+    """One blind index is one phone."""
+    by_number = {one.id.hex: one for one in books.ours.messages}
+    phone_of: dict[bytes, str] = {}
+    index_of: dict[str, bytes] = {}
+    for text in books.theirs.texts:
+        message = by_number.get(text.out_id)
+        if message is None:
+            continue
+        same_phone = phone_of.setdefault(message.phone_bidx, text.phone) == text.phone
+        same_index = index_of.setdefault(text.phone, message.phone_bidx) == message.phone_bidx
+        if not (same_phone and same_index):
+            about = f"message={message.id} template={message.template}"
+            yield Finding(kind=Kind.MESSAGE_DIFFERS, about=about, ours="one phone", theirs="another phone", visit=message.visit_id)

@@ -1,0 +1,92 @@
+"""What went back: our refunds and the bank's, and what a payment says of them."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from tests.auditor import ours
+from tests.auditor.books import REFUND_ENDS, Books, by, yuan
+from tests.auditor.finding import Finding, Kind
+
+ABSENT = "no such refund"
+AT_THE_BANK: dict[str, frozenset[str]] = {
+    "requested": frozenset({ABSENT}),
+    "cleared": frozenset({ABSENT}),
+    "accepted": frozenset({"PROCESSING"}),
+    "arrived": frozenset({"SUCCESS"}),
+    "stuck": frozenset({ABSENT, "PROCESSING", "ABNORMAL", "CLOSED"}),
+    "paid_out": frozenset({ABSENT, "CLOSED"}),
+    "withdrawn": frozenset({ABSENT, "CLOSED"}),
+}
+"""What the bank may say of a refund under its present number, by our state of it."""
+AGAIN = frozenset({"management"})
+"""Causes that may give back of one payment more than once."""
+
+
+def check(books: Books) -> Iterator[Finding]:
+    """All of it."""
+    yield from _at_the_bank(books)
+    yield from _unknown(books)
+    yield from _twice(books)
+    yield from _on_the_payment(books)
+
+
+def _at_the_bank(books: Books) -> Iterator[Finding]:
+    for refund in books.ours.refunds:
+        there, visit = books.bank_refunds.get(refund.number), books.visit_of_refund(refund)
+        about = f"refund={refund.id} number={refund.number}"
+        status = there.status if there else ABSENT
+        if status not in AT_THE_BANK[refund.state]:
+            yield Finding(kind=Kind.REFUND_STATE, about=about, ours=refund.state, theirs=status, visit=visit)
+        if there is None:
+            continue
+        transaction_id = books.payments[refund.payment_id].transaction_id
+        if (there.refund_fen, there.transaction_id) != (refund.amount_fen, transaction_id):
+            said = f"{yuan(refund.amount_fen)} of {transaction_id}"
+            told = f"{yuan(there.refund_fen)} of {there.transaction_id}"
+            yield Finding(kind=Kind.REFUND_DIFFERS, about=about, ours=said, theirs=told, visit=visit)
+
+
+def _unknown(books: Books) -> Iterator[Finding]:
+    """A number that the channel closed is ours no more: of those there are as many as a refund has had attempts before its present one."""
+    before = Counter[str]()
+    for refund in books.ours.refunds:
+        before[books.payments[refund.payment_id].transaction_id] += refund.attempt
+    for there in books.theirs.refunds:
+        if there.out_refund_no in books.refunds:
+            continue
+        if there.status == "CLOSED" and before[there.transaction_id] > 0:
+            before[there.transaction_id] -= 1
+            continue
+        about = f"number={there.out_refund_no} transaction={there.transaction_id} order={there.out_trade_no}"
+        told = f"{there.status}, {yuan(there.refund_fen)}"
+        visit = books.visit_of_order(there.out_trade_no)
+        yield Finding(kind=Kind.REFUND_UNKNOWN, about=about, ours="no such number", theirs=told, visit=visit)
+
+
+def _twice(books: Books) -> Iterator[Finding]:
+    standing = by((one for one in books.ours.refunds if one.state != "withdrawn"), "payment_id")
+    for payment in books.ours.payments:
+        mine: list[ours.Refund] = standing.get(payment.id, [])
+        causes = Counter(one.cause for one in mine if one.cause not in AGAIN)
+        total = sum(one.amount_fen for one in mine)
+        if total > payment.amount_fen or any(times > 1 for times in causes.values()):
+            said = ", ".join(f"{one.cause} {one.state} {yuan(one.amount_fen)}" for one in mine)
+            about = f"payment={payment.id} transaction={payment.transaction_id}"
+            visit = books.visit_of_charge(payment.charge_id)
+            yield Finding(kind=Kind.REFUND_TWICE, about=about, ours=said, theirs=f"{yuan(payment.amount_fen)} paid", visit=visit)
+
+
+def _on_the_payment(books: Books) -> Iterator[Finding]:
+    of_it = by(books.ours.refunds, "payment_id")
+    for payment in books.ours.payments:
+        mine: list[ours.Refund] = of_it.get(payment.id, [])
+        about = f"payment={payment.id} transaction={payment.transaction_id}"
+        visit = books.visit_of_charge(payment.charge_id)
+        under_way = sum(one.amount_fen for one in mine if one.state not in REFUND_ENDS)
+        if payment.reserved_fen != under_way:
+            said, told = yuan(payment.reserved_fen), f"{yuan(under_way)} in refunds under way"
+            yield Finding(kind=Kind.PAYMENT_RESERVED, about=about, ours=said, theirs=told, visit=visit)
+        back = sum(one.amount_fen for one in mine if one.state in {"arrived", "paid_out"})
+        if payment.refunded_fen != back:
+            said, told = yuan(payment.refunded_fen), f"{yuan(back)} in refunds that arrived or were paid out"
+            yield Finding(kind=Kind.PAYMENT_REFUNDED, about=about, ours=said, theirs=told, visit=visit)
