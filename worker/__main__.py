@@ -8,17 +8,18 @@ import structlog
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from activities.booking_locks import StrayLocks
 from models.kernel.clock import now
 from models.stores import intent as intents
 from models.stores.database import Database
 from worker import health
-from worker.provision import provision
+from worker.provision import provision, provision_again
 from worker.relay import Relay, as_the_only_one, ended
 from worker.settings import read_settings
 from worker.wiring import POOL, activities, outbox, parties, worker
 from workflows.runs import Runs
 
-RELAY, SWEEP, OUTBOX, FORGET = 0x46555A01, 0x46555A02, 0x46555A03, 0x46555A04
+RELAY, SWEEP, OUTBOX, FORGET, LOCKS, PROVISION = 0x46555A01, 0x46555A02, 0x46555A03, 0x46555A04, 0x46555A05, 0x46555A06
 """Advisory lock of each loop: one worker of many runs it."""
 KEYS_KEPT = timedelta(days=30)
 log = structlog.get_logger()
@@ -34,6 +35,7 @@ async def main() -> None:
     client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, data_converter=pydantic_data_converter)
     outside, runs = parties(settings, now), Runs(client)
     relay, sending = Relay(database, client, runs, now), outbox(database, outside, now)
+    locks = StrayLocks(database, outside.his, now)
     await provision(client)
     polling = worker(client, activities(database, outside, runs, now, settings.policy), workflow_cache=settings.workflow_cache)
     async with polling:
@@ -46,6 +48,8 @@ async def main() -> None:
                     (SWEEP, relay.sweep_due, 2),
                     (OUTBOX, sending.send_due, 0.3),
                     (FORGET, lambda: _forget(database), 3600),
+                    (LOCKS, locks.release_due, 10),
+                    (PROVISION, lambda: provision_again(client), 3),
                 )
             ]
             tasks.create_task(health.serve(settings.worker_health_port, database, client, polling, stop))

@@ -1,6 +1,6 @@
 """What a Temporal store must know beside its runs: how long it keeps them, what they are found by, and the schedules.
 
-Made anew at every start, so that a lost store is no loss.
+Made anew at every start, and whenever the store is found to have forgotten it: so a lost store is no loss.
 """
 
 from datetime import timedelta
@@ -9,7 +9,7 @@ import structlog
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.namespace.v1 import NamespaceConfig
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.client import (
     Client,
@@ -23,8 +23,9 @@ from temporalio.client import (
     ScheduleUpdate,
     ScheduleUpdateInput,
 )
+from temporalio.service import RPCError, RPCStatusCode
 
-from workflows.runs import TASK_QUEUE, VISIT
+from workflows.runs import SHORT, TASK_QUEUE, VISIT, reaching
 
 RETENTION = timedelta(days=90)
 SYNC_EVERY = timedelta(minutes=5)
@@ -33,7 +34,7 @@ log = structlog.get_logger()
 
 
 async def provision(client: Client) -> None:
-    """Idempotent."""
+    """Idempotent. The schedule comes last: where it stands the rest was done. Raises what the SDK raises."""
     kept = NamespaceConfig(workflow_execution_retention_ttl=Duration(seconds=int(RETENTION.total_seconds())))
     await client.workflow_service.update_namespace(UpdateNamespaceRequest(namespace=client.namespace, config=kept))
     found_by = {VISIT.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD}  # without it no run can be started
@@ -53,3 +54,30 @@ async def provision(client: Client) -> None:
         await client.get_schedule_handle(SYNC_ID).update(as_it_should_be)
     await client.get_schedule_handle(SYNC_ID).trigger()  # in full at every start
     log.info("temporal.provisioned", retention_days=RETENTION.days)
+
+
+async def provision_again(client: Client) -> bool:
+    """For a store lost while we live; answers whether it was. One that knows us is left as it is, one that is away is looked at again."""
+    try:
+        with reaching():
+            if await _knows_us(client):
+                return False
+            log.warning("temporal.store_lost")
+            await provision(client)
+    except RPCError as away:
+        log.info("temporal.not_provisioned", status=away.status.name)
+        return False
+    return True
+
+
+async def _knows_us(client: Client) -> bool:
+    asked = ListSearchAttributesRequest(namespace=client.namespace)
+    if VISIT.name not in (await client.operator_service.list_search_attributes(asked, timeout=SHORT)).custom_attributes:
+        return False
+    try:
+        await client.get_schedule_handle(SYNC_ID).describe(rpc_timeout=SHORT)
+    except RPCError as gone:
+        if gone.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""A store that is lost while the worker lives is made ready again; one that knows us is left alone."""
+
+from pathlib import Path
+
+import structlog
+from temporalio.api.operatorservice.v1 import RemoveSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from models.kernel import ids
+from stack.temporal import embedded_temporal
+from tests.settings import settings
+from worker.provision import SYNC_ID, provision, provision_again
+from workflows.runs import VISIT, Runs, run_id
+
+
+async def pulls(client: Client) -> int:
+    """How often the schedule was triggered."""
+    return (await client.get_schedule_handle(SYNC_ID).describe()).info.num_actions
+
+
+async def begins(client: Client) -> bool:
+    """Whether a visit's run can be begun."""
+    visit_id = ids.new()
+    await Runs(client).begin("revisit", visit_id, visit_id)
+    try:
+        await client.get_workflow_handle(run_id("revisit", visit_id)).describe()
+    except RPCError as unknown:
+        if unknown.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        return False
+    return True
+
+
+async def test_what_a_lost_store_has_forgotten_is_made_again_once(tmp_path: Path) -> None:
+    async with embedded_temporal(tmp_path) as address:
+        client = await Client.connect(address)
+        await provision(client)
+        before = await pulls(client)
+        assert not await provision_again(client)
+        assert await pulls(client) == before, "nothing was lost, so nothing is pulled"
+
+        forgotten = RemoveSearchAttributesRequest(namespace=client.namespace, search_attributes=[VISIT.name])
+        await client.operator_service.remove_search_attributes(forgotten)
+        assert not await begins(client)
+        assert [await provision_again(client) for _ in range(2)] == [True, False]
+        assert await begins(client)
+
+        await client.get_schedule_handle(SYNC_ID).delete()
+        assert [await provision_again(client) for _ in range(2)] == [True, False]
+        assert await pulls(client) == 1
+
+
+async def test_one_that_is_away_is_looked_at_again() -> None:
+    client = await Client.connect(settings().temporal_address, lazy=True)
+    with structlog.testing.capture_logs() as lines:
+        assert not await provision_again(client)
+    assert [(line["event"], line["status"]) for line in lines] == [("temporal.not_provisioned", "UNAVAILABLE")]
