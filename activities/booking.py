@@ -3,6 +3,9 @@
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.payment import start
 from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
 from models.booking import Lock
@@ -12,13 +15,17 @@ from models.kernel.clock import beijing
 from models.kernel.errors import DomainError, known
 from models.message import Template
 from models.process import Alarm, Runs
-from models.revisit import Cancel, ChargeEnded, ChooseSlot, Revisit, State, leaves_as
+from models.refund import Cause
+from models.revisit import PAID, Cancel, ChargeEnded, ChooseSlot, Decline, Revisit, State, leaves_as
 from models.stores import booking as bookings
 from models.stores import charge as charges
 from models.stores import inbox, notices
+from models.stores import payment as payments
 from models.stores import policy as policies
+from models.stores import refund as refunds
 from models.stores import revisit as revisits
 
+Leaving = Cancel | Decline | ChargeEnded | Alarm
 OURS = {"his.slot-full": "slot.sold_out", "his.slot-stopped": "slot.stopped", "his.duplicate-booking": "booking.held_already"}
 """The HIS's refusals in our words."""
 
@@ -90,22 +97,41 @@ class BookingActivities:
         return step.row
 
     @step("booking.leave")
-    async def leave(self, now: Revisit, why: Cancel | ChargeEnded | Alarm) -> Revisit:
-        """The visit's exits. What the HIS still holds for us is released first, then our claim; money that has come is wanted back."""
+    async def leave(self, now: Revisit, why: Leaving) -> Revisit:
+        """The visit's exits. What the HIS still holds for us is released first, then our claim; money that has come goes back.
+
+        Raises `revisit.too_late_to_cancel` when the hospital's own cut-off has passed.
+        """
         to, reason = leaves_as(why, now)
         step = self._guard.step(now, "booking.leave", why, reason=reason)
         refused = await self._tell_his(step, now, to, why) if now.claim_id else None
-        async with step.move(to, due_at=None, wake_at=None, reason=reason, **({"refusal": refused} if refused else {})) as db:
+        begun: refunds.Begun | None = None
+        values: dict[str, object] = {"due_at": None, "wake_at": None, "reason": reason} | _declined(why)
+        async with step.move(to, **values, **({"refusal": refused} if refused else {})) as db:
+            if isinstance(why, Cancel) and now.state in PAID:  # inside, so that the same wish again finds that it was done
+                await self._check_cut_off(db, step, now)
             if now.claim_id:  # a draft that never held a place ends without a message
                 await bookings.release(db, now.claim_id)
                 told = notices.told(reason, paid=_money_came(now, why))
                 await notices.tell_patient(db, now.id, Template.REVISIT_CANCELLED, step.at, reason=told)
             if now.charge_id and _money_came(now, why):
-                charge = await charges.facts(db, now.charge_id)
-                await charges.refund_wanted(db, ids.derived("refund", charge.id, reason), charge.id, reason, charge.amount_fen)
+                begun = await self._give_back(db, step, now.charge_id, Cause(reason))
+        await start(self._runs, begun)
         return step.row
 
-    async def _tell_his(self, step: Step[Revisit], now: Revisit, to: State, why: Cancel | ChargeEnded | Alarm) -> str | None:
+    async def _check_cut_off(self, db: AsyncSession, step: Step[Revisit], now: Revisit) -> None:
+        visit = await revisits.facts(db, now.id)
+        policy = await policies.pinned(db, visit.policy)
+        if not policy.may_cancel(step.at, known(visit.slot_starts_at)):
+            raise DomainError("revisit.too_late_to_cancel", "conflict")
+
+    async def _give_back(self, db: AsyncSession, step: Step[Revisit], charge_id: UUID, cause: Cause) -> refunds.Begun | None:
+        paid = known(await payments.of_charge(db, charge_id))
+        charge = await charges.facts(db, charge_id)
+        policy = await policies.pinned(db, charge.policy)
+        return await refunds.begin(db, paid.id, cause, step.at, policy, request=step.row.request or "")
+
+    async def _tell_his(self, step: Step[Revisit], now: Revisit, to: State, why: Leaving) -> str | None:
         """The HIS's refusal to let go is an outcome to show, not a reason to keep the visit: nobody waits for it."""
         if _money_came(now, why) and to is not State.ABSENT:
             return None  # booked at the HIS: the refund reverses it
@@ -120,10 +146,14 @@ class BookingActivities:
         return None
 
 
-def _money_came(now: Revisit, why: Cancel | ChargeEnded | Alarm) -> bool:
+def _money_came(now: Revisit, why: Leaving) -> bool:
     if isinstance(why, ChargeEnded):
         return why.outcome == "settled"
-    return now.state in {State.BOOKED, State.WAITING}
+    return now.state in PAID
+
+
+def _declined(why: Leaving) -> dict[str, object]:
+    return {"declined_for": why.reason, "note_id": why.note_id} if isinstance(why, Decline) else {}
 
 
 def _place(held: bookings.Claim) -> dict[str, Any]:

@@ -6,23 +6,27 @@ from uuid import UUID
 
 from temporalio import activity
 
+from activities.payment import give_back_unwanted, start
 from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
 from gateways.wechat_pay.port import WeChatPay
-from models.charge import ChannelOrder, Charge, ChargeState, Close, Order, OrderState, Payment, Reported, Trade, TradeState
+from models.charge import CAME, ChannelOrder, Charge, ChargeState, Close, Order, OrderState, Payment, Reported, Trade, TradeState
 from models.kernel import ids
 from models.kernel.errors import DomainError, Unknown, known
 from models.kernel.money import Fen
 from models.ledger import Account, transfer
 from models.process import Alarm, Runs
+from models.refund import Cause
 from models.revisit import ChargeEnded
 from models.stores import charge as charges
 from models.stores import inbox, ledger
+from models.stores import payment as payments
 from models.stores import policy as policies
+from models.stores import refund as refunds
 
 DESCRIPTION = "线上复诊医事服务费"
-CAME = {TradeState.PAID, TradeState.REFUNDED}
-"""Money came; that it went back at the channel since is another story."""
+Came = tuple[charges.ChannelOrderFacts, Trade]
+"""An order of ours that was paid, and what the channel says of it."""
 LIVE = {OrderState.OPENING, OrderState.OPEN}
 
 
@@ -69,7 +73,7 @@ class ChargeActivities:
                 await charges.closed(db, order_id, *(one.id for one in others))
             raise
         if came:
-            return await self._paid(step, charge, *came)
+            return await self._paid(step, charge, came)
         async with step.move(ChargeState.OPEN) as db:
             await charges.closed(db, *(one.id for one in others))
             await charges.opened(db, order_id, known(answer))
@@ -93,19 +97,25 @@ class ChargeActivities:
 
     @step("charge.query")
     async def query(self, now: Charge, knock: Reported) -> Charge:
-        """A report is only a reason to ask: what the channel answers counts."""
+        """A report is only a reason to ask: what the channel answers counts. While it says unpaid the report is put off, to knock again."""
         step = self._guard.step(now, "charge.query", knock)
         async with self._guard.database.reading() as db:
             charge = await charges.facts(db, now.id)
-        for order in charge.orders:
-            trade = await self._wechat_pay.query(order.number)
-            if trade.state in CAME:
-                return await self._paid(step, charge, order, trade)
-            if trade.state is TradeState.UNKNOWN:
-                raise Unknown("the channel's word on the order is not known")
-        async with step.move(ChargeState.OPEN):
-            pass
-        return step.row
+        came = [(order, trade) for order in charge.orders if (trade := await self._asked(order)).state in CAME]
+        if not came:
+            raise DomainError("charge.not_now", "conflict")
+        if others := [one for one in charge.orders if one.state in LIVE and one.id not in {order.id for order, _ in came}]:
+            async with step.fence():
+                pass
+            async with outside():
+                came += await self._close_orders(others)
+        return await self._paid(step, charge, came)
+
+    async def _asked(self, order: charges.ChannelOrderFacts) -> Trade:
+        trade = await self._wechat_pay.query(order.number)
+        if trade.state is TradeState.UNKNOWN:
+            raise Unknown("the channel's word on the order is not known")
+        return trade
 
     @step("charge.close")
     async def close(self, now: Charge, why: Close | Alarm) -> Charge:
@@ -116,7 +126,7 @@ class ChargeActivities:
         async with outside():
             came = await self._close_orders(charge.orders)
         if came:
-            return await self._paid(step, charge, *came)
+            return await self._paid(step, charge, came)
         ended = _ended(charge, "closed")
         async with step.move(ChargeState.CLOSED, due_at=None, wake_at=None) as db:
             await charges.closed(db, *(one.id for one in charge.orders))
@@ -124,22 +134,31 @@ class ChargeActivities:
         await self._runs.knock(charge.payable, charge.payable_id, ended)
         return step.row
 
-    async def _close_orders(self, orders: Iterable[charges.ChannelOrderFacts]) -> tuple[charges.ChannelOrderFacts, Trade] | None:
-        """None when the channel confirmed that none can be paid any more; else the order that was paid after all."""
+    async def _close_orders(self, orders: Iterable[charges.ChannelOrderFacts]) -> list[Came]:
+        """Empty when the channel confirmed that none can be paid any more; else those that were paid after all."""
+        came: list[Came] = []
         for order in orders:
             if order.state not in LIVE or await self._wechat_pay.close(order.number):
                 continue
-            trade = await self._wechat_pay.query(order.number)
+            trade = await self._asked(order)
             if trade.state not in CAME:
                 raise Unknown("neither closed nor paid")
-            return order, trade
-        return None
+            came.append((order, trade))
+        return came
 
-    async def _paid(self, step: Step[Charge], charge: charges.Facts, order: charges.ChannelOrderFacts, trade: Trade) -> Charge:
+    async def _paid(self, step: Step[Charge], charge: charges.Facts, came: list[Came]) -> Charge:
+        """The first that was paid is the charge's payment; money that came on another order too is nobody's, and goes back."""
+        (order, trade), *more = sorted(came, key=lambda one: known(one[1].paid_at))
+        begun: list[refunds.Begun] = []
         async with step.move(ChargeState.PAID, due_at=None, wake_at=None, paid_order_id=order.id) as db:
-            await charges.paid(db, order.id, trade)
+            await charges.paid(db, order.id)
+            await payments.keep(db, trade, charge_id=charge.id, visit_id=charge.visit_id)
             legs = transfer(Fen(trade.amount_fen), to=Account.WECHAT_PAY, of=Account.PATIENT_DUE)
             await ledger.post(db, "charge.paid", legs, of=order.id, charge_id=charge.id, at=step.at)
+            policy = await policies.pinned(db, charge.policy)
+            for _, second in more:
+                begun += await give_back_unwanted(db, second, Cause.SECOND, step.at, policy, charge=charge)
+        await start(self._runs, *begun)
         return step.row
 
     @step("charge.settle")
@@ -148,22 +167,23 @@ class ChargeActivities:
         step = self._guard.step(now, "charge.settle")
         async with step.fence() as db:
             charge = await charges.facts(db, now.id)
-        paid = charge.paid
-        amount = Fen(known(paid.paid_fen))
-        payment = Payment(payment_no=charge.id.hex, channel_no=known(paid.transaction_id), amount_fen=amount, paid_at=known(paid.paid_at))
+            policy = await policies.pinned(db, charge.policy)
+            paid = known(await payments.of_charge(db, now.id))
+        payment = Payment(payment_no=charge.id.hex, channel_no=paid.transaction_id, amount_fen=paid.amount_fen, paid_at=paid.paid_at)
         try:
             await self._his.settle(charge.invoice_id, payment)
             refusal = None
         except DomainError as refused:
             refusal = refused.code
-        ended = _ended(charge, "unsettled" if refusal else "settled")
+        ended, begun = _ended(charge, "unsettled" if refusal else "settled"), None
         async with step.move(ChargeState.UNSETTLED if refusal else ChargeState.SETTLED, refusal=refusal) as db:
             if refusal:
-                await charges.refund_wanted(db, ids.derived("refund", charge.id, "unsettled"), charge.id, "unsettled", amount)
+                begun = await refunds.begin(db, paid.id, Cause.UNSETTLED, step.at, policy, request=now.request or "")
             else:
-                legs = transfer(amount, to=Account.PATIENT_DUE, of=Account.HOSPITAL_INCOME)
+                legs = transfer(Fen(paid.amount_fen), to=Account.PATIENT_DUE, of=Account.HOSPITAL_INCOME)
                 await ledger.post(db, "charge.settled", legs, of=charge.id, charge_id=charge.id, at=step.at)
             await inbox.bring(db, charge.payable, charge.payable_id, ended, party="charge")
+        await start(self._runs, begun)
         await self._runs.knock(charge.payable, charge.payable_id, ended)
         return step.row
 

@@ -80,6 +80,10 @@ async def on_charge(pathways: Pathways, charge_id: UUID, reach: Reach, intent: I
     return _out(await pathways.ask("charge", lambda db: timeline.charge(db, charge_id, reach), asked), intent)
 
 
+async def on_refund(pathways: Pathways, refund_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]) -> ActionOut:
+    return _out(await pathways.ask("refund", lambda db: timeline.refund(db, refund_id, reach), asked), intent)
+
+
 def _out(answer: Answer, intent: Intended) -> ActionOut:
     response: Response = intent.response
     if answer.replayed:

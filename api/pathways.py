@@ -18,7 +18,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.wiring import Wired
-from models import charge, revisit
+from models import charge, refund, revisit
 from models.kernel.errors import DomainError, Kind
 from models.process import Command, allowed
 from models.stores import inbox, timeline
@@ -31,7 +31,11 @@ ANSWER_S = 8.0
 """How long a caller waits; then the wish is kept and the screen follows the timeline."""
 REACH_S = 1.0
 
-COMMANDS: dict[str, tuple[type[Command], ...]] = {"revisit": revisit.COMMANDS, "charge": charge.COMMANDS}
+COMMANDS: dict[str, tuple[type[Command], ...]] = {
+    "revisit": revisit.COMMANDS,
+    "charge": charge.COMMANDS,
+    "refund": refund.COMMANDS,
+}
 KINDS: frozenset[Kind] = frozenset({"malformed", "forbidden", "missing", "conflict", "invalid", "limited"})
 UNKNOWN = frozenset({"AcceptedUpdateCompletedWorkflow", "internal"})
 """Ends of an Update that say nothing of what was asked: the run was ended under it, or a bug was met on the way."""
@@ -120,10 +124,9 @@ class Pathways:
         return _OutcomeUnknown()
 
     async def _stand(self, process: str, id: UUID) -> Position | None:
-        read = timeline.charge if process == "charge" else timeline.revisit
         async with self.database.reading() as db:
             try:
-                return await read(db, id, Reach(id, everywhere=True))
+                return await timeline.POSITIONS[process](db, id, Reach(id, everywhere=True))
             except DomainError:
                 return None
 

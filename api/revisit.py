@@ -216,9 +216,16 @@ async def describe(revisit_id: UUID, body: DescribeIn, me: MayAct, intent: Inten
     return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Describe, intent, intake_id=intake_id))
 
 
-@router.post("/v1/revisits/{revisit_id}/cancel", response_model=ActionOut, responses=ACT)
+@router.post(
+    "/v1/revisits/{revisit_id}/cancel",
+    response_model=ActionOut,
+    responses=problems(conflict=(*OUT_OF_TURN, "revisit.too_late_to_cancel"), missing=("revisit.missing",)),
+)
 async def cancel(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
-    """退号, until money has come. While a charge is open the answer is `closing`: only the charge knows whether money came."""
+    """退号, until 接诊 (P-2.6a); what was paid goes back the way it came, and the timeline shows how far it is.
+
+    While a charge is open the answer is `closing`: only the charge knows whether money came.
+    """
     return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Cancel, intent))
 
 

@@ -1,7 +1,8 @@
 """What people read of visits: one, a list, and the timeline with who acts next, the running deadline and money (P-12)."""
 
+from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -17,11 +18,27 @@ from models.account import Principal
 from models.charge import ChargeState
 from models.eligibility import RegulatorField
 from models.process import allowed
-from models.revisit import BY_DOCTOR, BY_PATIENT, COMMANDS, State
+from models.refund import Cause, RefundState
+from models.revisit import BY_DOCTOR, BY_PATIENT, COMMANDS, DeclineReason, State
 from models.stores import patient as patients
+from models.stores import refund as refunds
 from models.stores import revisit as revisits
 from models.stores import timeline
-from models.timeline import ACTS_NEXT, DEADLINES, DOCTORS_STEPS, MONEY_TEXTS, REFUSAL_TEXTS, STATE_TEXTS, STEP_TEXTS, UNDER_WAY, Actor
+from models.timeline import (
+    ACTS_NEXT,
+    CANCEL_TEXTS,
+    CAUSE_TEXTS,
+    DEADLINES,
+    DECLINE_TEXTS,
+    MONEY_TEXTS,
+    REFUND_TEXTS,
+    REFUSAL_TEXTS,
+    STATE_TEXTS,
+    STEP_TEXTS,
+    UNDER_WAY,
+    Actor,
+    done_by,
+)
 
 router = APIRouter(tags=["revisit"])
 MayRead = Annotated[Principal, Depends(may("revisit:read", "revisit:accept", "revisit:read_any"))]
@@ -44,6 +61,9 @@ class RevisitOut(BaseModel):
     refusal: str | None
     refusal_text: str | None
     reason: str | None
+    declined_for: DeclineReason | None
+    decline_text: str | None
+    cancel_text: Annotated[str | None, Field(description="The rule of 退号 now, with what becomes of money.")]
     past_encounter_id: str | None
     self_checked: bool
     slot_id: str | None
@@ -60,6 +80,7 @@ class RevisitOut(BaseModel):
 def _out(visit: timeline.Visit, me: Principal) -> RevisitOut:
     state = State(visit.state)
     mine = (BY_PATIENT if me.may("revisit:act") else frozenset[str]()) | (BY_DOCTOR if me.may("revisit:accept") else frozenset[str]())
+    declined_for = DeclineReason(visit.declined_for) if visit.declined_for else None
     waits_for_patient = state is State.CONSULTING and not visit.entered
     return RevisitOut(
         id=visit.id,
@@ -78,6 +99,9 @@ def _out(visit: timeline.Visit, me: Principal) -> RevisitOut:
         refusal=visit.refusal,
         refusal_text=REFUSAL_TEXTS.get(visit.refusal) if visit.refusal else None,
         reason=visit.reason,
+        declined_for=declined_for,
+        decline_text=DECLINE_TEXTS[declined_for] if declined_for else None,
+        cancel_text=CANCEL_TEXTS.get(state),
         past_encounter_id=visit.past_encounter_id,
         self_checked=visit.self_checked,
         slot_id=visit.slot_id,
@@ -131,18 +155,27 @@ class StepOut(BaseModel):
     """One thing that was done: when, by whom, and where it led."""
 
     at: datetime
-    process: Annotated[str, Field(description="Whose state this is: the visit's or its charge's.", examples=["revisit"])]
+    process: Annotated[str, Field(description="Whose state this is: the visit's, its charge's or a refund's.", examples=["revisit"])]
     step: Annotated[str, Field(examples=["booking.hold"])]
     title: Annotated[str, Field(examples=["锁定号源"])]
-    by: Annotated[str, Field(description="`patient`, `doctor` or `system`")]
+    by: Annotated[str, Field(description="`patient`, `doctor`, `hospital` or `system`")]
     state: str
     state_text: Annotated[str, Field(examples=["待描述病情"])]
 
 
-class RefundOut(BaseModel):
-    cause: str
+class RefundProgressOut(BaseModel):
+    """退费进度: requested, accepted by the channel, arrived; in fen."""
+
+    id: UUID
+    cause: Cause
+    cause_text: Annotated[str, Field(examples=["您已退号"])]
     amount_fen: int
-    state: str
+    state: RefundState
+    state_text: Annotated[str, Field(examples=["退费中"])]
+    requested_at: datetime
+    promised_at: Annotated[datetime | None, Field(description="When it will have arrived at the latest, in all likelihood.")]
+    accepted_at: datetime | None
+    arrived_at: datetime | None
 
 
 class MoneyOut(BaseModel):
@@ -154,30 +187,58 @@ class MoneyOut(BaseModel):
     amount_fen: int
     pay_until: datetime | None
     paid_at: datetime | None
-    refunds: list[RefundOut]
 
 
 class TimelineOut(BaseModel):
-    """The steps, who acts next, the running deadline and money."""
+    """The steps, who acts next, the running deadline and money, what goes back of it included."""
 
     revisit: RevisitOut
     steps: list[StepOut]
     money: list[MoneyOut]
+    refunds: list[RefundProgressOut]
 
 
 @router.get("/v1/revisits/{revisit_id}/timeline", response_model=TimelineOut, responses=problems(missing=("revisit.missing",)))
 async def whole(revisit_id: UUID, me: MayRead, db: Reading) -> TimelineOut:
-    """就诊详情: one story of the visit and its charge."""
+    """就诊详情: one story of the visit, its charge and its refunds."""
     visit = await timeline.visit(db, revisit_id, reach_of(me))
     steps = [_step(entry) for entry in await timeline.entries(db, revisit_id)]
-    return TimelineOut(revisit=_out(visit, me), steps=steps, money=[_money(one) for one in await timeline.money(db, revisit_id)])
+    money = [_money(one) for one in await timeline.money(db, revisit_id)]
+    given_back = [_progress(one) for one in await refunds.of_visit(db, revisit_id)]
+    return TimelineOut(revisit=_out(visit, me), steps=steps, money=money, refunds=given_back)
 
 
 def _step(entry: timeline.Entry) -> StepOut:
-    by = "system" if entry.by is None else "doctor" if entry.name in DOCTORS_STEPS else "patient"
-    text = MONEY_TEXTS[ChargeState(entry.after)] if entry.process == "charge" else STATE_TEXTS[State(entry.after)]
     return StepOut(
-        at=entry.at, process=entry.process, step=entry.name, title=STEP_TEXTS[entry.name], by=by, state=entry.after, state_text=text
+        at=entry.at,
+        process=entry.process,
+        step=entry.name,
+        title=STEP_TEXTS[entry.name],
+        by="system" if entry.by is None else done_by(entry.process, entry.name, entry.after),
+        state=entry.after,
+        state_text=_STATE_TEXT[entry.process](entry.after),
+    )
+
+
+_STATE_TEXT: Final[dict[str, Callable[[str], str]]] = {
+    "revisit": lambda state: STATE_TEXTS[State(state)],
+    "charge": lambda state: MONEY_TEXTS[ChargeState(state)],
+    "refund": lambda state: REFUND_TEXTS[RefundState(state)],
+}
+
+
+def _progress(one: refunds.Told) -> RefundProgressOut:
+    return RefundProgressOut(
+        id=one.id,
+        cause=one.cause,
+        cause_text=CAUSE_TEXTS[one.cause],
+        amount_fen=one.amount_fen,
+        state=one.state,
+        state_text=REFUND_TEXTS[one.state],
+        requested_at=one.requested_at,
+        promised_at=one.promised_at,
+        accepted_at=one.accepted_at,
+        arrived_at=one.arrived_at,
     )
 
 
@@ -189,7 +250,6 @@ def _money(one: timeline.Money) -> MoneyOut:
         amount_fen=one.amount_fen,
         pay_until=one.pay_until,
         paid_at=one.paid_at,
-        refunds=[RefundOut(cause=cause, amount_fen=amount, state=state) for cause, amount, state in one.refunds],
     )
 
 

@@ -23,6 +23,7 @@ class Role(StrEnum):
     PATIENT = "patient"
     DOCTOR = "doctor"
     MANAGEMENT = "management"
+    FINANCE = "finance"
 
 
 Permission = Literal[
@@ -36,6 +37,7 @@ Permission = Literal[
     "revisit:act",
     "revisit:read_any",
     "revisit:accept",
+    "revisit:decline",
     "revisit:end",
     "intake:write",
     "intake:read",
@@ -48,6 +50,8 @@ Permission = Literal[
     "queue:read",
     "history:read",
     "ledger:read",
+    "refund:read",
+    "refund:act",
 ]
 """`<word>:<verb>`, the word being one of `docs/words.md`. Which patient's or department's rows it reaches is said by the SQL."""
 
@@ -76,6 +80,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
             "directory:read",
             "queue:read",
             "revisit:accept",
+            "revisit:decline",
             "revisit:end",
             "intake:read",
             "chat:read",
@@ -85,8 +90,12 @@ ROLES: dict[Role, frozenset[Permission]] = {
         }
     ),
     Role.MANAGEMENT: frozenset(
-        {"account:read", "directory:read", "directory:sync", "revisit:read_any", "history:read", "ledger:read"},
+        {
+            *("account:read", "directory:read", "directory:sync", "revisit:read_any", "history:read"),
+            *("ledger:read", "refund:read", "refund:act"),
+        },
     ),
+    Role.FINANCE: frozenset({"account:read", "revisit:read_any", "history:read", "ledger:read", "refund:read", "refund:act"}),
 }
 """The one table of rights."""
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -85,6 +85,10 @@ class TradeState(StrEnum):
     CLOSED = "closed"
     ABSENT = "absent"
     UNKNOWN = "unknown"
+
+
+CAME: Final = frozenset({TradeState.PAID, TradeState.REFUNDED})
+"""Money came; that it went back at the channel since is another story."""
 
 
 class Trade(BaseModel):

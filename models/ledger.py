@@ -2,17 +2,26 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from models.kernel.money import Fen
 
 
 class Account(StrEnum):
-    """Where money stands: at the channel, owed to the patient until the service is settled, the hospital's income, or not yet explained."""
+    """Where money stands: at the channel, on its way back, owed to the patient until the service is settled, the hospital's income, not
+    yet explained, or gone by a transfer of the hospital's own.
+    """
 
     WECHAT_PAY = "wechat_pay"
+    REFUND_IN_TRANSIT = "refund_in_transit"
     PATIENT_DUE = "patient_due"
     HOSPITAL_INCOME = "hospital_income"
     SUSPENSE = "suspense"
+    HOSPITAL_BANK = "hospital_bank"
+
+
+OWNED: Final = frozenset({Account.WECHAT_PAY, Account.REFUND_IN_TRANSIT})
+"""Never below zero; what is owed or earned is never above. The hospital's own bank is not kept here: only what left it for a patient."""
 
 
 @dataclass(frozen=True, slots=True)

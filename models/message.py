@@ -13,6 +13,8 @@ class Template(StrEnum):
     REVISIT_CALLED = "revisit_called"
     REVISIT_ENDED = "revisit_ended"
     REVISIT_CANCELLED = "revisit_cancelled"
+    REFUND_REQUESTED = "refund_requested"
+    REFUND_ARRIVED = "refund_arrived"
     CLINIC_WAITING = "clinic_waiting"
 
     @property

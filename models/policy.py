@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from models.kernel.clock import business_day, end_of
+
+SATURDAY = 5
 
 
 class Rules(BaseModel):
@@ -32,6 +34,16 @@ class Rules(BaseModel):
     intake_chars_min: int = Field(ge=1)
     unpaid_holds_max: int = Field(ge=1)
     """Live: unpaid holds of one patient a day."""
+    cancel_cutoff_s: int | None = Field(default=None, ge=0)
+    """退号 after paying ends so long before the slot; None: free until 接诊."""
+    refund_polls_s: tuple[PositiveInt, ...] = Field(min_length=1)
+    """Pauses between two questions to the channel whether a refund has arrived; the last one again and again."""
+    refund_workdays: int = Field(ge=1)
+    """Promised to the patient: a bank card takes 1-3 working days [G]."""
+    refund_pause_s: int = Field(ge=1)
+    """The merchant's balance does not suffice: tried again after so long."""
+    refund_tries_max: int = Field(ge=1)
+    """Then a person is called."""
 
 
 class Policy(BaseModel):
@@ -60,6 +72,23 @@ class Policy(BaseModel):
         """Not accepted by then is 退诊: the end of the visit day, and never before the 就诊单元's own end."""
         return max(end_of(business_day(starts_at)), unit_ends_at)
 
+    def may_cancel(self, now: datetime, slot_starts_at: datetime) -> bool:
+        """Whether the hospital's own cut-off for 退号, if it has one, is still to come."""
+        return self.rules.cancel_cutoff_s is None or now < slot_starts_at - timedelta(seconds=self.rules.cancel_cutoff_s)
+
+    def refund_until(self, now: datetime) -> datetime:
+        """The promised arrival: the end of the last working day. Public holidays are not known here, so it may err to the short side."""
+        day, left = business_day(now), self.rules.refund_workdays
+        while left:
+            day += timedelta(days=1)
+            left -= day.weekday() < SATURDAY
+        return end_of(day)
+
+    def refund_asked_at(self, now: datetime, polls: int) -> datetime:
+        """When the channel is asked next, after so many questions."""
+        pauses = self.rules.refund_polls_s
+        return now + timedelta(seconds=pauses[min(polls, len(pauses) - 1)])
+
 
 STANDARD = Rules(
     draft_s=30 * 60,
@@ -74,6 +103,11 @@ STANDARD = Rules(
     window_months=6,
     intake_chars_min=10,
     unpaid_holds_max=5,
+    # As WeChat Pay repeats its own notifies [C].
+    refund_polls_s=(15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600),
+    refund_workdays=3,
+    refund_pause_s=600,
+    refund_tries_max=6,
 )
 TEST = STANDARD.model_copy(
     update={
@@ -85,5 +119,7 @@ TEST = STANDARD.model_copy(
         "enter_s": 5,
         "accept_remind_s": 2,
         "unpaid_holds_max": 50,
+        "refund_polls_s": (1, 1, 2),
+        "refund_pause_s": 2,
     }
 )

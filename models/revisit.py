@@ -48,9 +48,9 @@ MOVES = Moves[State](
         State.DESCRIBING: _to(State.PAYING, State.CANCELLED),
         State.PAYING: _to(State.CLOSING, State.BOOKED, State.CANCELLED),
         State.CLOSING: _to(State.CANCELLED),
-        State.BOOKED: _to(State.BOOKED, State.WAITING, State.ABSENT),
-        State.WAITING: _to(State.WAITING, State.CONSULTING, State.DECLINED),
-        State.CONSULTING: _to(State.CONSULTING, State.WAITING, State.ENDED),
+        State.BOOKED: _to(State.BOOKED, State.WAITING, State.ABSENT, State.CANCELLED),
+        State.WAITING: _to(State.WAITING, State.CONSULTING, State.DECLINED, State.CANCELLED),
+        State.CONSULTING: _to(State.CONSULTING, State.WAITING, State.ENDED, State.DECLINED),
         State.ENDED: _to(State.CLOSED),
         State.REFUSED: _to(),
         State.CLOSED: _to(),
@@ -61,8 +61,14 @@ MOVES = Moves[State](
 )
 """The one table of allowed moves."""
 
-UNPAID = _to(State.COMPLETING, State.CONSENTING, State.CHOOSING, State.DESCRIBING, State.PAYING)
-"""Until money has come a patient leaves at any step; what is paid is given back by a refund, not by this."""
+PAID = _to(State.BOOKED, State.WAITING, State.CONSULTING)
+"""Money has come and the place is booked: who leaves from here is given it back by a refund."""
+
+BEFORE_ACCEPTED = _to(
+    *(State.CHECKING, State.COMPLETING, State.CONSENTING, State.CHOOSING, State.DESCRIBING, State.PAYING),
+    *(State.BOOKED, State.WAITING),
+)
+"""Until 接诊 a patient leaves at any step; after it only the doctor's 退诊 ends a visit without service (requirements, 退号)."""
 
 
 class Reason(StrEnum):
@@ -74,6 +80,20 @@ class Reason(StrEnum):
     UNSETTLED = "unsettled"
     ABSENT = "absent"
     NOT_ACCEPTED = "not_accepted"
+    DECLINED = "declined"
+
+
+class DeclineReason(StrEnum):
+    """Why a doctor gives a visit back (退诊)."""
+
+    NOT_SUITED = "not_suited"
+    """不对症: another department's."""
+    IN_PERSON = "in_person"
+    """需面诊."""
+    UNREACHABLE = "unreachable"
+    """联系不上患者."""
+    OTHER = "other"
+    """Said in words."""
 
 
 EncounterId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
@@ -128,10 +148,10 @@ class Describe(Command):
 
 
 class Cancel(Command):
-    """退号, as long as no money has come."""
+    """退号. What was paid goes back the way it came; while a charge is open, only the charge knows whether anything was."""
 
     kind: Literal["cancel"] = "cancel"
-    allowed_in = UNPAID
+    allowed_in = BEFORE_ACCEPTED
 
 
 class CheckIn(Command):
@@ -146,6 +166,15 @@ class Accept(Command):
 
     kind: Literal["accept"] = "accept"
     allowed_in = _to(State.WAITING)
+
+
+class Decline(Command):
+    """退诊, by the doctor; what was paid goes back. Words are stored under `note_id`."""
+
+    kind: Literal["decline"] = "decline"
+    allowed_in = _to(State.WAITING, State.CONSULTING)
+    reason: DeclineReason
+    note_id: UUID | None = None
 
 
 class Enter(Command):
@@ -171,13 +200,29 @@ class ChargeEnded(News):
 
 
 RevisitEvent = Annotated[
-    Complete | Relate | SelfCheck | Consent | ChooseSlot | Describe | Cancel | CheckIn | Accept | Enter | End | ChargeEnded | Alarm,
+    Complete
+    | Relate
+    | SelfCheck
+    | Consent
+    | ChooseSlot
+    | Describe
+    | Cancel
+    | CheckIn
+    | Accept
+    | Decline
+    | Enter
+    | End
+    | ChargeEnded
+    | Alarm,
     Field(discriminator="kind"),
 ]
-COMMANDS: tuple[type[Command], ...] = (Complete, Relate, SelfCheck, Consent, ChooseSlot, Describe, Cancel, CheckIn, Accept, Enter, End)
+COMMANDS: tuple[type[Command], ...] = (
+    *(Complete, Relate, SelfCheck, Consent, ChooseSlot, Describe, Cancel, CheckIn),
+    *(Accept, Decline, Enter, End),
+)
 
 BY_PATIENT = frozenset({"complete", "relate", "self_check", "consent", "choose_slot", "describe", "cancel", "check_in", "enter"})
-BY_DOCTOR = frozenset({"accept", "end"})
+BY_DOCTOR = frozenset({"accept", "decline", "end"})
 
 
 class Revisit(Row[State, RevisitEvent]):
@@ -206,6 +251,8 @@ def leaves_as(why: RevisitEvent, now: Revisit) -> tuple[State, Reason]:
             return State.ABSENT, Reason.ABSENT
         case Alarm() if now.state is State.WAITING:
             return State.DECLINED, Reason.NOT_ACCEPTED
+        case Decline():
+            return State.DECLINED, Reason.DECLINED
         case Alarm():
             return State.CANCELLED, Reason.TIMED_OUT
         case ChargeEnded(outcome="unsettled"):

@@ -4,7 +4,8 @@ from enum import StrEnum
 from typing import Final
 
 from models.charge import ChargeState
-from models.revisit import State
+from models.refund import Cause, RefundState
+from models.revisit import BEFORE_ACCEPTED, PAID, DeclineReason, State
 
 
 class Actor(StrEnum):
@@ -86,10 +87,24 @@ STEP_TEXTS: Final[dict[str, str]] = {
     "charge.query": "核对缴费结果",
     "charge.close": "关闭缴费",
     "charge.settle": "医院确认缴费",
+    "refund.reverse": "医院核销费用",
+    "refund.apply": "提交退费",
+    "refund.query": "核对退费结果",
+    "refund.retry": "重新办理退费",
+    "refund.hand_over": "转交办理",
+    "refund.pay_out": "线下退费",
+    "refund.withdraw": "撤销退费",
 }
 
-DOCTORS_STEPS: Final = frozenset({"queue.accept", "revisit.end"})
-"""Asked for by the doctor; every other step that somebody asked for, by the patient's side: whoever acts for the patient."""
+_DOCTORS_STEPS: Final = frozenset({"queue.accept", "revisit.end"})
+
+
+def done_by(process: str, step: str, after: str) -> str:
+    """Whose a step is that somebody asked for: the doctor's, the hospital's, or the patient's side's."""
+    if process == "refund":
+        return "hospital"
+    return "doctor" if step in _DOCTORS_STEPS or after == State.DECLINED else "patient"
+
 
 UNDER_WAY: Final[dict[str, str]] = {
     "choose_slot": "正在锁定号源",
@@ -98,8 +113,11 @@ UNDER_WAY: Final[dict[str, str]] = {
     "accept": "正在接诊",
     "end": "正在结束问诊",
     "cancel": "正在退号",
+    "decline": "正在退诊",
+    "pay_out": "正在核对退费",
     "charge_ended": "正在确认预约",
     "order": "正在发起缴费",
+    "reported": "正在核对缴费",
 }
 
 MONEY_TEXTS: Final[dict[ChargeState, str]] = {
@@ -107,8 +125,48 @@ MONEY_TEXTS: Final[dict[ChargeState, str]] = {
     ChargeState.PAID: "缴费处理中（请勿重复缴费）",
     ChargeState.SETTLED: "已缴费",
     ChargeState.CLOSED: "已关闭",
-    ChargeState.UNSETTLED: "退费中",
+    ChargeState.UNSETTLED: "预约未成功，费用退回",
 }
+
+REFUND_TEXTS: Final[dict[RefundState, str]] = {
+    RefundState.REQUESTED: "已申请退费",
+    RefundState.CLEARED: "已申请退费",
+    RefundState.ACCEPTED: "退费中",
+    RefundState.STUCK: "退费中（医院正在办理）",
+    RefundState.ARRIVED: "已到账",
+    RefundState.PAID_OUT: "已到账",
+    RefundState.WITHDRAWN: "已撤销",
+}
+"""To people 退费, 退款 only of the channel's leg; nothing is 已到账 before the channel's query, or a person who paid it out, said so."""
+
+CAUSE_TEXTS: Final[dict[Cause, str]] = {
+    Cause.PATIENT: "您已退号",
+    Cause.ABSENT: "未就诊",
+    Cause.NOT_ACCEPTED: "医生未能接诊",
+    Cause.DECLINED: "医生已退诊",
+    Cause.UNSETTLED: "医院未能确认预约",
+    Cause.MANAGEMENT: "医院退费",
+    Cause.LATE: "缴费已逾期",
+    Cause.SECOND: "重复缴费",
+    Cause.UNKNOWN_ORDER: "未知订单的缴费",
+}
+
+DECLINE_TEXTS: Final[dict[DeclineReason, str]] = {
+    DeclineReason.NOT_SUITED: "您的情况不属于本科室诊疗范围，请选择其他科室。",
+    DeclineReason.IN_PERSON: "您的情况需要面诊，请到院就诊。",
+    DeclineReason.UNREACHABLE: "医生未能联系到您，请重新预约。",
+    DeclineReason.OTHER: "请查看医生的说明。",
+}
+
+_FREE, _PAID_BACK = "现在退号不产生费用。", "接诊前可以退号，已缴费用全部原路退回。"
+
+CANCEL_TEXTS: Final[dict[State, str]] = {
+    **dict.fromkeys(BEFORE_ACCEPTED - PAID, _FREE),
+    **dict.fromkeys(BEFORE_ACCEPTED & PAID, _PAID_BACK),
+    State.CLOSING: "正在核对是否已缴费，如已缴费将全部原路退回。",
+    State.CONSULTING: "医生已接诊，如需退诊请在诊室中告诉医生。",
+}
+"""The rule of 退号 in each state, shown beside the button or in its place."""
 
 REFUSAL_TEXTS: Final[dict[str, str]] = {
     "no_record": "未查询到您在本院的门诊就诊记录，请先到院就诊。",

@@ -30,7 +30,8 @@ PASSWORD: Final = "Fuzhen-demo-2026"  # noqa: S105  (printed to whoever starts t
 DOCTOR: Final = "wangjianguo"
 OTHER_DOCTOR: Final = "liumin"
 MANAGER: Final = "menzhenban"
-PHONES: Final = {DOCTOR: "13900000001", MANAGER: "13900000002", OTHER_DOCTOR: "13900000003"}
+FINANCE: Final = "caiwuchu"
+PHONES: Final = {DOCTOR: "13900000001", MANAGER: "13900000002", OTHER_DOCTOR: "13900000003", FINANCE: "13900000004"}
 DOCTORS: Final = {DOCTOR: "王建国", OTHER_DOCTOR: "刘敏"}
 """Whoever has `<login>` acts for the HIS's doctor `doc-<login>`."""
 
@@ -52,6 +53,7 @@ DEMO_SIGN_INS: Final = (
     "Demo doctor      wangjianguo / Fuzhen-demo-2026, SMS code to 13900000001 (sandbox console)",
     "Another doctor   liumin / Fuzhen-demo-2026, SMS code to 13900000003 (sandbox console)",
     "Demo management  menzhenban / Fuzhen-demo-2026, SMS code to 13900000002 (sandbox console)",
+    "Demo finance     caiwuchu / Fuzhen-demo-2026, SMS code to 13900000004 (sandbox console)",
     "Demo patient     张秀英 110105195805120428, phone 13800100001, SMS code (sandbox console)",
 )
 
@@ -86,6 +88,7 @@ async def _staff(database: Database, settings: Settings) -> None:
             await _enlist(db, login, name, Role.DOCTOR, hashed)
             await directory.appoint(db, f"doc-{login}", ids.derived("demo", login))
         await _enlist(db, MANAGER, "门诊办", Role.MANAGEMENT, hashed)
+        await _enlist(db, FINANCE, "财务处", Role.FINANCE, hashed)
 
 
 async def _enlist(db: AsyncSession, login: str, name: str, role: Role, hashed: str) -> None:

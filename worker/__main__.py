@@ -16,7 +16,7 @@ from worker import health
 from worker.provision import provision, provision_again
 from worker.relay import Relay, as_the_only_one, ended
 from worker.settings import read_settings
-from worker.wiring import POOL, activities, outbox, parties, worker
+from worker.wiring import POOL, activities, outbox, parties, strays, worker
 from workflows.runs import Runs
 
 RELAY, SWEEP, OUTBOX, FORGET, LOCKS, PROVISION = 0x46555A01, 0x46555A02, 0x46555A03, 0x46555A04, 0x46555A05, 0x46555A06
@@ -34,7 +34,10 @@ async def main() -> None:
     database = Database(settings.database_url.get_secret_value(), settings.vault(), pool=POOL)
     client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, data_converter=pydantic_data_converter)
     outside, runs = parties(settings, now), Runs(client)
-    relay, sending = Relay(database, client, runs, now), outbox(database, outside, now)
+    relay, sending = (
+        Relay(database, client, runs, strays(database, outside, runs, now, settings.policy), now),
+        outbox(database, outside, now),
+    )
     locks = StrayLocks(database, outside.his, now)
     await provision(client)
     polling = worker(client, activities(database, outside, runs, now, settings.policy), workflow_cache=settings.workflow_cache)

@@ -17,7 +17,8 @@ from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFai
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from models import charge, revisit
+from activities.payment import StrayReports
+from models import charge, refund, revisit
 from models.kernel.clock import Clock
 from models.process import Command, News, command_of
 from models.stores import inbox, open_rows, steps, timeline
@@ -26,8 +27,17 @@ from workflows.runs import SHORT, Runs, reaching, run_id
 
 log = structlog.get_logger()
 
-COMMANDS: dict[str, tuple[type[Command], ...]] = {"revisit": revisit.COMMANDS, "charge": charge.COMMANDS}
-EVENTS: dict[str, TypeAdapter[Any]] = {"revisit": TypeAdapter(revisit.RevisitEvent), "charge": TypeAdapter(charge.ChargeEvent)}
+COMMANDS: dict[str, tuple[type[Command], ...]] = {
+    "revisit": revisit.COMMANDS,
+    "charge": charge.COMMANDS,
+    "refund": refund.COMMANDS,
+}
+EVENTS: dict[str, TypeAdapter[Any]] = {
+    "revisit": TypeAdapter(revisit.RevisitEvent),
+    "charge": TypeAdapter(charge.ChargeEvent),
+    "refund": TypeAdapter(refund.RefundEvent),
+}
+MONEY = charge.Reported.model_fields["kind"].default
 KNOCKS_ALARM = 12
 FAILING_ATTEMPTS = 6
 """A workflow task that failed as often stands on a bug or a lost build: the run is begun again."""
@@ -38,8 +48,8 @@ T = TypeVar("T")
 
 
 class Relay:
-    def __init__(self, database: Database, client: Client, runs: Runs, clock: Clock) -> None:
-        self._database, self._client, self._runs, self._clock = database, client, runs, clock
+    def __init__(self, database: Database, client: Client, runs: Runs, strays: StrayReports, clock: Clock) -> None:
+        self._database, self._client, self._runs, self._strays, self._clock = database, client, runs, strays, clock
         self._forced: dict[UUID, tuple[int, datetime]] = {}
 
     async def knock_due(self) -> int:
@@ -52,25 +62,32 @@ class Relay:
     async def _bring(self, one: inbox.Waiting) -> None:
         if one.knocks and one.knocks % KNOCKS_ALARM == 0:
             log.error("inbox.stuck", process=one.process, id=str(one.process_id), kind=one.kind, knocks=one.knocks)
-        async with self._database.reading() as db:
-            where = await open_rows.position(db, one.process, one.process_id)
-            done = await timeline.done(db, one.process_id, str(one.id))
+        where, done = await self._stands(one)
         if done:  # kept in the moment in which it was done
             await self._close(one, "done")
-        elif where is None or where.ended:
+        elif (where is None or where.ended) and one.kind == MONEY:
+            await self._strays.look_after(one.id, one.event["order_no"], one.knocks)
+        elif where is None or where.ended or one.process_id is None:
             await self._close(one, "late")
         elif one.party == "person":
             wish = command_of(one.kind, COMMANDS[one.process]).model_validate({**one.event, "seen": where.version})
-            await self._repeat(one, wish)
+            await self._repeat(one, one.process_id, wish)
         else:
             event: News = EVENTS[one.process].validate_python({**one.event, "seen": where.version})
             await self._runs.knock(one.process, one.process_id, event)
 
-    async def _repeat(self, one: inbox.Waiting, wish: Command) -> None:
+    async def _stands(self, one: inbox.Waiting) -> tuple[open_rows.Position | None, bool]:
+        if one.process_id is None:
+            return None, False
+        async with self._database.reading() as db:
+            done = await timeline.done(db, one.process_id, str(one.id)) is not None
+            return await open_rows.position(db, one.process, one.process_id), done
+
+    async def _repeat(self, one: inbox.Waiting, id: UUID, wish: Command) -> None:
         """The Update again, under the same id; a refusal closes the row, no answer leaves it for the next round."""
         try:
             async with asyncio.timeout(8):
-                await self._runs.ask(one.process, one.process_id, wish)
+                await self._runs.ask(one.process, id, wish)
         except WorkflowUpdateFailedError as refused:
             cause = refused.cause
             if isinstance(cause, ApplicationError) and cause.type and cause.type not in {"process.busy", "AcceptedUpdateCompletedWorkflow"}:

@@ -15,7 +15,9 @@ from activities.consent import ConsentActivities
 from activities.eligibility import EligibilityActivities
 from activities.intake import IntakeActivities
 from activities.message import MessageOutbox
+from activities.payment import StrayReports
 from activities.queue import QueueActivities
+from activities.refund import RefundActivities
 from activities.revisit import RevisitActivities
 from activities.schedule import ScheduleActivities
 from activities.steps import Guard
@@ -29,18 +31,20 @@ from gateways.wechat_pay.v3 import WeChatPayV3
 from models.kernel.clock import Clock
 from models.process import Runs
 from models.stores import charge as charges
+from models.stores import refund as refunds
 from models.stores import revisit as revisits
 from models.stores.database import Database
 from worker.failures import Failures
 from worker.settings import Settings
 from workflows.charge import ChargeWorkflow
+from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
 from workflows.runs import TASK_QUEUE
 from workflows.schedule import ScheduleSyncWorkflow
 
-WORKFLOWS: list[type] = [RevisitWorkflow, ChargeWorkflow, ScheduleSyncWorkflow]
+WORKFLOWS: list[type] = [RevisitWorkflow, ChargeWorkflow, RefundWorkflow, ScheduleSyncWorkflow]
 ACTIVITIES_AT_ONCE = 40
-POOL = 25
+POOL = 27
 
 
 class Outside(Protocol):
@@ -91,6 +95,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
     intake = IntakeActivities(visits, runs)
     queue = QueueActivities(visits, outside.his)
     charge = ChargeActivities(money, outside.his, outside.wechat_pay, runs)
+    refund = RefundActivities(Guard(database, clock, refunds.STORE), outside.his, outside.wechat_pay)
     schedule = ScheduleActivities(database, outside.his, clock)
     return [
         *(revisit.load, revisit.end, revisit.close),
@@ -100,8 +105,14 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
         intake.describe,
         *(queue.remind, queue.check_in, queue.urge, queue.accept, queue.enter, queue.call_again, queue.pass_over),
         *(charge.load, charge.order, charge.query, charge.close, charge.settle),
+        *(refund.load, refund.reverse, refund.apply, refund.query, refund.retry, refund.hand_over, refund.pay_out, refund.withdraw),
         schedule.sync,
     ]
+
+
+def strays(database: Database, outside: Outside, runs: Runs, clock: Clock, policy_line: str) -> StrayReports:
+    """Who looks after money that no charge wanted."""
+    return StrayReports(database, outside.wechat_pay, runs, clock, policy_line)
 
 
 def outbox(database: Database, outside: Parties, clock: Clock) -> MessageOutbox:

@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
         ChooseSlot,
         Complete,
         Consent,
+        Decline,
         Describe,
         End,
         Enter,
@@ -43,6 +44,7 @@ class RevisitWorkflow(Process[Revisit]):
     cancel = command(Cancel, Revisit)
     check_in = command(CheckIn, Revisit)
     accept = command(Accept, Revisit)
+    decline = command(Decline, Revisit)
     enter = command(Enter, Revisit)
     end = command(End, Revisit)
     charge_ended = news(ChargeEnded)
@@ -137,15 +139,16 @@ class RevisitWorkflow(Process[Revisit]):
                 await self.step(QueueActivities.call_again)
             case Alarm():  # 过号: back in the queue
                 await self.step(QueueActivities.pass_over)
-            case _:
-                raise not_now()
+            case other:  # 退诊
+                await self._leave(other)
 
     async def _finish(self, now: Revisit) -> None:
         await self.step(RevisitActivities.close)
 
     async def _leave(self, why: Event | Alarm) -> None:
+        """What was paid goes back by a refund, which outlives the visit."""
         match why:
-            case Cancel() | Alarm():
+            case Cancel() | Decline() | Alarm():
                 await self.step(BookingActivities.leave, why)
             case _:
                 raise not_now()

@@ -16,8 +16,12 @@ from gateways.wechat_pay.inbound import Notify, RefundNotify, WeChatPayAccount, 
 from models.charge import Reported
 from models.kernel import ids
 from models.kernel.errors import DomainError
+from models.process import News
+from models.refund import RefundReported
 from models.stores import charge as charges
 from models.stores import inbox
+from models.stores import refund as refunds
+from models.stores.database import Database
 
 router = APIRouter(tags=["webhooks"])
 PATH = "/webhooks/wechat-pay"
@@ -33,27 +37,39 @@ async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathw
     except DomainError as refused:
         log.warning("wechat_pay.notify_refused", code=refused.code, **refused.params)
         return JSONResponse({"code": "FAIL", "message": refused.code}, STATUS[refused.kind])
-    if isinstance(notify, RefundNotify):  # kept by nobody: whoever wants money back asks the channel by the refund's number
-        log.info("wechat_pay.refund_notified", notify_id=notify.notify_id, refund_no=notify.refund_no, refund_status=notify.refund_status)
-        return Response(status_code=204)
+    if isinstance(notify, RefundNotify):
+        kept = await _refund_reported(wiring.database, notify)
+    else:
+        kept = await _reported(wiring.database, notify)
+    return Response(status_code=204, background=BackgroundTask(pathways.runs.knock, *kept) if kept else None)
+
+
+async def _reported(database: Database, notify: Notify) -> tuple[str, UUID, News] | None:
+    """For money of an order that we don't know there is no desk: kept, and the relay looks after it."""
     event = Reported(id=ids.derived("inbox", "wechat_pay", notify.notify_id), order_no=notify.order_no, request=request_id())
-    async with wiring.database.transaction() as db:
-        charge_id = await charges.of_order(db, order_id) if (order_id := _order_id(notify)) else None
+    async with database.transaction() as db:
+        charge_id = await charges.of_order_no(db, notify.order_no)
         await inbox.bring(db, "charge", charge_id, event, party="wechat_pay", external_id=notify.notify_id)
-    if charge_id is None:  # money for a charge that we don't know: kept, and for a person to see
+    if charge_id is None:
         log.error("wechat_pay.unknown_order", notify_id=notify.notify_id, order_no=notify.order_no)
-        return Response(status_code=204)
-    return Response(status_code=204, background=BackgroundTask(pathways.runs.knock, "charge", charge_id, event))
+        return None
+    return "charge", charge_id, event
+
+
+async def _refund_reported(database: Database, notify: RefundNotify) -> tuple[str, UUID, News] | None:
+    """A refund that somebody made at the channel's own desk is none of ours: its lines are found when the day is reconciled."""
+    event = RefundReported(id=ids.derived("inbox", "wechat_pay", notify.notify_id), request=request_id())
+    async with database.transaction() as db:
+        refund_id = await refunds.of_number(db, notify.refund_no)
+        if refund_id is not None:
+            await inbox.bring(db, "refund", refund_id, event, party="wechat_pay", external_id=notify.notify_id)
+    if refund_id is None:
+        log.error("wechat_pay.unknown_refund", notify_id=notify.notify_id, refund_no=notify.refund_no)
+        return None
+    return "refund", refund_id, event
 
 
 @cache
 def _account(notify_url: str, *fields: tuple[str, str]) -> WeChatPayAccount:
     """Keys are parsed once."""
     return WeChatPayAccount(**dict(fields), notify_url=notify_url)
-
-
-def _order_id(notify: Notify) -> UUID | None:
-    try:
-        return UUID(hex=notify.order_no)
-    except ValueError:
-        return None

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from models.charge import ChannelOrder, Scene, Trade
 from models.kernel.money import FenAmount
-from models.refund import Refund
+from models.refund import ChannelRefund
 
 
 class WeChatPay(Protocol):
@@ -31,7 +31,7 @@ class WeChatPay(Protocol):
         """True when the channel confirmed that the order can't be paid any more (or knows no such order); False when it was paid."""
         ...
 
-    async def refund(self, refund_no: str, *, order_no: str, amount_fen: FenAmount, total_fen: FenAmount, reason: str) -> Refund:
+    async def refund(self, refund_no: str, *, order_no: str, amount_fen: FenAmount, total_fen: FenAmount, reason: str) -> ChannelRefund:
         """Gives back `amount_fen` of what the order took, `total_fen`. Accepted is not arrived: the query says when it has.
 
         The same number with the same parameters is the same refund, whatever became of it, and answers what it is now. `reason` is read
@@ -44,6 +44,6 @@ class WeChatPay(Protocol):
         """
         ...
 
-    async def query_refund(self, refund_no: str) -> Refund:
+    async def query_refund(self, refund_no: str) -> ChannelRefund:
         """`RefundStatus.ABSENT` when the channel has no such refund."""
         ...

@@ -18,7 +18,7 @@ from models.charge import ChannelOrder, Scene, Trade, TradeState
 from models.kernel.clock import SHANGHAI, Clock, now
 from models.kernel.errors import DomainError, Unknown
 from models.kernel.money import FenAmount
-from models.refund import Refund, RefundStatus
+from models.refund import ChannelRefund, RefundStatus
 
 _STATES = {
     "NOTPAY": TradeState.NOT_PAID,
@@ -122,7 +122,7 @@ class WeChatPayV3:
                 case TradeState.NOT_PAID | TradeState.UNKNOWN:
                     raise Unknown(f"not closed, and {trade.state}")
 
-    async def refund(self, refund_no: str, *, order_no: str, amount_fen: FenAmount, total_fen: FenAmount, reason: str) -> Refund:
+    async def refund(self, refund_no: str, *, order_no: str, amount_fen: FenAmount, total_fen: FenAmount, reason: str) -> ChannelRefund:
         """POST /v3/refund/domestic/refunds [C]; 200 is accepted, not arrived [C]. One number is one refund [C]."""
         wish: dict[str, object] = {
             "out_trade_no": order_no,
@@ -140,23 +140,23 @@ class WeChatPayV3:
                 raise self._puzzled(call, answer)
             return self._refund(call, answer, seen, refund_no)
 
-    async def query_refund(self, refund_no: str) -> Refund:
+    async def query_refund(self, refund_no: str) -> ChannelRefund:
         """GET /v3/refund/domestic/refunds/{out_refund_no} [C]: a refund or unknown, never a refusal."""
         async with self._wire.call("query_refund", refund_no=refund_no) as call:
             answer = await self._send(call, "GET", f"{_REFUNDS}/{refund_no}")
             if answer.status == 404 and _Refusal.model_validate(answer.json()).code == "RESOURCE_NOT_EXISTS":
-                return Refund(refund_no=refund_no, status=RefundStatus.ABSENT)
+                return ChannelRefund(refund_no=refund_no, status=RefundStatus.ABSENT)
             if not answer.granted:
                 raise self._puzzled(call, answer)
             return self._refund(call, answer, SeenRefund.model_validate(answer.json()), refund_no)
 
-    def _refund(self, call: Call, answer: Answer, seen: SeenRefund, refund_no: str) -> Refund:
+    def _refund(self, call: Call, answer: Answer, seen: SeenRefund, refund_no: str) -> ChannelRefund:
         status = refund.STATUSES.get(seen.status, RefundStatus.UNKNOWN)
         arrived = status is RefundStatus.SUCCESS
         if seen.out_refund_no != refund_no or (arrived and seen.success_time is None):
             raise self._puzzled(call, answer)
         call.note(refund_status=seen.status, refund_id=seen.refund_id)
-        return Refund(
+        return ChannelRefund(
             refund_no=refund_no,
             status=status,
             refund_id=seen.refund_id,

@@ -52,6 +52,8 @@ LIVE = (
     begin
       if tg_table_name = 'chat' then
         perform pg_notify('live', 'chat:' || new.revisit_id || ':' || new.number);
+      elsif tg_table_name = 'refund' then
+        perform pg_notify('live', 'refund:' || new.visit_id || ':' || new.version);
       else
         perform pg_notify('live', tg_table_name || ':' || new.id || ':' || new.version);
       end if;
@@ -63,6 +65,9 @@ LIVE = (
     """,
     """
     create trigger tell_screens after insert or update of version on charge for each row execute function tell_screens()
+    """,
+    """
+    create trigger tell_screens after insert or update of version on refund for each row execute function tell_screens()
     """,
     """
     create trigger tell_screens after insert on chat for each row execute function tell_screens()
@@ -211,7 +216,7 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('sent_at', sa.DateTime(timezone=True), nullable=True),
     sa.CheckConstraint("state in ('due', 'sending', 'sent', 'failed')", name=op.f('ck_message_state')),
-    sa.CheckConstraint("template in ('sign_in_code', 'staff_code', 'revisit_booked', 'revisit_reminder', 'revisit_called', 'revisit_ended', 'revisit_cancelled', 'clinic_waiting')", name=op.f('ck_message_template')),
+    sa.CheckConstraint("template in ('sign_in_code', 'staff_code', 'revisit_booked', 'revisit_reminder', 'revisit_called', 'revisit_ended', 'revisit_cancelled', 'refund_requested', 'refund_arrived', 'clinic_waiting')", name=op.f('ck_message_template')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_message'))
     )
     op.create_index('ix_message_due', 'message', ['due_at'], unique=False, postgresql_where=sa.text("state in ('due','sending')"))
@@ -292,15 +297,11 @@ def upgrade() -> None:
     sa.Column('expires_at', sa.DateTime(timezone=True), nullable=False),
     sa.Column('prepay_id', sa.Text(), nullable=True),
     sa.Column('code_url', sa.Text(), nullable=True),
-    sa.Column('transaction_id', sa.Text(), nullable=True),
-    sa.Column('paid_fen', sa.BigInteger(), nullable=True),
-    sa.Column('paid_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.CheckConstraint("scene in ('jsapi', 'native')", name=op.f('ck_charge_order_scene')),
     sa.CheckConstraint("state in ('opening', 'open', 'paid', 'closed')", name=op.f('ck_charge_order_state')),
     sa.ForeignKeyConstraint(['charge_id'], ['charge.id'], name=op.f('fk_charge_order_charge_id')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_charge_order')),
-    sa.UniqueConstraint('channel', 'transaction_id', name=op.f('uq_charge_order_channel_transaction_id'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_charge_order'))
     )
     op.create_index(op.f('ix_charge_order_charge_id'), 'charge_order', ['charge_id'], unique=False)
     op.create_table('doctor',
@@ -320,7 +321,7 @@ def upgrade() -> None:
     sa.Column('entry_id', sa.Uuid(), nullable=False),
     sa.Column('account', sa.Text(), nullable=False),
     sa.Column('amount_fen', sa.BigInteger(), nullable=False),
-    sa.CheckConstraint("account in ('wechat_pay', 'patient_due', 'hospital_income', 'suspense')", name=op.f('ck_ledger_leg_account')),
+    sa.CheckConstraint("account in ('wechat_pay', 'refund_in_transit', 'patient_due', 'hospital_income', 'suspense', 'hospital_bank')", name=op.f('ck_ledger_leg_account')),
     sa.CheckConstraint('amount_fen <> 0', name=op.f('ck_ledger_leg_amount')),
     sa.ForeignKeyConstraint(['entry_id'], ['ledger_entry.id'], name=op.f('fk_ledger_leg_entry_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_ledger_leg'))
@@ -348,18 +349,71 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['patient_id'], ['patient.id'], name=op.f('fk_patient_supplement_patient_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_patient_supplement'))
     )
-    op.create_table('refund',
+    op.create_table('payment',
     sa.Column('id', sa.Uuid(), nullable=False),
-    sa.Column('charge_id', sa.Uuid(), nullable=False),
+    sa.Column('channel', sa.Text(), nullable=False),
+    sa.Column('transaction_id', sa.Text(), nullable=False),
+    sa.Column('order_no', sa.Text(), nullable=False),
+    sa.Column('charge_id', sa.Uuid(), nullable=True),
+    sa.Column('visit_id', sa.Uuid(), nullable=True),
+    sa.Column('amount_fen', sa.BigInteger(), nullable=False),
+    sa.Column('reserved_fen', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('refunded_fen', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('unwanted', sa.Text(), nullable=True),
+    sa.Column('paid_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.CheckConstraint('amount_fen > 0', name=op.f('ck_payment_amount')),
+    sa.CheckConstraint('reserved_fen >= 0 and refunded_fen >= 0 and reserved_fen + refunded_fen <= amount_fen', name=op.f('ck_payment_given_back')),
+    sa.CheckConstraint("unwanted is null or unwanted in ('late', 'second', 'unknown_order')", name=op.f('ck_payment_unwanted')),
+    sa.ForeignKeyConstraint(['charge_id'], ['charge.id'], name=op.f('fk_payment_charge_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_payment')),
+    sa.UniqueConstraint('channel', 'transaction_id', name=op.f('uq_payment_channel_transaction_id'))
+    )
+    op.create_index(op.f('ix_payment_charge_id'), 'payment', ['charge_id'], unique=False)
+    op.create_index(op.f('ix_payment_order_no'), 'payment', ['order_no'], unique=False)
+    op.create_index('uq_payment_wanted', 'payment', ['charge_id'], unique=True, postgresql_where=sa.text('unwanted is null'))
+    op.create_table('refund',
+    sa.Column('payment_id', sa.Uuid(), nullable=False),
+    sa.Column('charge_id', sa.Uuid(), nullable=True),
+    sa.Column('visit_id', sa.Uuid(), nullable=False),
     sa.Column('cause', sa.Text(), nullable=False),
     sa.Column('amount_fen', sa.BigInteger(), nullable=False),
-    sa.Column('state', sa.Text(), server_default='wanted', nullable=False),
+    sa.Column('number', sa.Text(), nullable=False),
+    sa.Column('attempt', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('tries', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('polls', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('trouble', sa.Text(), nullable=True),
+    sa.Column('office', sa.Text(), nullable=True),
+    sa.Column('voucher', sa.Text(), nullable=True),
+    sa.Column('cleared_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('accepted_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('arrived_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('version', sa.BigInteger(), server_default='0', nullable=False),
+    sa.Column('state', sa.Text(), nullable=False),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('wake_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('step', sa.Text(), nullable=True),
+    sa.Column('step_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('under_way', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+    sa.Column('request', sa.Text(), nullable=True),
+    sa.Column('policy', sa.Text(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.Column('moved_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.Column('swept_at', sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("cause in ('patient', 'absent', 'not_accepted', 'declined', 'unsettled', 'management', 'late', 'second', 'unknown_order')", name=op.f('ck_refund_cause')),
+    sa.CheckConstraint("state in ('requested', 'cleared', 'accepted', 'arrived', 'stuck', 'paid_out', 'withdrawn')", name=op.f('ck_refund_state')),
     sa.CheckConstraint('amount_fen > 0', name=op.f('ck_refund_amount')),
     sa.ForeignKeyConstraint(['charge_id'], ['charge.id'], name=op.f('fk_refund_charge_id')),
+    sa.ForeignKeyConstraint(['payment_id'], ['payment.id'], name=op.f('fk_refund_payment_id')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_refund')),
-    sa.UniqueConstraint('charge_id', 'cause', name=op.f('uq_refund_charge_id_cause'))
+    sa.UniqueConstraint('number', name=op.f('uq_refund_number'))
     )
+    op.create_index(op.f('ix_refund_charge_id'), 'refund', ['charge_id'], unique=False)
+    op.create_index(op.f('ix_refund_created_at_id'), 'refund', ['created_at', 'id'], unique=False)
+    op.create_index(op.f('ix_refund_payment_id'), 'refund', ['payment_id'], unique=False)
+    op.create_index('ix_refund_swept_at', 'refund', ['swept_at'], unique=False, postgresql_where=sa.text("state not in ('arrived','paid_out','withdrawn')"))
+    op.create_index('uq_refund_running', 'refund', ['payment_id', 'cause'], unique=True, postgresql_where=sa.text("state not in ('arrived','paid_out','withdrawn')"))
     op.create_table('revisit',
     sa.Column('account_id', sa.Uuid(), nullable=False),
     sa.Column('patient_id', sa.Uuid(), nullable=False),
@@ -387,6 +441,8 @@ def upgrade() -> None:
     sa.Column('entered_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('ended_at', sa.DateTime(timezone=True), nullable=True),
     sa.Column('encounter_id', sa.Text(), nullable=True),
+    sa.Column('declined_for', sa.Text(), nullable=True),
+    sa.Column('note_id', sa.Uuid(), nullable=True),
     sa.Column('id', sa.Uuid(), nullable=False),
     sa.Column('version', sa.BigInteger(), server_default='0', nullable=False),
     sa.Column('state', sa.Text(), nullable=False),
@@ -467,6 +523,16 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_record')),
     sa.UniqueConstraint('revisit_id', name=op.f('uq_record_revisit_id'))
     )
+    op.create_table('revisit_note',
+    sa.Column('id', sa.Uuid(), nullable=False),
+    sa.Column('revisit_id', sa.Uuid(), nullable=False),
+    sa.Column('account_id', sa.Uuid(), nullable=False),
+    sa.Column('text', sa.LargeBinary(), nullable=False),
+    sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.ForeignKeyConstraint(['revisit_id'], ['revisit.id'], name=op.f('fk_revisit_note_revisit_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_revisit_note'))
+    )
+    op.create_index(op.f('ix_revisit_note_revisit_id'), 'revisit_note', ['revisit_id'], unique=False)
     op.create_table('schedule',
     sa.Column('id', sa.Text(), nullable=False),
     sa.Column('doctor_id', sa.Text(), nullable=False),
@@ -535,6 +601,8 @@ def downgrade() -> None:
     op.drop_table('slot')
     op.drop_index(op.f('ix_schedule_on_department_id'), table_name='schedule')
     op.drop_table('schedule')
+    op.drop_index(op.f('ix_revisit_note_revisit_id'), table_name='revisit_note')
+    op.drop_table('revisit_note')
     op.drop_table('record')
     op.drop_index(op.f('ix_intake_file_revisit_id'), table_name='intake_file')
     op.drop_table('intake_file')
@@ -546,7 +614,16 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_revisit_patient_id_created_at_id'), table_name='revisit')
     op.drop_index('ix_revisit_clinic', table_name='revisit')
     op.drop_table('revisit')
+    op.drop_index('uq_refund_running', table_name='refund', postgresql_where=sa.text("state not in ('arrived','paid_out','withdrawn')"))
+    op.drop_index('ix_refund_swept_at', table_name='refund', postgresql_where=sa.text("state not in ('arrived','paid_out','withdrawn')"))
+    op.drop_index(op.f('ix_refund_payment_id'), table_name='refund')
+    op.drop_index(op.f('ix_refund_created_at_id'), table_name='refund')
+    op.drop_index(op.f('ix_refund_charge_id'), table_name='refund')
     op.drop_table('refund')
+    op.drop_index('uq_payment_wanted', table_name='payment', postgresql_where=sa.text('unwanted is null'))
+    op.drop_index(op.f('ix_payment_order_no'), table_name='payment')
+    op.drop_index(op.f('ix_payment_charge_id'), table_name='payment')
+    op.drop_table('payment')
     op.drop_table('patient_supplement')
     op.drop_index(op.f('ix_patient_binding_patient_id'), table_name='patient_binding')
     op.drop_table('patient_binding')

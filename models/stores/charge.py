@@ -9,10 +9,10 @@ from sqlalchemy import Table, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.charge import MOVES, ChannelOrder, Charge, ChargeState, OrderState, Scene, Trade
+from models.charge import MOVES, ChannelOrder, Charge, ChargeState, OrderState, Scene
 from models.kernel.errors import DomainError
 from models.stores import steps
-from models.tables.charge import ChargeOrderRow, ChargeRow, RefundRow
+from models.tables.charge import ChargeOrderRow, ChargeRow
 
 
 def snapshot(row: dict[str, Any]) -> Charge:
@@ -21,6 +21,10 @@ def snapshot(row: dict[str, Any]) -> Charge:
 
 
 STORE = steps.Store(cast(Table, ChargeRow.__table__), MOVES, snapshot)
+
+
+ENDS_PAID = frozenset({ChargeState.SETTLED, ChargeState.UNSETTLED})
+"""Money has come, and what the HIS says of it is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +38,6 @@ class ChannelOrderFacts:
     expires_at: datetime
     prepay_id: str | None
     code_url: str | None
-    transaction_id: str | None
-    paid_at: datetime | None
-    paid_fen: int | None
 
     @property
     def number(self) -> str:
@@ -57,10 +58,6 @@ class Facts:
     policy: str
     due_at: datetime | None
     orders: tuple[ChannelOrderFacts, ...]
-
-    @property
-    def paid(self) -> ChannelOrderFacts:
-        return next(order for order in self.orders if order.state is OrderState.PAID)
 
 
 async def load(db: AsyncSession, charge_id: UUID) -> Charge:
@@ -100,9 +97,6 @@ def _order(row: ChargeOrderRow) -> ChannelOrderFacts:
         row.expires_at,
         row.prepay_id,
         row.code_url,
-        row.transaction_id,
-        row.paid_at,
-        row.paid_fen,
     )
 
 
@@ -166,13 +160,10 @@ async def opened(db: AsyncSession, order_id: UUID, answer: ChannelOrder) -> None
     )
 
 
-async def paid(db: AsyncSession, order_id: UUID, trade: Trade) -> None:
-    """Of a charge's orders one can be paid at a time: the others are closed, or never came to the channel."""
+async def paid(db: AsyncSession, order_id: UUID) -> None:
+    """Of a charge's orders one is the paid one: the others are closed, or never came to the channel. What comes on them is unwanted."""
     charge_id = await db.scalar(
-        update(ChargeOrderRow)
-        .where(ChargeOrderRow.id == order_id)
-        .values(state=OrderState.PAID, transaction_id=trade.transaction_id, paid_fen=trade.amount_fen, paid_at=trade.paid_at)
-        .returning(ChargeOrderRow.charge_id)
+        update(ChargeOrderRow).where(ChargeOrderRow.id == order_id).values(state=OrderState.PAID).returning(ChargeOrderRow.charge_id)
     )
     others = (ChargeOrderRow.charge_id == charge_id, ChargeOrderRow.id != order_id)
     await db.execute(update(ChargeOrderRow).where(*others).values(state=OrderState.CLOSED))
@@ -187,13 +178,10 @@ async def closed(db: AsyncSession, *order_ids: UUID) -> None:
     )
 
 
-async def of_order(db: AsyncSession, order_id: UUID) -> UUID | None:
-    """The charge that a channel order belongs to; None for a number that is not ours."""
+async def of_order_no(db: AsyncSession, order_no: str) -> UUID | None:
+    """The charge that a channel order belongs to, by the channel's `out_trade_no`; None for a number that is not ours."""
+    try:
+        order_id = UUID(hex=order_no)
+    except ValueError:
+        return None
     return await db.scalar(select(ChargeOrderRow.charge_id).where(ChargeOrderRow.id == order_id))
-
-
-async def refund_wanted(db: AsyncSession, refund_id: UUID, charge_id: UUID, cause: str, amount_fen: int) -> None:
-    """Money that must go back: one row a charge and cause, whoever asks first."""
-    await db.execute(
-        upsert(RefundRow).values(id=refund_id, charge_id=charge_id, cause=cause, amount_fen=amount_fen).on_conflict_do_nothing()
-    )

@@ -18,7 +18,8 @@ class Waiting:
 
     id: UUID
     process: str
-    process_id: UUID
+    process_id: UUID | None
+    """None: for nobody that we know."""
     party: str
     kind: str
     event: dict[str, Any]
@@ -77,13 +78,13 @@ async def due(db: AsyncSession, limit: int) -> list[Waiting]:
     rows = (
         await db.execute(
             select(InboxRow)
-            .where(InboxRow.handled_at.is_(None), InboxRow.knock_at <= func.now(), InboxRow.process_id.is_not(None))
+            .where(InboxRow.handled_at.is_(None), InboxRow.knock_at <= func.now())
             .order_by(InboxRow.knock_at)
             .limit(limit)
             .with_for_update(skip_locked=True)
         )
     ).scalars()
-    waiting = [Waiting(row.id, row.process, row.process_id, row.party, row.kind, row.event, row.knocks) for row in rows if row.process_id]
+    waiting = [Waiting(row.id, row.process, row.process_id, row.party, row.kind, row.event, row.knocks) for row in rows]
     if waiting:
         await db.execute(
             update(InboxRow)

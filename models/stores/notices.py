@@ -22,6 +22,7 @@ REASONS = {
     Reason.UNSETTLED: "医院未能确认预约，费用将原路退回",
     Reason.ABSENT: "就诊时段已结束，未就诊",
     Reason.NOT_ACCEPTED: "医生未能接诊，费用将原路退回",
+    Reason.DECLINED: "医生已退诊",
 }
 
 
@@ -30,13 +31,15 @@ def told(reason: Reason, *, paid: bool) -> str:
     return f"{REASONS[reason]}，已缴费用将原路退回" if paid and "退回" not in REASONS[reason] else REASONS[reason]
 
 
-async def tell_patient(db: AsyncSession, revisit_id: UUID, template: Template, at: datetime, **params: str) -> None:
-    """To the account that opened the visit. One message a template and version of the row."""
+async def tell_patient(
+    db: AsyncSession, revisit_id: UUID, template: Template, at: datetime, *, about: UUID | None = None, **params: str
+) -> None:
+    """To the account that opened the visit. One message for each template and version of the visit's row, or thing that it is about."""
     found = await db.execute(select(RevisitRow.account_id, RevisitRow.version).where(RevisitRow.id == revisit_id))
     account_id, version = found.one()
     phone = await accounts.phone(db, account_id)
     await messages.enqueue(
-        db, ids.derived("message", revisit_id, template, version), template, phone, params, visit_id=revisit_id, due_at=at
+        db, ids.derived("message", revisit_id, template, about or version), template, phone, params, visit_id=revisit_id, due_at=at
     )
 
 

@@ -8,12 +8,16 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models import charge, revisit
+from models import charge, refund, revisit
 from models.process import Moves
-from models.tables.charge import ChargeRow
+from models.tables.charge import ChargeRow, RefundRow
 from models.tables.revisit import RevisitRow
 
-PROCESSES: dict[str, tuple[Any, Moves[Any]]] = {"revisit": (RevisitRow, revisit.MOVES), "charge": (ChargeRow, charge.MOVES)}
+PROCESSES: dict[str, tuple[Any, Moves[Any]]] = {
+    "revisit": (RevisitRow, revisit.MOVES),
+    "charge": (ChargeRow, charge.MOVES),
+    "refund": (RefundRow, refund.MOVES),
+}
 """Each process's table and moves. A new process is added here."""
 
 PAUSE = timedelta(seconds=10)

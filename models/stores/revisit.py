@@ -7,16 +7,17 @@ from uuid import UUID
 
 from pydantic import TypeAdapter
 from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.eligibility import PastVisit
 from models.kernel.errors import DomainError
-from models.revisit import MOVES, Opening, Revisit, State
+from models.revisit import MOVES, DeclineReason, Opening, Revisit, State
 from models.stores import steps
 from models.stores.database import vault
 from models.tables.directory import DepartmentRow
 from models.tables.process import TimelineRow
-from models.tables.revisit import RevisitRow
+from models.tables.revisit import NoteRow, RevisitRow
 
 PAST_VISITS = TypeAdapter(tuple[PastVisit, ...])
 
@@ -151,6 +152,12 @@ async def department_name(db: AsyncSession, revisit_id: UUID) -> str:
     return await db.scalar(name) or ""
 
 
+async def over(db: AsyncSession, revisit_id: UUID) -> bool:
+    """Whether nothing of the visit is still to come: 已结束, or left."""
+    state = await db.scalar(select(RevisitRow.state).where(RevisitRow.id == revisit_id))
+    return state is None or state == State.ENDED or State(state) in MOVES.ends()
+
+
 async def times_done(db: AsyncSession, revisit_id: UUID, name: str) -> int:
     """How often a step was done since the visit last came to its state."""
     since = (
@@ -160,3 +167,30 @@ async def times_done(db: AsyncSession, revisit_id: UUID, name: str) -> int:
     )
     done = select(func.count()).where(TimelineRow.process_id == revisit_id, TimelineRow.name == name, TimelineRow.version > since)
     return await db.scalar(done) or 0
+
+
+async def keep_note(db: AsyncSession, note_id: UUID, revisit_id: UUID, account_id: UUID, text: str) -> None:
+    """Words that go with a step, before it is asked for. The same id again stays the first."""
+    sealed = vault(db).seal("revisit.note", note_id, text)
+    await db.execute(upsert(NoteRow).values(id=note_id, revisit_id=revisit_id, account_id=account_id, text=sealed).on_conflict_do_nothing())
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """退诊: why, in the words that screens have for it and in the doctor's own."""
+
+    reason: DeclineReason
+    note: str | None
+
+
+async def declined(db: AsyncSession, revisit_id: UUID) -> Declined | None:
+    """None: it was not declined by a doctor."""
+    found = await db.execute(
+        select(RevisitRow.declined_for, NoteRow.id, NoteRow.text)
+        .outerjoin(NoteRow, NoteRow.id == RevisitRow.note_id)
+        .where(RevisitRow.id == revisit_id)
+    )
+    reason, note_id, sealed = found.one()
+    if reason is None:
+        return None
+    return Declined(DeclineReason(reason), vault(db).open("revisit.note", note_id, sealed) if note_id else None)

@@ -1,16 +1,17 @@
 """What screens read of a visit: who may see it is said by the SQL, one read a view."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.kernel.errors import DomainError
 from models.stores.reader import Reach
-from models.tables.charge import ChargeOrderRow, ChargeRow, RefundRow
+from models.tables.charge import ChargeRow, PaymentRow, RefundRow
 from models.tables.directory import DepartmentRow, DoctorRow
 from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
@@ -49,6 +50,27 @@ async def charge(db: AsyncSession, charge_id: UUID, reach: Reach) -> Position:
     return Position(charge_id, *row)
 
 
+async def refund(db: AsyncSession, refund_id: UUID, reach: Reach) -> Position:
+    """A refund is reached through its visit; one without a visit only by who reaches all. Raises `refund.missing`."""
+    found = (
+        select(RefundRow.version, RefundRow.state, RefundRow.step, RefundRow.visit_id)
+        .outerjoin(RevisitRow, RevisitRow.id == RefundRow.visit_id)
+        .where(RefundRow.id == refund_id, reach.condition())
+    )
+    row = (await db.execute(found)).one_or_none()
+    if row is None:
+        raise DomainError("refund.missing", "missing")
+    return Position(refund_id, *row)
+
+
+POSITIONS: Final[dict[str, Callable[[AsyncSession, UUID, Reach], Awaitable[Position]]]] = {
+    "revisit": revisit,
+    "charge": charge,
+    "refund": refund,
+}
+"""By process."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What was done under a key."""
@@ -84,7 +106,6 @@ class Money:
     amount_fen: int
     pay_until: datetime | None
     paid_at: datetime | None
-    refunds: tuple[tuple[str, int, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +122,7 @@ class Visit:
     missing: list[str]
     refusal: str | None
     reason: str | None
+    declined_for: str | None
     past_encounter_id: str | None
     self_checked: bool
     slot_id: str | None
@@ -135,6 +157,7 @@ def _visit(row: RevisitRow, department: str | None, doctor: str | None) -> Visit
         missing=row.missing or [],
         refusal=row.refusal,
         reason=row.reason,
+        declined_for=row.declined_for,
         past_encounter_id=row.past_encounter_id,
         self_checked=row.self_checked_at is not None,
         slot_id=row.slot_id,
@@ -175,15 +198,11 @@ async def entries(db: AsyncSession, visit_id: UUID) -> list[Entry]:
 
 
 async def money(db: AsyncSession, visit_id: UUID) -> list[Money]:
-    """The visit's charges, and what is wanted back."""
+    """The visit's charges."""
     rows = await db.execute(
-        select(ChargeRow, ChargeOrderRow.paid_at)
-        .outerjoin(ChargeOrderRow, ChargeOrderRow.id == ChargeRow.paid_order_id)
+        select(ChargeRow, PaymentRow.paid_at)
+        .outerjoin(PaymentRow, and_(PaymentRow.charge_id == ChargeRow.id, PaymentRow.unwanted.is_(None)))
         .where(ChargeRow.visit_id == visit_id)
         .order_by(ChargeRow.created_at)
     )
-    found: list[Money] = []
-    for row, paid_at in rows:
-        refunds = await db.execute(select(RefundRow.cause, RefundRow.amount_fen, RefundRow.state).where(RefundRow.charge_id == row.id))
-        found.append(Money(row.id, row.state, row.amount_fen, row.due_at, paid_at, tuple(one for one in refunds)))
-    return found
+    return [Money(row.id, row.state, row.amount_fen, row.due_at, paid_at) for row, paid_at in rows]

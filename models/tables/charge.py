@@ -1,4 +1,4 @@
-"""Charges, their channel orders, the ledger, and refunds that are wanted."""
+"""Charges, their channel orders, the money that came, the ledger, and refunds."""
 
 from datetime import datetime
 from uuid import UUID
@@ -8,8 +8,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from models.charge import ChargeState, OrderState, Scene
 from models.ledger import Account
+from models.refund import UNWANTED, Cause, RefundState
 from models.tables.process import ProcessColumns
 from models.tables.table import Table, one_of
+
+RUNNING = "state not in ('arrived','paid_out','withdrawn')"
 
 
 class ChargeRow(ProcessColumns, Table):
@@ -38,7 +41,6 @@ class ChargeOrderRow(Table):
     __table_args__ = (
         CheckConstraint(one_of("state", OrderState), name="state"),
         CheckConstraint(one_of("scene", Scene), name="scene"),
-        UniqueConstraint("channel", "transaction_id"),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     charge_id: Mapped[UUID] = mapped_column(ForeignKey("charge.id"), index=True)
@@ -49,9 +51,33 @@ class ChargeOrderRow(Table):
     expires_at: Mapped[datetime]
     prepay_id: Mapped[str | None]
     code_url: Mapped[str | None]
-    transaction_id: Mapped[str | None]
-    paid_fen: Mapped[int | None]
-    paid_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class PaymentRow(Table):
+    """A sum that the channel took, wanted or not, and how much of it goes or went back: never more than came."""
+
+    __tablename__ = "payment"
+    __table_args__ = (
+        UniqueConstraint("channel", "transaction_id"),
+        CheckConstraint("amount_fen > 0", name="amount"),
+        CheckConstraint("reserved_fen >= 0 and refunded_fen >= 0 and reserved_fen + refunded_fen <= amount_fen", name="given_back"),
+        CheckConstraint(f"unwanted is null or {one_of('unwanted', UNWANTED)}", name="unwanted"),
+        Index("uq_payment_wanted", "charge_id", unique=True, postgresql_where=text("unwanted is null")),
+    )
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    """Derived from channel and transaction: kept once, whoever hears of it first."""
+    channel: Mapped[str]
+    transaction_id: Mapped[str]
+    order_no: Mapped[str] = mapped_column(index=True)
+    charge_id: Mapped[UUID | None] = mapped_column(ForeignKey("charge.id"), index=True)
+    visit_id: Mapped[UUID | None]
+    amount_fen: Mapped[int]
+    reserved_fen: Mapped[int] = mapped_column(server_default="0")
+    refunded_fen: Mapped[int] = mapped_column(server_default="0")
+    unwanted: Mapped[str | None]
+    """Why no charge wanted it; None for the payment of its charge."""
+    paid_at: Mapped[datetime]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -78,14 +104,34 @@ class LegRow(Table):
     amount_fen: Mapped[int]
 
 
-class RefundRow(Table):
-    """A refund that is wanted: one a charge and cause. What carries it out reads from here."""
+class RefundRow(ProcessColumns, Table):
+    """A refund. What it gives back is reserved on the payment from the start."""
 
     __tablename__ = "refund"
-    __table_args__ = (UniqueConstraint("charge_id", "cause"), CheckConstraint("amount_fen > 0", name="amount"))
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    charge_id: Mapped[UUID] = mapped_column(ForeignKey("charge.id"))
+    __table_args__ = (
+        CheckConstraint(one_of("state", RefundState), name="state"),
+        CheckConstraint(one_of("cause", Cause), name="cause"),
+        CheckConstraint("amount_fen > 0", name="amount"),
+        Index("uq_refund_running", "payment_id", "cause", unique=True, postgresql_where=text(RUNNING)),
+        Index("ix_refund_swept_at", "swept_at", postgresql_where=text(RUNNING)),
+        Index(None, "created_at", "id"),
+    )
+    payment_id: Mapped[UUID] = mapped_column(ForeignKey("payment.id"), index=True)
+    charge_id: Mapped[UUID | None] = mapped_column(ForeignKey("charge.id"), index=True)
+    visit_id: Mapped[UUID]
+    """Its own id, where no visit is known."""
     cause: Mapped[str]
     amount_fen: Mapped[int]
-    state: Mapped[str] = mapped_column(server_default="wanted")
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    number: Mapped[str] = mapped_column(unique=True)
+    """The channel's `out_refund_no`: the same on every repeat, a new one only after the channel closed the last."""
+    attempt: Mapped[int] = mapped_column(server_default="0")
+    tries: Mapped[int] = mapped_column(server_default="0")
+    """How often the merchant's balance did not suffice."""
+    polls: Mapped[int] = mapped_column(server_default="0")
+    trouble: Mapped[str | None]
+    office: Mapped[str | None]
+    voucher: Mapped[str | None]
+    cleared_at: Mapped[datetime | None]
+    accepted_at: Mapped[datetime | None]
+    """Of the present number."""
+    arrived_at: Mapped[datetime | None]

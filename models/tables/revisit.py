@@ -51,6 +51,20 @@ class RevisitRow(ProcessColumns, Table):
     entered_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
     encounter_id: Mapped[str | None]
+    declined_for: Mapped[str | None]
+    note_id: Mapped[UUID | None]
+    """What the doctor wrote with a 退诊."""
+
+
+class NoteRow(Table):
+    """Words that go with a step: stored first, so that only their id travels."""
+
+    __tablename__ = "revisit_note"
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    revisit_id: Mapped[UUID] = mapped_column(ForeignKey("revisit.id"), index=True)
+    account_id: Mapped[UUID]
+    text: Mapped[bytes]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class ClaimRow(Table):

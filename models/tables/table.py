@@ -1,5 +1,6 @@
 """The base of all tables: names of constraints, types of columns."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
@@ -33,7 +34,7 @@ class Table(DeclarativeBase):
     }
 
 
-def one_of(column: str, states: type[StrEnum]) -> str:
-    """The SQL of a check that a column holds a value of the enum."""
+def one_of(column: str, states: Iterable[StrEnum]) -> str:
+    """The SQL of a check that a column holds one of these values, or of an enum's."""
     values = ", ".join(f"'{state.value}'" for state in states)
     return f"{column} in ({values})"

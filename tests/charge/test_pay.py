@@ -12,25 +12,36 @@ from models.stores import ledger
 from tests.builders import FEE_FEN
 from tests.charge.builders import orders, paying, says
 from tests.process.hospital import Hospital, Unheard
-from tests.process.visit import opened, reported
+from tests.process.visit import opened, refused, reported
 
 
 async def test_a_report_is_only_a_reason_to_ask(hospital: Hospital) -> None:
-    """A forged one changes nothing."""
+    """What the channel itself does not bear out changes nothing, and is put off: it knocks again."""
     visit = await paying(hospital)
     await visit.orders()
 
-    await visit.is_reported()
+    assert await refused(visit.is_reported()) == "charge.not_now"
 
-    assert (visit.charge.state, await hospital.balances(), await hospital.unhandled()) == (ChargeState.OPEN, {}, 0)
+    assert (visit.charge.state, await hospital.balances(), await hospital.unhandled()) == (ChargeState.OPEN, {}, 1)
 
 
-async def test_a_report_before_any_order_is_heard(hospital: Hospital) -> None:
+async def test_a_report_that_outran_the_channels_own_query_is_heard_when_it_knocks_again(hospital: Hospital) -> None:
+    visit = await paying(hospital)
+    number = await visit.orders()
+    assert await refused(visit.is_reported()) == "charge.not_now"
+
+    hospital.wechat_pay.pay(number)
+    await visit.charge.news()
+
+    assert (visit.charge.state, await hospital.unhandled()) == (ChargeState.PAID, 0)
+
+
+async def test_a_report_before_any_order_is_put_off(hospital: Hospital) -> None:
     visit = await paying(hospital)
 
-    await visit.is_reported()
+    assert await refused(visit.is_reported()) == "charge.not_now"
 
-    assert (visit.charge.state, await hospital.unhandled()) == (ChargeState.OPEN, 0)
+    assert (visit.charge.state, await hospital.unhandled()) == (ChargeState.OPEN, 1)
 
 
 async def test_what_the_channel_says_is_paid_is_booked_once(hospital: Hospital) -> None:
@@ -174,6 +185,6 @@ async def test_a_report_of_another_charge_says_nothing_of_this_one(hospital: Hos
     hospital.wechat_pay.pay(await another.orders())
     await mine.orders()
 
-    await mine.charge.happens(Reported(id=ids.new()))
+    assert await refused(mine.charge.happens(Reported(id=ids.new()))) == "charge.not_now"
 
     assert mine.charge.state is ChargeState.OPEN

@@ -8,11 +8,13 @@ from uuid import UUID
 from models.charge import Charge, ChargeState
 from models.kernel.errors import DomainError, Unknown
 from models.process import Alarm, AnyRow, Command, Event
+from models.refund import Refund, RefundState
 from models.revisit import Revisit, State
 from tests.client import Hands
 from tests.process.hospital import Hospital
 from workflows.charge import ChargeWorkflow
 from workflows.process import Process
+from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
 
 R = TypeVar("R", bound=AnyRow)
@@ -82,6 +84,14 @@ class VisitDesk(StandIn[Revisit], RevisitWorkflow):
 
     @property
     def state(self) -> State:
+        return self.now.state
+
+
+class RefundDesk(StandIn[Refund], RefundWorkflow):
+    """A refund at its desk."""
+
+    @property
+    def state(self) -> RefundState:
         return self.now.state
 
 

@@ -6,6 +6,7 @@ from uuid import UUID
 from models.charge import Close, Order, Reported, Scene
 from models.consent import Symptom
 from models.process import Alarm, Event
+from models.refund import HandOver, Office, PayOut, RefundReported, Retry, Withdraw
 from models.revisit import (
     Accept,
     Cancel,
@@ -14,6 +15,8 @@ from models.revisit import (
     ChooseSlot,
     Complete,
     Consent,
+    Decline,
+    DeclineReason,
     Describe,
     End,
     Enter,
@@ -36,6 +39,7 @@ _visit: list[Event | Alarm] = [
     Cancel(**_ASKED),
     CheckIn(**_ASKED),
     Accept(**_ASKED),
+    Decline(**_ASKED, reason=DeclineReason.OTHER, note_id=_THING),
     Enter(**_ASKED),
     End(**_ASKED),
     ChargeEnded(id=_ID, seen=4, charge_id=_THING, outcome="unsettled"),
@@ -47,6 +51,14 @@ _money: list[Event | Alarm] = [
     Close(id=_ID, seen=4),
     Alarm(),
 ]
+_back: list[Event | Alarm] = [
+    RefundReported(id=_ID, seen=4),
+    Retry(**_ASKED),
+    HandOver(**_ASKED, office=Office.INSURANCE),
+    PayOut(**_ASKED, voucher="CW-20261126-01"),
+    Withdraw(**_ASKED),
+    Alarm(),
+]
 
 
 def _by_kind(events: list[Event | Alarm]) -> dict[str, Event | Alarm]:
@@ -55,3 +67,4 @@ def _by_kind(events: list[Event | Alarm]) -> dict[str, Event | Alarm]:
 
 REVISIT_EVENTS: Final = _by_kind(_visit)
 CHARGE_EVENTS: Final = _by_kind(_money)
+REFUND_EVENTS: Final = _by_kind(_back)

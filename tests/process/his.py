@@ -161,6 +161,11 @@ class InMemoryHIS(Line):
     async def reversed(self, refund_no: str) -> bool:
         return await self.answer("reversed", lambda: refund_no in self.reversals)
 
+    @property
+    def kept_fen(self) -> int:
+        """What was settled and not given back."""
+        return sum(one.amount_fen for one in self.payments.values()) - sum(amount for _, amount in self.reversals.values())
+
     def left_fen(self, invoice_id: str) -> int:
         """What was settled of a bill and not given back."""
         given_back = sum(amount for bill, amount in self.reversals.values() if bill == invoice_id)

@@ -10,7 +10,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from sqlalchemy import func, select, text
 
-from models.charge import ChargeEvent
+from models.charge import MOVES, ChargeEvent
 from models.eligibility import HisPatient, PastVisit, RegulatorField
 from models.kernel import ids
 from models.kernel.clock import SHANGHAI, Clock
@@ -19,11 +19,12 @@ from models.message import Template
 from models.policy import Policy
 from models.process import Command, News, Runs
 from models.record import Record, RecordContent
+from models.refund import RefundEvent
 from models.revisit import RevisitEvent
 from models.stores import booking, intake, ledger
 from models.stores import record as records
 from models.stores.database import Database
-from models.tables.charge import RefundRow
+from models.tables.charge import ChargeRow, PaymentRow, RefundRow
 from models.tables.directory import SlotRow
 from models.tables.message import MessageRow
 from models.tables.process import InboxRow, TimelineRow
@@ -31,14 +32,19 @@ from models.tables.revisit import RevisitRow
 from tests.builders import FEE_FEN, NAME, Person, Unit, a_person, a_unit, an_opened_visit, rules
 from tests.process.his import InMemoryHIS, Place
 from tests.process.wechat_pay import InMemoryWeChatPay
-from worker.wiring import activities
+from worker.wiring import activities, strays
 
 R = TypeVar("R")
 C = TypeVar("C", bound=Command)
 
+CHARGE_ENDS: Final = MOVES.ends()
 MORNING: Final = datetime(2026, 3, 2, 9, 0, tzinfo=SHANGHAI)
 """A Monday. Nothing of a test with a clock of its own depends on when it runs."""
-EVENTS: Final[dict[str, TypeAdapter[Any]]] = {"revisit": TypeAdapter(RevisitEvent), "charge": TypeAdapter(ChargeEvent)}
+EVENTS: Final[dict[str, TypeAdapter[Any]]] = {
+    "revisit": TypeAdapter(RevisitEvent),
+    "charge": TypeAdapter(ChargeEvent),
+    "refund": TypeAdapter(RefundEvent),
+}
 
 
 @dataclass
@@ -67,7 +73,9 @@ class Hospital:
     def __init__(self, database: Database, clock: Clock, runs: Runs) -> None:
         self.database, self.clock = database, clock
         self.his, self.wechat_pay = InMemoryHIS(clock), InMemoryWeChatPay(clock)
-        self.activities = activities(database, Outside(self.his, self.wechat_pay), runs, clock, "test")
+        outside = Outside(self.his, self.wechat_pay)
+        self.activities = activities(database, outside, runs, clock, "test")
+        self.strays = strays(database, outside, runs, clock, "test")
         self._bound = {cast(MethodType, one).__func__: one for one in self.activities}
 
     def work(self, activity: Callable[..., Awaitable[R]]) -> Callable[..., Awaitable[R]]:
@@ -125,7 +133,7 @@ class Hospital:
     async def hand_time_is_up(self) -> None:
         """As if the six seconds of whoever fenced last had passed."""
         async with self.database.transaction() as db:
-            for table in ("revisit", "charge"):
+            for table in EVENTS:
                 await db.execute(text(f"update {table} set step_until = clock_timestamp() - interval '1 second' where step is not null"))
 
     async def row(self, revisit_id: UUID) -> RevisitRow:
@@ -159,6 +167,21 @@ class Hospital:
             found = await db.execute(select(RefundRow.cause, RefundRow.amount_fen).where(RefundRow.charge_id == charge_id))
             return [(cause, fen) for cause, fen in found]
 
+    async def refund_ids(self, charge_id: UUID | None = None) -> list[UUID]:
+        """Refunds of a charge, or all, oldest first."""
+        async with self.database.reading() as db:
+            query = select(RefundRow.id).order_by(RefundRow.created_at, RefundRow.id)
+            return list(await db.scalars(query.where(RefundRow.charge_id == charge_id) if charge_id else query))
+
+    async def refund(self, refund_id: UUID) -> RefundRow:
+        async with self.database.reading() as db:
+            return await db.get_one(RefundRow, refund_id)
+
+    async def payments(self) -> list[PaymentRow]:
+        """Every sum that came, oldest first."""
+        async with self.database.reading() as db:
+            return list(await db.scalars(select(PaymentRow).order_by(PaymentRow.created_at, PaymentRow.id)))
+
     async def balances(self) -> dict[Account, int]:
         async with self.database.reading() as db:
             return {account: fen for account, fen in (await ledger.balances(db)).items() if fen}
@@ -168,6 +191,14 @@ class Hospital:
         async with self.database.reading() as db:
             query = select(InboxRow).where(InboxRow.process_id == process_id, InboxRow.handled_at.is_(None)).order_by(InboxRow.created_at)
             return [EVENTS[row.process].validate_python(row.event) for row in await db.scalars(query)]
+
+    async def relays(self) -> None:
+        """Reports of money for which there is no desk are looked after, as the relay does it."""
+        async with self.database.reading() as db:
+            rows = list(await db.scalars(select(InboxRow).where(InboxRow.handled_at.is_(None), InboxRow.kind == "reported")))
+            ended = [one for one in rows if one.process_id is None or (await db.get_one(ChargeRow, one.process_id)).state in CHARGE_ENDS]
+        for one in ended:
+            await self.strays.look_after(one.id, one.event["order_no"], one.knocks)
 
     async def unhandled(self) -> int:
         async with self.database.reading() as db:

@@ -4,18 +4,22 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from random import Random
 from typing import Any
+from uuid import UUID
 
 import pytest
 from temporalio.exceptions import ApplicationError, TemporalError
 
+from activities.refund import RefundActivities
 from models.booking import ClaimState
+from models.charge import CAME, OrderState, Scene
 from models.charge import MOVES as CHARGE_MOVES
-from models.charge import OrderState, Scene
 from models.consent import Symptom
 from models.kernel.errors import DomainError
 from models.ledger import Account
 from models.message import Template
 from models.process import Command
+from models.refund import MOVES as REFUND_MOVES
+from models.refund import RefundState, RefundStatus, Retry
 from models.revisit import (
     COMMANDS,
     MOVES,
@@ -25,6 +29,8 @@ from models.revisit import (
     ChooseSlot,
     Complete,
     Consent,
+    Decline,
+    DeclineReason,
     Describe,
     End,
     Enter,
@@ -33,16 +39,19 @@ from models.revisit import (
     State,
 )
 from models.stores import charge as charges
-from tests.builders import NOTICE
+from tests.builders import FEE_FEN, NOTICE
 from tests.client import Hands
-from tests.process.desk import ChargeDesk, VisitDesk
+from tests.process.desk import ChargeDesk, RefundDesk, VisitDesk
 from tests.process.hospital import Hospital, wish
 from tests.process.visit import Visit, opened, reported
 
 STEPS_MAX = 120
-HIS_CALLS = ("lock", "find_lock", "release", "bill", "settle", "check_in", "no_show", "begin_encounter", "finish_encounter")
-CHANNEL_CALLS = ("order", "query", "close")
-REFUSING = ("lock", "settle", "check_in", "no_show", "begin_encounter", "finish_encounter", "release")
+HIS_CALLS = (
+    *("lock", "find_lock", "release", "bill", "settle", "reverse"),
+    *("check_in", "no_show", "begin_encounter", "finish_encounter"),
+)
+CHANNEL_CALLS = ("order", "query", "close", "refund", "query_refund")
+REFUSING = ("lock", "settle", "reverse", "check_in", "no_show", "begin_encounter", "finish_encounter", "release")
 REFUSALS = (DomainError, ApplicationError, TemporalError)
 """Of a wish out of turn, or that the outside or a rule refuses: the row stays where it was."""
 
@@ -58,12 +67,19 @@ class Walk:
             *(self.news, self.news, self.charge_news, self.charge_news, self.paid),
             *(self.anybody_asks_anything, self.somebody_repeats, self.alarm, self.charge_alarm, self.report, self.time, self.fault),
             *(self.a_hand_is_lost,),
+            *(self.a_refund_goes_on, self.a_refund_goes_on, self.the_channel_gives_back, self.the_relay_comes),
         ]
+        self.refunds: dict[UUID, RefundDesk] = {}
 
     @property
     def over(self) -> bool:
         charge = self.visit.has_charge
-        return self.visit.state in MOVES.ends() and (not charge or self.visit.charge.state in CHARGE_MOVES.ends())
+        return self.visit.state in MOVES.ends() and (not charge or self.visit.charge.state in CHARGE_MOVES.ends()) and not self.owed
+
+    @property
+    def owed(self) -> list[RefundDesk]:
+        """What is still on its way back."""
+        return [one for one in self.refunds.values() if one.state not in REFUND_MOVES.ends()]
 
     async def take(self) -> None:
         """What is due comes first, as at the desk."""
@@ -84,7 +100,8 @@ class Walk:
     async def look(self) -> None:
         """As a run does that was refused, or that begins again; what is under way is finished first."""
         await self.hospital.hand_time_is_up()
-        for desk in [self.visit.desk, *([self.visit.charge] if self.visit.has_charge else [])]:
+        await self.meet_refunds()
+        for desk in [self.visit.desk, *([self.visit.charge] if self.visit.has_charge else []), *self.refunds.values()]:
             await desk.begin()
             if desk.now.under_way:
                 try:
@@ -92,8 +109,39 @@ class Walk:
                 except REFUSALS:
                     await desk.begin()
 
+    async def meet_refunds(self) -> None:
+        for refund_id in await self.hospital.refund_ids():
+            if refund_id not in self.refunds:
+                self.refunds[refund_id] = RefundDesk(self.hospital, refund_id, RefundActivities.load)
+                await self.refunds[refund_id].begin()
+
+    async def a_refund_goes_on(self) -> None:
+        await self.meet_refunds()
+        if self.owed:
+            await self.takes_its_course(self.chance.choice(self.owed))
+
+    async def takes_its_course(self, refund: RefundDesk) -> None:
+        """What is stuck is tried again by 财务处; the rest asks nobody, or waits for the time to ask."""
+        if refund.state is RefundState.STUCK:
+            await refund.happens(wish(Retry, self.visit.unit.doctor_account_id))
+        elif refund.state is RefundState.ACCEPTED or refund.now.wake_at:
+            await refund.alarm()
+        else:
+            await refund.happens()
+
+    async def the_channel_gives_back(self) -> None:
+        """It ends a refund, mostly well."""
+        channel = self.hospital.wechat_pay
+        going = [number for number, one in channel.refunds.items() if one.status is RefundStatus.PROCESSING]
+        if going:
+            ends = [RefundStatus.SUCCESS] * 4 + [RefundStatus.CLOSED, RefundStatus.ABNORMAL]
+            channel.ends(self.chance.choice(going), self.chance.choice(ends))
+
+    async def the_relay_comes(self) -> None:
+        await self.hospital.relays()
+
     def command(self, kind: type[Command], **fields: object) -> Command:
-        by = self.visit.unit.doctor_account_id if kind in (Accept, End) else self.visit.person.account_id
+        by = self.visit.unit.doctor_account_id if kind in (Accept, Decline, End) else self.visit.person.account_id
         self.asked.append(wish(kind, by, **fields))
         return self.asked[-1]
 
@@ -107,6 +155,7 @@ class Walk:
             Describe: {"intake_id": await self.hospital.described(self.visit.id)},
             Relate: {"past_encounter_id": (await self.hospital.row(self.visit.id)).past_encounter_id or "enc-of-nobody"},
             Complete: {"supplement_id": self.visit.id},
+            Decline: {"reason": self.chance.choice(list(DeclineReason))},
         }
         return self.command(kind, **fields.get(kind, {}))
 
@@ -165,14 +214,14 @@ class Walk:
             await self.visit.charge.alarm()
 
     async def paid(self) -> None:
-        """One order is paid at most: who has paid does not pay again."""
         channel = self.hospital.wechat_pay
-        if channel.payable and not channel.takings_fen:
+        if channel.payable:
             channel.pay(self.chance.choice(channel.payable).number, amount_fen=self.chance.choice([None, None, None, 1]))
 
     async def report(self) -> None:
-        if self.visit.has_charge:
-            await reported(self.hospital, self.visit.charge.id)
+        """Of any order, whatever became of it; again and again."""
+        if self.visit.has_charge and (orders := list(self.hospital.wechat_pay.orders)):
+            await reported(self.hospital, self.visit.charge.id, self.chance.choice(orders))
 
     async def time(self) -> None:
         hands = self.hospital.clock
@@ -204,10 +253,16 @@ class Walk:
         self.hospital.his.mends()
         self.hospital.wechat_pay.mends()
         await self.look()
+        for number in [number for number, one in self.hospital.wechat_pay.orders.items() if one.state in CAME]:
+            await reported(self.hospital, self.visit.charge.id, number)
         for _ in range(STEPS_MAX):
+            await self.hospital.relays()
+            await self.meet_refunds()
             if self.over:
                 return
-            if self.visit.state in {State.CHECKING, State.ENDED}:
+            if self.owed:
+                await self.is_given_back(self.owed[0])
+            elif self.visit.state in {State.CHECKING, State.ENDED}:
                 await self.visit.goes_on()
             elif self.visit.has_charge and self.visit.charge.state == "paid":
                 await self.visit.charge.happens()
@@ -222,11 +277,18 @@ class Walk:
                 await self.visit.does(End)
         raise AssertionError(f"{self.visit.state} never ends")
 
+    async def is_given_back(self, refund: RefundDesk) -> None:
+        for number, one in self.hospital.wechat_pay.refunds.items():
+            if one.status in {RefundStatus.PROCESSING, RefundStatus.ABNORMAL}:
+                self.hospital.wechat_pay.ends(number)
+        await self.takes_its_course(refund)
+
 
 async def books_agree(walk: Walk) -> None:
     visit, hospital = walk.visit, walk.hospital
     row, slot_id = await hospital.row(visit.id), visit.unit.slot_ids[0]
-    seen, paid = visit.state is State.CLOSED, hospital.wechat_pay.takings_fen
+    seen, channel = visit.state is State.CLOSED, hospital.wechat_pay
+    kept_fen = FEE_FEN if seen else 0
     told = await hospital.told(visit.id)
 
     assert await hospital.taken(slot_id) == (1 if seen else 0)
@@ -235,11 +297,14 @@ async def books_agree(walk: Walk) -> None:
     assert "pending" not in statuses or row.refusal, "no lock is left at the HIS, unless it would not let go"
     assert hospital.wechat_pay.payable == []
     balances = await hospital.balances()
-    assert balances.get(Account.WECHAT_PAY, 0) == paid
-    assert sum(balances.values()) == 0
-    assert -balances.get(Account.HOSPITAL_INCOME, 0) == sum(one.amount_fen for one in hospital.his.payments.values())
-    wanted = sum(fen for _, fen in await hospital.wanted_back(row.charge_id))
-    assert wanted == (0 if seen else paid), "what is not used goes back, once"
+    assert channel.takings_fen - channel.given_back_fen == kept_fen, "what is not used goes back, once"
+    assert balances == ({Account.WECHAT_PAY: FEE_FEN, Account.HOSPITAL_INCOME: -FEE_FEN} if seen else {})
+    assert hospital.his.kept_fen == kept_fen
+    for payment in await hospital.payments():
+        assert (payment.reserved_fen, payment.refunded_fen) in {(0, 0), (0, payment.amount_fen)}
+    assert sum(one.amount_fen for one in await hospital.payments()) == channel.takings_fen, "every sum that came is known"
+    arrivals = [one for one in walk.refunds.values() if one.state is RefundState.ARRIVED]
+    assert told.count(Template.REFUND_ARRIVED) == len(arrivals) == len(walk.refunds)
     assert told.count(Template.REVISIT_CANCELLED) == (1 if row.claim_id and not seen else 0)
     assert told.count(Template.REVISIT_BOOKED) <= 1
     assert told.count(Template.REVISIT_ENDED) == (1 if seen else 0)

@@ -8,11 +8,13 @@ from uuid import UUID
 import pytest
 
 from activities.charge import ChargeActivities
+from activities.refund import RefundActivities
 from activities.revisit import RevisitActivities
 from models.charge import Order, Reported, Scene
 from models.kernel import ids
 from models.kernel.errors import DomainError
 from models.process import Command
+from models.refund import RefundState
 from models.revisit import (
     BY_DOCTOR,
     Accept,
@@ -28,7 +30,7 @@ from models.revisit import (
 )
 from models.stores import inbox
 from tests.builders import NOTICE, Person, Unit
-from tests.process.desk import ChargeDesk, VisitDesk
+from tests.process.desk import ChargeDesk, RefundDesk, VisitDesk
 from tests.process.hospital import Hospital, wish
 
 
@@ -112,6 +114,21 @@ class Visit:
         await reported(self.hospital, self.charge.id)
         await self.charge.news()
 
+    async def refund(self) -> RefundDesk:
+        """The desk of the visit's one refund."""
+        (refund_id,) = await self.hospital.refund_ids(self.now.charge_id)
+        desk = RefundDesk(self.hospital, refund_id, RefundActivities.load)
+        await desk.begin()
+        return desk
+
+    async def is_given_back(self) -> None:
+        """The HIS lets go, the channel takes the refund and carries it out."""
+        desk = await self.refund()
+        while desk.state is not RefundState.ACCEPTED:
+            await desk.happens()
+        self.hospital.wechat_pay.ends((await self.hospital.refund(desk.id)).number)
+        await desk.alarm()
+
     async def pays(self) -> Revisit:
         """Pays at the channel; the HIS settles, and the visit is told."""
         self.hospital.wechat_pay.pay(await self.orders())
@@ -128,9 +145,9 @@ class Visit:
         return await self.does(End)
 
 
-async def reported(hospital: Hospital, charge_id: UUID) -> Reported:
+async def reported(hospital: Hospital, charge_id: UUID | None, order_no: str = "") -> Reported:
     """As the webhook keeps a report: a row in the inbox."""
-    report = Reported(id=ids.new())
+    report = Reported(id=ids.new(), order_no=order_no)
     async with hospital.database.transaction() as db:
         await inbox.bring(db, "charge", charge_id, report, party="wechat_pay")
     return report

@@ -6,7 +6,7 @@ from datetime import datetime
 from models.charge import ChannelOrder, Scene, Trade, TradeState
 from models.kernel.clock import Clock
 from models.kernel.errors import DomainError
-from models.refund import Refund, RefundStatus
+from models.refund import ChannelRefund, RefundStatus
 from tests.process.line import Line
 
 
@@ -89,8 +89,8 @@ class InMemoryWeChatPay(Line):
 
         return await self.answer("close", close)
 
-    async def refund(self, refund_no: str, *, order_no: str, amount_fen: int, total_fen: int, reason: str) -> Refund:
-        def accept() -> Refund:
+    async def refund(self, refund_no: str, *, order_no: str, amount_fen: int, total_fen: int, reason: str) -> ChannelRefund:
+        def accept() -> ChannelRefund:
             if refund_no not in self.refunds:
                 self._check_refund(order_no, amount_fen, total_fen)
                 self.refunds[refund_no] = Given(f"50300{len(self.refunds):024d}", order_no, amount_fen, reason)
@@ -102,7 +102,7 @@ class InMemoryWeChatPay(Line):
 
         return await self.answer("refund", accept)
 
-    async def query_refund(self, refund_no: str) -> Refund:
+    async def query_refund(self, refund_no: str) -> ChannelRefund:
         return await self.answer("query_refund", lambda: self._refund(refund_no))
 
     def ends(self, refund_no: str, status: RefundStatus = RefundStatus.SUCCESS) -> None:
@@ -128,11 +128,11 @@ class InMemoryWeChatPay(Line):
         if gone + amount_fen > order.amount_fen:
             raise DomainError("wechat_pay.refund_exceeded", "conflict")
 
-    def _refund(self, refund_no: str) -> Refund:
+    def _refund(self, refund_no: str) -> ChannelRefund:
         given = self.refunds.get(refund_no)
         if given is None:
-            return Refund(refund_no=refund_no, status=RefundStatus.ABSENT)
-        return Refund(
+            return ChannelRefund(refund_no=refund_no, status=RefundStatus.ABSENT)
+        return ChannelRefund(
             refund_no=refund_no,
             status=given.status,
             refund_id=given.refund_id,

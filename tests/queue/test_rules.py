@@ -5,7 +5,7 @@ from datetime import datetime
 import pytest
 
 from models.queue import LISTED, DoctorState, QueueList, Unit, current, doctor_state
-from models.revisit import MOVES, UNPAID, State
+from models.revisit import BEFORE_ACCEPTED, MOVES, PAID, State
 from tests.schedule.builders import TODAY, at
 
 
@@ -40,7 +40,7 @@ def test_nobody_has_a_current_one_without_any() -> None:
 
 
 def test_a_visit_comes_into_a_list_by_booking_and_never_leaves_the_lists() -> None:
-    assert not set(LISTED) & (UNPAID | {State.CHECKING, State.REFUSED, State.CLOSING})
+    assert not set(LISTED) & ((BEFORE_ACCEPTED - PAID) | {State.REFUSED, State.CLOSING})
     for state in set(LISTED) - {State.CANCELLED}:
         assert MOVES.table[state] <= set(LISTED)
     assert set(LISTED.values()) == set(QueueList)

@@ -11,7 +11,7 @@ from models.kernel.clock import SHANGHAI
 from models.kernel.errors import known
 from models.message import Template
 from models.process import Alarm, Command
-from models.revisit import Accept, Cancel, CheckIn, End, Enter, Reason, State, queue_key
+from models.revisit import Accept, Cancel, CheckIn, Decline, DeclineReason, End, Enter, Reason, State, queue_key
 from models.stores.database import vault
 from models.tables.message import MessageRow
 from tests.account.builders import a_staff_member
@@ -302,10 +302,13 @@ async def test_a_whole_visit_is_told_step_by_step_and_costs_what_the_his_says(ho
 
 @pytest.mark.parametrize(
     ("kind", "state"),
-    [(CheckIn, State.WAITING), (Accept, State.CONSULTING), (Enter, State.WAITING), (End, State.WAITING)]
-    + [(Cancel, state) for state in (State.BOOKED, State.WAITING, State.CONSULTING)],  # what is paid goes back by a refund
+    [
+        *((CheckIn, State.WAITING), (Accept, State.CONSULTING), (Enter, State.WAITING), (End, State.WAITING)),
+        *((Cancel, State.CONSULTING), (Decline, State.BOOKED)),
+    ],
 )
 async def test_out_of_turn_is_refused(hospital: Hospital, kind: type[Command], state: State) -> None:
     visit = await at(hospital, state)
+    fields = {"reason": DeclineReason.IN_PERSON} if kind is Decline else {}
 
-    assert await refused(visit.does(kind)) == "not_now"
+    assert await refused(visit.does(kind, **fields)) == "not_now"

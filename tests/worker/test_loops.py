@@ -10,6 +10,7 @@ import pytest_asyncio
 from sqlalchemy import select, text
 from temporalio.client import Client, WorkflowExecutionStatus
 
+from activities.payment import StrayReports
 from models.kernel import ids
 from models.process import Command
 from models.revisit import Cancel, SelfCheck, State
@@ -27,11 +28,15 @@ from workflows.runs import Runs
 KEY = 0x46555AFF
 
 
+def strays_of(database: Database, clock: Hands) -> StrayReports:
+    return Hospital(database, clock, Unheard()).strays
+
+
 @pytest_asyncio.fixture
 async def away(database: Database, clock: Hands) -> Relay:
     """Its Temporal is not there."""
     client = await Client.connect(settings().temporal_address, lazy=True)
-    return Relay(database, client, Runs(client), clock)
+    return Relay(database, client, Runs(client), strays_of(database, clock), clock)
 
 
 async def kept(database: Database, visit_id: UUID, command: Command, process: str = "revisit") -> UUID:
@@ -113,7 +118,7 @@ async def test_a_run_that_keeps_failing_is_begun_again_ever_more_seldom(database
     async with database.transaction() as db:
         await a_visit(db, created_at=clock() - timedelta(minutes=1))
     temporal = FailingRuns()
-    relay = Relay(database, cast(Any, temporal), Runs(cast(Any, temporal)), clock)
+    relay = Relay(database, cast(Any, temporal), Runs(cast(Any, temporal)), strays_of(database, clock), clock)
 
     begun_in: list[int] = []
     for _ in range(3):

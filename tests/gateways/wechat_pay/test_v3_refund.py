@@ -11,7 +11,7 @@ from models.charge import Scene, TradeState
 from models.kernel import ids
 from models.kernel.clock import now
 from models.kernel.errors import DomainError, Unknown
-from models.refund import Refund, RefundStatus
+from models.refund import ChannelRefund, RefundStatus
 from tests.gateways.wechat_pay.conftest import LIMIT_S, Cashier
 
 Fault = Callable[..., None]
@@ -35,7 +35,7 @@ def refund_no() -> str:
     return ids.new().hex
 
 
-async def refund(wechat_pay: WeChatPayV3, refund_no: str, order_no: str, **changes: Any) -> Refund:
+async def refund(wechat_pay: WeChatPayV3, refund_no: str, order_no: str, **changes: Any) -> ChannelRefund:
     wish: dict[str, Any] = {"order_no": order_no, "amount_fen": 5000, "total_fen": 5000, "reason": "患者退号"}
     return await wechat_pay.refund(refund_no, **(wish | changes))
 
@@ -46,7 +46,7 @@ async def refusal(call: Awaitable[object]) -> tuple[str, str]:
     return refused.value.code, refused.value.kind
 
 
-async def ended(wechat_pay: WeChatPayV3, refund_no: str) -> Refund:
+async def ended(wechat_pay: WeChatPayV3, refund_no: str) -> ChannelRefund:
     """The refund once it is not under way any more."""
     while (seen := await wechat_pay.query_refund(refund_no)).status is RefundStatus.PROCESSING:
         pass
@@ -54,7 +54,7 @@ async def ended(wechat_pay: WeChatPayV3, refund_no: str) -> Refund:
 
 
 async def test_a_refund_is_accepted_and_then_arrives(wechat_pay: WeChatPayV3, refund_no: str, order_no: str) -> None:
-    assert await wechat_pay.query_refund(refund_no) == Refund(refund_no=refund_no, status=RefundStatus.ABSENT)
+    assert await wechat_pay.query_refund(refund_no) == ChannelRefund(refund_no=refund_no, status=RefundStatus.ABSENT)
 
     accepted = await refund(wechat_pay, refund_no, order_no, amount_fen=1234)
 

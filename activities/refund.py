@@ -1,0 +1,235 @@
+"""Money given back the way it came: the HIS lets go, the channel takes the refund, its query says when it has arrived (A-6, P-2.6a)."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from activities.steps import Guard, Step, step
+from gateways.his.port import HIS
+from gateways.wechat_pay.port import WeChatPay
+from models.kernel import ids
+from models.kernel.errors import DomainError, known
+from models.kernel.money import Fen, yuan
+from models.ledger import Account, transfer
+from models.message import Template
+from models.policy import Policy
+from models.process import Alarm
+from models.refund import (
+    CHANNEL_REASONS,
+    Cause,
+    ChannelRefund,
+    HandOver,
+    Office,
+    PayOut,
+    Refund,
+    RefundReported,
+    RefundState,
+    RefundStatus,
+    Retry,
+    Withdraw,
+)
+from models.stores import ledger, notices
+from models.stores import policy as policies
+from models.stores import refund as refunds
+
+GIVEN_BACK_AT_THE_HIS = "his.already-reversed"
+NOT_ENOUGH = "wechat_pay.not_enough"
+CLOSED, ABNORMAL = "wechat_pay.refund_closed", "wechat_pay.refund_abnormal"
+OVERDUE = "refund.overdue"
+_NOT_AT_THE_CHANNEL = frozenset({RefundStatus.CLOSED, RefundStatus.ABSENT})
+log = structlog.get_logger()
+
+
+class RefundActivities:
+    """Each party is asked under a number that stays the same on every repeat; the channel's query is the only authority on arrival."""
+
+    def __init__(self, guard: Guard[Refund], his: HIS, wechat_pay: WeChatPay) -> None:
+        self._guard, self._his, self._wechat_pay = guard, his, wechat_pay
+
+    @activity.defn(name="refund.load")
+    async def load(self, refund_id: UUID) -> Refund:
+        """The row as it stands: where every run begins."""
+        async with self._guard.database.reading() as db:
+            return await refunds.load(db, refund_id)
+
+    @step("refund.reverse")
+    async def reverse(self, now: Refund) -> Refund:
+        """The HIS undoes the settlement under the refund's id, and must allow it. That it refuses is an outcome: a person is called."""
+        step = self._guard.step(now, "refund.reverse")
+        async with step.fence() as db:
+            refund = await refunds.facts(db, now.id)
+        try:
+            await self._his.reverse(known(refund.invoice_id), refund.id.hex, refund.amount_fen, refund.cause)
+        except DomainError as refused:
+            async with _stuck(step, refused.code):
+                return step.row
+        async with step.move(RefundState.CLEARED, cleared_at=step.at, wake_at=None) as db:
+            await _book(db, step, refund, "refund.cleared", to=Account.HOSPITAL_INCOME, of=Account.PATIENT_DUE)
+        return step.row
+
+    @step("refund.apply")
+    async def apply(self, now: Refund) -> Refund:
+        """Asked of the channel under the refund's number; accepted is not arrived. The merchant's balance may fill up: tried again."""
+        step = self._guard.step(now, "refund.apply")
+        async with step.fence() as db:
+            refund = await refunds.facts(db, now.id)
+            policy = await policies.pinned(db, refund.policy)
+        try:
+            word = await self._wechat_pay.refund(
+                refund.number,
+                order_no=refund.order_no,
+                amount_fen=refund.amount_fen,
+                total_fen=refund.paid_fen,
+                reason=CHANNEL_REASONS[refund.cause],
+            )
+        except DomainError as refused:
+            if refused.code != NOT_ENOUGH or refund.tries + 1 >= policy.rules.refund_tries_max:
+                async with _stuck(step, refused.code):
+                    return step.row
+            log.error("refund.not_enough", refund_id=str(now.id), amount_fen=refund.amount_fen, tries=refund.tries + 1)
+            async with step.move(
+                RefundState.CLEARED, tries=refund.tries + 1, wake_at=step.at + timedelta(seconds=policy.rules.refund_pause_s)
+            ):
+                return step.row
+        return await self._heed(step, refund, policy, word)
+
+    @step("refund.query")
+    async def query(self, now: Refund, why: RefundReported | Alarm) -> Refund:
+        """A report or the time to ask: what the channel answers counts."""
+        step = self._guard.step(now, "refund.query", why)
+        async with self._guard.database.reading() as db:
+            refund = await refunds.facts(db, now.id)
+            policy = await policies.pinned(db, refund.policy)
+        return await self._heed(step, refund, policy, await self._wechat_pay.query_refund(refund.number))
+
+    async def _heed(self, step: Step[Refund], refund: refunds.Facts, policy: Policy, word: ChannelRefund) -> Refund:
+        """The channel's word becomes the refund's state and stands in the books. What is not yet known is asked again."""
+        asked = {"polls": refund.polls + 1, "wake_at": policy.refund_asked_at(step.at, refund.polls)}
+        taken = {"accepted_at": refund.accepted_at or step.at}
+        match word.status:
+            case RefundStatus.SUCCESS:
+                return await self._arrived(step, refund, word.arrived_at or step.at)
+            case RefundStatus.CLOSED:
+                async with _stuck(step, CLOSED, accepted_at=None, wake_at=None) as db:
+                    await _take_back(db, step, refund)
+            case RefundStatus.ABNORMAL:
+                async with _stuck(step, ABNORMAL, **asked, **taken) as db:
+                    await _hand_over(db, step, refund)
+            case _ if step.now.state is RefundState.STUCK:
+                async with step.move(RefundState.STUCK, **(asked if refund.accepted_at else {})):
+                    pass
+            case _ if refund.due_at is not None and step.at >= refund.due_at:
+                async with _stuck(step, OVERDUE, **asked, **taken) as db:
+                    await _hand_over(db, step, refund)
+            case RefundStatus.PROCESSING | RefundStatus.UNKNOWN | RefundStatus.ABSENT:
+                async with step.move(RefundState.ACCEPTED, **asked, **taken) as db:
+                    await _hand_over(db, step, refund)
+        return step.row
+
+    async def _arrived(self, step: Step[Refund], refund: refunds.Facts, at: datetime) -> Refund:
+        values = {"accepted_at": refund.accepted_at or step.at, "arrived_at": at, "wake_at": None, "trouble": None}
+        async with step.move(RefundState.ARRIVED, **values) as db:
+            await _hand_over(db, step, refund)
+            await _book(db, step, refund, "refund.arrived", to=_owed(refund), of=Account.REFUND_IN_TRANSIT)
+            await refunds.gone(db, refund)
+            await _tell(db, step, refund)
+        return step.row
+
+    @step("refund.retry")
+    async def retry(self, now: Refund, wish: Retry) -> Refund:
+        """Back to the half that was not done. What the channel closed is asked for under a new number; all else under the old."""
+        step = self._guard.step(now, "refund.retry", wish)
+        async with self._guard.database.reading() as db:
+            refund = await refunds.facts(db, now.id)
+            policy = await policies.pinned(db, refund.policy)
+        anew = {}
+        if now.trouble == CLOSED:
+            attempt = refund.attempt + 1
+            anew = {"attempt": attempt, "number": ids.derived("refund", refund.id, attempt).hex}
+        to = RefundState.CLEARED if now.cleared_at else RefundState.REQUESTED
+        fresh = {"trouble": None, "office": None, "wake_at": None, "due_at": policy.refund_until(step.at), "tries": 0, "polls": 0}
+        async with step.move(to, **fresh, **anew):
+            return step.row
+
+    @step("refund.hand_over")
+    async def hand_over(self, now: Refund, wish: HandOver) -> Refund:
+        """Another office owns it."""
+        step = self._guard.step(now, "refund.hand_over", wish, office=wish.office)
+        async with step.move(RefundState.STUCK, office=wish.office):
+            return step.row
+
+    @step("refund.pay_out")
+    async def pay_out(self, now: Refund, wish: PayOut) -> Refund:
+        """The hospital has transferred it. Raises `refund.not_cleared`, and `refund.at_the_channel` while the channel may still pay."""
+        step = self._guard.step(now, "refund.pay_out", wish, voucher=wish.voucher)
+        async with step.fence() as db:
+            if now.cleared_at is None:
+                raise DomainError("refund.not_cleared", "conflict")
+            refund = await refunds.facts(db, now.id)
+        async with step.asking():
+            word = await self._wechat_pay.query_refund(refund.number)
+            if word.status not in _NOT_AT_THE_CHANNEL:
+                raise DomainError("refund.at_the_channel", "conflict")
+        async with step.move(RefundState.PAID_OUT, voucher=wish.voucher, arrived_at=step.at, trouble=None, wake_at=None) as db:
+            await _book(db, step, refund, "refund.paid_out", to=_owed(refund), of=Account.HOSPITAL_BANK)
+            await refunds.gone(db, refund)
+            await _tell(db, step, refund)
+        return step.row
+
+    @step("refund.withdraw")
+    async def withdraw(self, now: Refund, wish: Withdraw) -> Refund:
+        """Only of what the hospital itself wanted, or of what the HIS says a window gave back; and only before the HIS let go.
+
+        Raises `refund.owed`.
+        """
+        step = self._guard.step(now, "refund.withdraw", wish)
+        async with step.move(RefundState.WITHDRAWN, wake_at=None) as db:
+            if now.cleared_at or not (now.cause is Cause.MANAGEMENT or now.trouble == GIVEN_BACK_AT_THE_HIS):
+                raise DomainError("refund.owed", "conflict")
+            await refunds.stays(db, await refunds.facts(db, now.id))
+        return step.row
+
+
+@asynccontextmanager
+async def _stuck(step: Step[Refund], trouble: str, **values: Any) -> AsyncGenerator[AsyncSession]:
+    """No machine can finish it: a task for 财务处, unless another office owns it already; and an alarm."""
+    owner = {} if step.now.state is RefundState.STUCK else {"office": Office.FINANCE}
+    async with step.move(RefundState.STUCK, **({"wake_at": None, "trouble": trouble} | owner | values)) as db:
+        yield db
+    log.error("refund.stuck", refund_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)
+
+
+def _owed(refund: refunds.Facts) -> Account:
+    return Account.SUSPENSE if refund.unwanted else Account.PATIENT_DUE
+
+
+async def _hand_over(db: AsyncSession, step: Step[Refund], refund: refunds.Facts) -> None:
+    """The channel has taken it from what it holds for us. Once for each number."""
+    number = refund.channel_id
+    await _book(db, step, refund, "refund.accepted", to=Account.REFUND_IN_TRANSIT, of=Account.WECHAT_PAY, number=number)
+
+
+async def _take_back(db: AsyncSession, step: Step[Refund], refund: refunds.Facts) -> None:
+    """Closed, and nothing was given: what had been taken is at the channel again."""
+    if refund.accepted_at:
+        await _book(db, step, refund, "refund.closed", to=Account.WECHAT_PAY, of=Account.REFUND_IN_TRANSIT, number=refund.channel_id)
+
+
+async def _book(
+    db: AsyncSession, step: Step[Refund], refund: refunds.Facts, cause: str, *, to: Account, of: Account, number: UUID | None = None
+) -> None:
+    legs = transfer(Fen(refund.amount_fen), to=to, of=of)
+    await ledger.post(db, cause, legs, of=number or refund.id, charge_id=refund.charge_id, at=step.at)
+
+
+async def _tell(db: AsyncSession, step: Step[Refund], refund: refunds.Facts) -> None:
+    """Of money for an order that nobody knows there is nobody to tell."""
+    if refund.visit_id != refund.id:
+        amount = yuan(refund.amount_fen)
+        await notices.tell_patient(db, refund.visit_id, Template.REFUND_ARRIVED, step.at, about=refund.id, amount=amount)

@@ -1,0 +1,214 @@
+"""退费 for finance and management: what is on its way back, what is stuck, and what a person does about it (A-6). Fen."""
+
+from datetime import datetime
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query
+from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.act import ActionOut, on_refund, reach_of, request_id, wish
+from api.cursor import After, Limit, cut, open_id_cursor, seal_cursor
+from api.idempotency import Intent, once
+from api.pathways import AskPathways
+from api.problems import problems
+from api.security import may
+from api.wiring import Body, Now, Reading, Wired
+from models.account import Principal
+from models.kernel.errors import DomainError, known
+from models.kernel.money import FEN_MAX
+from models.process import allowed
+from models.refund import COMMANDS, MOVES, Cause, HandOver, Office, PayOut, RefundState, Retry, Voucher, Withdraw
+from models.stores import audit, timeline
+from models.stores import charge as charges
+from models.stores import payment as payments
+from models.stores import policy as policies
+from models.stores import refund as refunds
+from models.stores import revisit as revisits
+from models.timeline import CAUSE_TEXTS, REFUND_TEXTS
+
+router = APIRouter(tags=["refund"])
+MayRead = Annotated[Principal, Depends(may("refund:read"))]
+MayAct = Annotated[Principal, Depends(may("refund:act"))]
+
+Standing = Literal["running", "stuck", "ended"]
+_STANDINGS: Final[dict[Standing, frozenset[RefundState]]] = {
+    "running": frozenset(RefundState) - MOVES.ends(),
+    "stuck": frozenset({RefundState.STUCK}),
+    "ended": MOVES.ends(),
+}
+
+
+class RefundOut(BaseModel):
+    """A refund with its numbers outside; `trouble` says why no machine can finish it, `office` who owns it then."""
+
+    id: UUID
+    charge_id: UUID | None = Field(description="None: money for an order that nobody knows.")
+    revisit_id: UUID | None
+    cause: Cause
+    cause_text: Annotated[str, Field(examples=["重复缴费"])]
+    amount_fen: int
+    state: RefundState
+    state_text: Annotated[str, Field(examples=["退费中"])]
+    order_no: str
+    refund_no: str = Field(description="The channel's `out_refund_no`.")
+    trouble: Annotated[str | None, Field(examples=["wechat_pay.refund_abnormal"])]
+    office: Office | None
+    requested_at: datetime
+    promised_at: datetime | None
+    accepted_at: datetime | None
+    arrived_at: datetime | None
+    version: int
+    allowed: list[str]
+
+
+def _out(one: refunds.Told) -> RefundOut:
+    return RefundOut(
+        id=one.id,
+        charge_id=one.charge_id,
+        revisit_id=one.visit_id,
+        cause=one.cause,
+        cause_text=CAUSE_TEXTS[one.cause],
+        amount_fen=one.amount_fen,
+        state=one.state,
+        state_text=REFUND_TEXTS[one.state],
+        order_no=one.order_no,
+        refund_no=one.number,
+        trouble=one.trouble,
+        office=one.office,
+        requested_at=one.requested_at,
+        promised_at=one.promised_at,
+        accepted_at=one.accepted_at,
+        arrived_at=one.arrived_at,
+        version=one.version,
+        allowed=allowed(one.state, COMMANDS),
+    )
+
+
+class RefundsOut(BaseModel):
+    """Newest first; `next` is the cursor of the following page."""
+
+    items: list[RefundOut]
+    next: str | None
+
+
+@router.get("/v1/refunds", responses=problems(malformed=("request.cursor",)))
+async def listed(
+    me: MayRead,
+    db: Reading,
+    standing: Annotated[Standing, Query(description="`stuck` are the tasks; they are `running` too.")] = "running",
+    office: Annotated[Office | None, Query(description="Whose tasks.")] = None,
+    after: After = None,
+    limit: Limit = 20,
+) -> RefundsOut:
+    """退费管理: what is on its way, what waits for a person, what has ended."""
+    name = f"refunds/{standing}/{office}"
+    found = await refunds.listed(db, _STANDINGS[standing], office, open_id_cursor(name, after), limit + 1)
+    page, further = cut(found, limit, lambda one: seal_cursor(name, one.requested_at, one.id))
+    return RefundsOut(items=[_out(one) for one in page], next=further)
+
+
+@router.get("/v1/refunds/{refund_id}", responses=problems(missing=("refund.missing",)))
+async def one(refund_id: UUID, me: MayRead, db: Reading) -> RefundOut:
+    """One of them."""
+    return _out(await refunds.told(db, refund_id))
+
+
+class RefundIn(Body):
+    """How much goes back; all that is left without a word."""
+
+    amount_fen: Annotated[int | None, Field(strict=True, ge=1, le=FEN_MAX)] = None
+
+
+@router.post(
+    "/v1/charges/{charge_id}/refunds",
+    status_code=201,
+    response_model=RefundOut,
+    responses=problems(
+        conflict=("refund.not_paid", "refund.visit_open", "refund.exceeds_paid", "refund.nothing_left", "refund.under_way"),
+        missing=("charge.missing",),
+        invalid=("request.key_reused",),
+    ),
+)
+async def begin(charge_id: UUID, body: RefundIn, me: MayAct, intent: Intent, wiring: Wired, now: Now, pathways: AskPathways) -> RefundOut:
+    """医院退费 of a visit that is over. One that is not is left by 退号 or 退诊, which give back by themselves."""
+
+    async def effect() -> RefundOut:
+        await timeline.charge(db, charge_id, reach_of(me))
+        begun = await _begin(db, charge_id, body.amount_fen, intent.id, now)
+        detail = {"charge_id": charge_id, "amount_fen": body.amount_fen}
+        await audit.record(db, me.account_id, "refund:begin", "refund", begun.id, None, **detail)
+        return _out(await refunds.told(db, begun.id))
+
+    async with wiring.database.transaction() as db:
+        told = await once(db, intent, effect, RefundOut)
+    await pathways.runs.begin("refund", told.id, told.revisit_id or told.id)
+    return told
+
+
+async def _begin(db: AsyncSession, charge_id: UUID, amount_fen: int | None, refund_id: UUID, now: datetime) -> refunds.Begun:
+    charge = await charges.facts(db, charge_id)
+    paid = await payments.of_charge(db, charge_id)
+    if paid is None or charge.state not in charges.ENDS_PAID:
+        raise DomainError("refund.not_paid", "conflict")
+    if not await revisits.over(db, charge.visit_id):
+        raise DomainError("refund.visit_open", "conflict")
+    policy = await policies.pinned(db, charge.policy)
+    begun = await refunds.begin(
+        db, paid.id, Cause.MANAGEMENT, now, policy, amount_fen=amount_fen, refund_id=refund_id, request=request_id()
+    )
+    if begun is None:
+        left = known(await payments.of_charge(db, charge_id)).left_fen
+        raise DomainError("refund.under_way" if left else "refund.nothing_left", "conflict")
+    return begun
+
+
+ACT = problems(
+    conflict=("refund.not_now", "process.busy"),
+    missing=("refund.missing",),
+    malformed=("request.key_missing",),
+    invalid=("request.key_reused",),
+)
+
+
+@router.post("/v1/refunds/{refund_id}/retry", response_model=ActionOut, responses=ACT)
+async def retry(refund_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """重新办理: at the HIS or at the channel, wherever it stands."""
+    return await on_refund(pathways, refund_id, reach_of(me), intent, wish(Retry, intent))
+
+
+class HandOverIn(Body):
+    office: Office
+
+
+@router.post("/v1/refunds/{refund_id}/hand-over", response_model=ActionOut, responses=ACT)
+async def hand_over(refund_id: UUID, body: HandOverIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """转交: another office owns it."""
+    return await on_refund(pathways, refund_id, reach_of(me), intent, wish(HandOver, intent, office=body.office))
+
+
+class PayOutIn(Body):
+    voucher: Voucher
+
+
+@router.post(
+    "/v1/refunds/{refund_id}/pay-out",
+    response_model=ActionOut,
+    responses=problems(
+        conflict=("refund.not_now", "process.busy", "refund.not_cleared", "refund.at_the_channel"), missing=("refund.missing",)
+    ),
+)
+async def pay_out(refund_id: UUID, body: PayOutIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """线下退费: transferred by the hospital itself, under the number of its voucher."""
+    return await on_refund(pathways, refund_id, reach_of(me), intent, wish(PayOut, intent, voucher=body.voucher))
+
+
+@router.post(
+    "/v1/refunds/{refund_id}/withdraw",
+    response_model=ActionOut,
+    responses=problems(conflict=("refund.not_now", "process.busy", "refund.owed"), missing=("refund.missing",)),
+)
+async def withdraw(refund_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """撤销: what the hospital itself wanted and the HIS does not let go, or what a window has given back."""
+    return await on_refund(pathways, refund_id, reach_of(me), intent, wish(Withdraw, intent))
