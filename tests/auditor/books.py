@@ -1,5 +1,6 @@
 """Both sides' books, laid side by side: who belongs to whom, told by numbers alone."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,9 @@ from tests.auditor.theirs import Theirs
 VISIT_ENDS = frozenset({"refused", "closed", "cancelled", "declined", "absent"})
 CHARGE_ENDS = frozenset({"settled", "closed", "unsettled"})
 REFUND_ENDS = frozenset({"arrived", "paid_out", "withdrawn"})
+
+OUR_NUMBER = re.compile(r"[0-9a-f]{32}")
+"""How we number what we ask for. The hospital's own window, say, numbers otherwise."""
 
 T = TypeVar("T")
 
@@ -98,6 +102,11 @@ class Books:
         for gone in self.theirs.refunds:
             case(self.visit_of_order(gone.out_trade_no), gone.transaction_id).bank_refunds.append(gone)
         return list(found.values())
+
+
+def is_ours(number: str) -> bool:
+    """Whether we may have given this number to the outside."""
+    return OUR_NUMBER.fullmatch(number) is not None
 
 
 def by(rows: Iterable[T], key: str) -> dict[object, list[T]]:

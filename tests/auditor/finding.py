@@ -56,6 +56,11 @@ class Kind(StrEnum):
     ROW_OPEN = "row.open"
     ROW_FENCED = "row.fenced"
 
+    @property
+    def family(self) -> str:
+        """The word before the dot."""
+        return self.value.partition(".")[0]
+
 
 WORDS: dict[Kind, str] = {
     Kind.MONEY_UNKNOWN: "the bank took money that our books do not know",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from uuid import UUID
 
 from tests.auditor import ours
-from tests.auditor.books import REFUND_ENDS, VISIT_ENDS, Books, by, yuan
+from tests.auditor.books import REFUND_ENDS, VISIT_ENDS, Books, by, is_ours, yuan
 from tests.auditor.finding import Finding, Kind
 
 LIVE = frozenset({"held", "booked"})
@@ -55,7 +55,7 @@ def _settlements(books: Books) -> Iterator[Finding]:
         elif said != (told := (there.invoice_id, there.channel, there.channel_no, there.amount_fen)):
             yield Finding(kind=Kind.SETTLEMENT_DIFFERS, about=about, ours=_line(said), theirs=_line(told), visit=visit)
     charges, undone = {one.id.hex: one for one in books.ours.charges}, by(books.theirs.reversals, "invoice_id")
-    for there in books.theirs.settlements:
+    for there in (one for one in books.theirs.settlements if is_ours(one.payment_no)):
         charge = charges.get(there.payment_no)
         left = there.amount_fen - sum(one.amount_fen for one in undone.get(there.invoice_id, []))
         if (charge is None or charge.state != "settled") and left:
@@ -75,9 +75,9 @@ def _reversals(books: Books) -> Iterator[Finding]:
             yield Finding(kind=Kind.REVERSAL_MISSING, about=about, ours=_line(said), theirs="nothing", visit=visit)
         elif said != (told := (there.invoice_id, there.amount_fen)):
             yield Finding(kind=Kind.REVERSAL_DIFFERS, about=about, ours=_line(said), theirs=_line(told), visit=visit)
-    known = {one.id.hex: one for one in books.ours.refunds}
+    known, bills = {one.id.hex: one for one in books.ours.refunds}, {one.invoice_id for one in books.ours.charges}
     for there in books.theirs.reversals:
-        if there.refund_no not in cleared:
+        if there.refund_no not in cleared and (there.invoice_id in bills or is_ours(there.refund_no)):
             refund = known.get(there.refund_no)
             about = f"refund_no={there.refund_no} invoice={there.invoice_id}"
             said = f"{refund.state}, not cleared" if refund else "no such refund"
@@ -106,7 +106,7 @@ def _claims(books: Books) -> Iterator[Finding]:
 
 def _unclaimed(books: Books) -> Iterator[Finding]:
     claims = {one.id.hex: one for one in books.ours.claims}
-    for there in books.theirs.appointments:
+    for there in (one for one in books.theirs.appointments if is_ours(one.claim_no)):
         claim = claims.get(there.claim_no)
         if there.status in LET_GO or (claim and (claim.state in TAKEN or _waits_for_its_refund(books, claim))):
             continue

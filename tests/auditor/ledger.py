@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 from tests.auditor import ours
-from tests.auditor.books import Books, by, yuan
+from tests.auditor.books import Books, by, is_ours, yuan
 from tests.auditor.finding import Finding, Kind
 
 Sums = Mapping[str, int]
@@ -114,11 +114,11 @@ def _by_the_bank(books: Books) -> Mapping[UUID | None, Sums]:
 
 def _by_the_his(books: Books) -> Mapping[UUID | None, Sums]:
     sums, charges = _none(), {one.id.hex: one.id for one in books.ours.charges}
-    of_bill = {one.invoice_id: charges.get(one.payment_no) for one in books.theirs.settlements}
-    for settled in books.theirs.settlements:
+    of_bill = {one.invoice_id: charges.get(one.payment_no) for one in books.theirs.settlements if is_ours(one.payment_no)}
+    for settled in (one for one in books.theirs.settlements if is_ours(one.payment_no)):
         sums[of_bill[settled.invoice_id]]["hospital_income"] -= settled.amount_fen
-    for undone in books.theirs.reversals:
-        sums[of_bill.get(undone.invoice_id)]["hospital_income"] += undone.amount_fen
+    for undone in (one for one in books.theirs.reversals if one.invoice_id in of_bill):
+        sums[of_bill[undone.invoice_id]]["hospital_income"] += undone.amount_fen
     return sums
 
 

@@ -1,5 +1,6 @@
 """Our PostgreSQL as an auditor reads it: plain rows by plain SQL, all of one instant. A column is named once, as a field."""
 
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, fields
@@ -144,7 +145,14 @@ class Inbox:
     process_id: UUID | None
     kind: str
     party: str
+    event: str
+    """JSON, as PostgreSQL writes it."""
     handled_at: datetime | None
+
+    @property
+    def order_no(self) -> str | None:
+        """The bank's order that a report is about."""
+        return json.loads(self.event).get("order_no")
 
 
 @dataclass(frozen=True, slots=True)

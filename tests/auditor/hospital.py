@@ -1,0 +1,267 @@
+"""Visits written by hand into both sides' books, by plain SQL and plain rows, as a product without a fault would leave them."""
+
+import itertools
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from models.kernel.ids import new
+from tests.auditor.audit import audit
+from tests.auditor.finding import Finding, Kind
+from tests.auditor.ours import Wire
+from tests.auditor.outside import Outside, Row
+
+FEE_FEN = 5000
+AT = datetime(2026, 11, 26, 9, tzinfo=UTC)
+SLOT, UNIT = "slot-1", "unit-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far a visit has got, on both sides. `moves` are the visit's own states after the first."""
+
+    claim: str
+    appointment: str
+    charge: str
+    moves: tuple[str, ...]
+    encounter: str | None = None
+
+
+_TO_PAYING = ("consenting", "choosing", "describing", "paying")
+_TO_BOOKED = (*_TO_PAYING, "booked")
+STAGES: dict[str, Stage] = {
+    "paying": Stage("held", "pending", "open", _TO_PAYING),
+    "unpaid": Stage("released", "cancelled", "closed", (*_TO_PAYING, "cancelled")),
+    "booked": Stage("booked", "booked", "settled", _TO_BOOKED),
+    "waiting": Stage("booked", "checked-in", "settled", (*_TO_BOOKED, "waiting")),
+    "consulting": Stage("booked", "checked-in", "settled", (*_TO_BOOKED, "waiting", "consulting"), "in-progress"),
+    "closed": Stage("fulfilled", "fulfilled", "settled", (*_TO_BOOKED, "waiting", "consulting", "ended", "closed"), "finished"),
+    "cancelled": Stage("released", "booked", "settled", (*_TO_BOOKED, "cancelled")),
+    "absent": Stage("released", "noshow", "settled", (*_TO_BOOKED, "absent")),
+    "unsettled": Stage("released", "cancelled", "unsettled", (*_TO_PAYING, "cancelled")),
+}
+_ORDER = {"open": ("open", "NOTPAY"), "closed": ("closed", "CLOSED"), "settled": ("paid", "SUCCESS"), "unsettled": ("paid", "SUCCESS")}
+_CHARGE_MOVES = {"open": (), "closed": ("closed",), "settled": ("paid", "settled"), "unsettled": ("paid", "unsettled")}
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The numbers of one visit that was written down."""
+
+    id: UUID
+    claim_id: UUID
+    charge_id: UUID
+    order_id: UUID
+    payment_id: UUID
+    transaction_id: str
+    appointment_id: str
+    invoice_id: str
+    encounter_id: str | None
+    charge: str
+
+
+class Hospital:
+    """Our database and the outside's pages, with one slot and one account."""
+
+    def __init__(self, wire: Wire, database_url: str, outside: Outside, sandbox_url: str) -> None:
+        self.wire, self.database_url = wire, database_url
+        self.outside, self.sandbox_url = outside, sandbox_url
+        self.account_id, self._count = new(), itertools.count(1)
+
+    async def open(self) -> None:
+        """What rows of visits refer to."""
+        await self.insert("account", id=self.account_id, kind="patient", phone=b"sealed", phone_bidx=b"index")
+        await self.insert("department", id="dep-1", name="呼吸科", synced_at=AT)
+        await self.insert("doctor", id="doc-1", name="王建国", title="主任医师", department_id="dep-1", synced_at=AT)
+        unit = {"doctor_id": "doc-1", "department_id": "dep-1", '"on"': AT.date(), "period": "morning", "version": "1"}
+        await self.insert("schedule", id=UNIT, starts_at=AT, ends_at=AT, synced_at=AT, **unit)
+        places = {"capacity": 50, "taken": 0, "his_remaining": 50, "fee_fen": FEE_FEN, "state": "open", "version": "1"}
+        await self.insert("slot", id=SLOT, schedule_id=UNIT, starts_at=AT, ends_at=AT, synced_at=AT, **places)
+        self.outside.slots.append({"id": SLOT, "capacity": 50, "sold_at_window": 0})
+
+    async def audit(self, *, quiet: bool = True, standing: Collection[str] = (), visits: Collection[UUID] | None = None) -> list[Finding]:
+        """What the auditor says."""
+        return await audit(self.database_url, self.sandbox_url, quiet=quiet, standing=standing, visits=visits)
+
+    async def kinds(self, *, quiet: bool = True, standing: Collection[str] = ()) -> set[Kind]:
+        """The kinds of what the auditor says."""
+        return {one.kind for one in await self.audit(quiet=quiet, standing=standing)}
+
+    async def insert(self, table: str, **columns: Any) -> None:
+        marks = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
+        await self.wire.execute(f"insert into {table} ({', '.join(columns)}) values ({marks})", *columns.values())
+
+    async def do(self, statement: str, *values: Any) -> None:
+        """A row is made other than it should be."""
+        await self.wire.execute(statement, *values)
+
+    # A visit
+
+    async def visit(self, stage: str) -> Visit:
+        """At a stage of its way, with its place, its charge and its money; what was paid and is not due any more waits for `given_back`."""
+        how, number = STAGES[stage], f"{next(self._count):06d}"
+        encounter_id = f"enc-{number}" if how.encounter else None
+        ids = (new(), new(), new(), new(), new())
+        visit = Visit(*ids, f"4200{number}", f"apt-{number}", f"inv-{number}", encounter_id, how.charge)
+        patient = {"name": b"sealed", "name_bidx": number.encode(), "id_number": b"sealed", "id_number_bidx": number.encode()}
+        await self.insert("patient", id=visit.id, birth_on=AT.date(), his_ids="[]", **patient)
+        process = {"state": how.moves[-1], "version": len(how.moves), "policy": "test-1"}
+        whose = {"account_id": self.account_id, "patient_id": visit.id, "claim_id": visit.claim_id, "encounter_id": encounter_id}
+        await self.insert("revisit", id=visit.id, charge_id=visit.charge_id, **process, **whose)
+        await self.moved("revisit", visit.id, visit.id, "checking", *how.moves)
+        place = {"slot_id": SLOT, "schedule_id": UNIT, "appointment_id": visit.appointment_id, "invoice_id": visit.invoice_id}
+        await self.insert("booking", id=visit.claim_id, revisit_id=visit.id, patient_id=visit.id, state=how.claim, **place)
+        await self.do("update slot set taken = taken + $1", int(how.claim != "released"))
+        self._at_the_his(visit, how)
+        await self._charge(visit, how.charge)
+        return visit
+
+    def _at_the_his(self, visit: Visit, how: Stage) -> None:
+        held = {"id": visit.appointment_id, "claim_no": visit.claim_id.hex, "slot_id": SLOT, "status": how.appointment}
+        self.outside.appointments.append(held)
+        status = {"open": "issued", "settled": "balanced"}.get(how.charge, "cancelled")
+        bill = {"id": visit.invoice_id, "appointment_id": visit.appointment_id, "status": status, "total_fen": FEE_FEN}
+        self.outside.invoices.append(bill)
+        if how.encounter:
+            begun = {"id": visit.encounter_id, "visit_no": visit.id.hex, "appointment_id": visit.appointment_id, "status": how.encounter}
+            self.outside.encounters.append(begun)
+        if how.charge == "settled":
+            numbers = {"payment_no": visit.charge_id.hex, "invoice_id": visit.invoice_id}
+            paid = {"channel": "wechat_pay", "channel_no": visit.transaction_id, "amount_fen": FEE_FEN}
+            self.outside.settlements.append(numbers | paid)
+
+    async def _charge(self, visit: Visit, state: str) -> None:
+        ours, theirs = _ORDER[state]
+        paid = state in {"settled", "unsettled"}
+        facts = {"visit_id": visit.id, "payable": "revisit", "payable_id": visit.id, "invoice_id": visit.invoice_id, "policy": "test-1"}
+        known = {"version": len(_CHARGE_MOVES[state]), "paid_order_id": visit.order_id if paid else None}
+        await self.insert("charge", id=visit.charge_id, state=state, amount_fen=FEE_FEN, **facts, **known)
+        await self.moved("charge", visit.charge_id, visit.id, "open", *_CHARGE_MOVES[state])
+        await self.order(visit.charge_id, visit.order_id, ours, theirs)
+        if paid:
+            await self.payment(visit, visit.payment_id, visit.order_id.hex, visit.transaction_id)
+            await self.entry("charge.paid", visit.charge_id, to="wechat_pay", of="patient_due")
+        if state == "settled":
+            await self.entry("charge.settled", visit.charge_id, to="patient_due", of="hospital_income")
+
+    async def order(self, charge_id: UUID, order_id: UUID, ours: str, theirs: str) -> None:
+        """A channel order on both sides."""
+        how = {"channel": "wechat_pay", "scene": "native", "state": ours, "amount_fen": FEE_FEN, "expires_at": AT}
+        await self.insert("charge_order", id=order_id, charge_id=charge_id, **how)
+        self.outside.orders.append({"out_trade_no": order_id.hex, "total_fen": FEE_FEN, "state": theirs})
+
+    async def payment(self, visit: Visit | None, payment_id: UUID, order_no: str, transaction_id: str, unwanted: str | None = None) -> None:
+        """A sum on both sides."""
+        numbers = {"channel": "wechat_pay", "transaction_id": transaction_id, "order_no": order_no, "paid_at": AT, "unwanted": unwanted}
+        whose = {"charge_id": visit.charge_id if visit else None, "visit_id": visit.id if visit else None}
+        await self.insert("payment", id=payment_id, amount_fen=FEE_FEN, **numbers, **whose)
+        self.outside.payments.append({"transaction_id": transaction_id, "out_trade_no": order_no, "total_fen": FEE_FEN})
+
+    # Money that goes back
+
+    async def unwanted(self, visit: Visit | None, cause: str) -> UUID:
+        """A sum that no charge wanted, in suspense; waits for `given_back`."""
+        payment_id, transaction_id = new(), f"4299{next(self._count):06d}"
+        order_id = visit.order_id if visit and cause == "late" else new()
+        if visit and cause == "second":
+            await self.order(visit.charge_id, order_id, "closed", "SUCCESS")
+        for order in self.outside.orders:
+            order["state"] = "SUCCESS" if order["out_trade_no"] == order_id.hex else order["state"]
+        await self.payment(visit, payment_id, order_id.hex, transaction_id, cause)
+        await self.entry("payment.unwanted", visit.charge_id if visit else None, to="wechat_pay", of="suspense")
+        return payment_id
+
+    async def given_back(
+        self, visit: Visit | None, *states: str, payment_id: UUID | None = None, cause: str = "patient", fen: int = FEE_FEN
+    ) -> UUID:
+        """A refund that has gone through these states, in our rows, the ledger, the HIS and the bank."""
+        refund_id = new()
+        wanted = payment_id is None
+        cleared = "cleared" in states and wanted and visit is not None and visit.charge == "settled"
+        accepted = "accepted" in states and states[-1] != "paid_out"
+        whose = {"payment_id": payment_id or (visit and visit.payment_id), "charge_id": visit and visit.charge_id}
+        times = {"cleared_at": AT if "cleared" in states else None, "accepted_at": AT if accepted else None}
+        process = {"state": states[-1], "version": len(states) - 1, "policy": "test-1", "number": refund_id.hex}
+        await self.insert(
+            "refund", id=refund_id, visit_id=visit.id if visit else refund_id, cause=cause, amount_fen=fen, **whose, **times, **process
+        )
+        await self.moved("refund", refund_id, visit.id if visit else refund_id, *states)
+        over = states[-1] in {"arrived", "paid_out"}
+        column = "refunded_fen" if over else "reserved_fen"
+        if states[-1] != "withdrawn":
+            await self.do(f"update payment set {column} = {column} + $1 where id = $2", fen, whose["payment_id"])
+        await self._booked_back(visit, states, "patient_due" if wanted else "suspense", fen, cleared=cleared)
+        if cleared and visit:
+            self._reversed(visit, refund_id, fen)
+        if "accepted" in states:
+            await self._at_the_bank(refund_id, whose["payment_id"], fen, states[-1])
+        return refund_id
+
+    async def _booked_back(self, visit: Visit | None, states: tuple[str, ...], owed: str, fen: int, *, cleared: bool) -> None:
+        charge_id = visit.charge_id if visit else None
+        entries = {
+            "cleared": ("refund.cleared", "hospital_income", "patient_due"),
+            "accepted": ("refund.accepted", "refund_in_transit", "wechat_pay"),
+            "arrived": ("refund.arrived", owed, "refund_in_transit"),
+            "closed": ("refund.closed", "wechat_pay", "refund_in_transit"),
+            "paid_out": ("refund.paid_out", owed, "hospital_bank"),
+        }
+        seen = [*states, "closed"] if "accepted" in states and states[-1] == "paid_out" else states
+        for state in seen:
+            if state in entries and (state != "cleared" or cleared):
+                cause, to, of = entries[state]
+                await self.entry(cause, charge_id, to=to, of=of, fen=fen)
+
+    def _reversed(self, visit: Visit, refund_id: UUID, fen: int) -> None:
+        self.outside.reversals.append({"refund_no": refund_id.hex, "invoice_id": visit.invoice_id, "amount_fen": fen})
+        if fen == FEE_FEN:
+            held = one(self.outside.appointments, id=visit.appointment_id)
+            held["status"] = held["status"] if held["status"] == "noshow" else "cancelled"
+
+    async def _at_the_bank(self, refund_id: UUID, payment_id: UUID | None, fen: int, state: str) -> None:
+        [paid] = await self.wire.fetch("select transaction_id, order_no from payment where id = $1", payment_id)
+        status = {"accepted": "PROCESSING", "arrived": "SUCCESS", "stuck": "ABNORMAL", "paid_out": "CLOSED"}[state]
+        numbers = {"out_refund_no": refund_id.hex, "transaction_id": paid["transaction_id"], "out_trade_no": paid["order_no"]}
+        self.outside.refunds.append({**numbers, "refund_fen": fen, "status": status})
+
+    # Words
+
+    async def message(self, visit: Visit | None, template: str, *, state: str = "sent", phone: str = "13800000000", **columns: Any) -> UUID:
+        """A message that was sent, and what the phone shows of it."""
+        message_id = new()
+        how = {"state": state, "due_at": AT, "receipt": message_id.hex, "visit_id": visit.id if visit else None} | columns
+        sealed = {"phone": b"sealed", "phone_bidx": phone.encode(), "params": b"sealed"}
+        await self.insert("message", id=message_id, template=template, **how, **sealed)
+        if state == "sent":
+            self.deliver(message_id, template, phone)
+        return message_id
+
+    def deliver(self, message_id: UUID, template: str, phone: str = "13800000000") -> Row:
+        """The carrier brings it to a phone."""
+        text = {"phone": phone, "template_code": f"SMS_{template.upper()}", "text": f"text of {template}", "out_id": message_id.hex}
+        self.outside.texts.append(text | {"biz_id": f"{len(self.outside.texts):018d}^0"})
+        return self.outside.texts[-1]
+
+    # Our own story
+
+    async def moved(self, process: str, process_id: UUID, visit_id: UUID, *states: str) -> None:
+        """One line of the timeline for each move."""
+        for version, (before, after) in enumerate(itertools.pairwise(states), 1):
+            line = {"step": f"step@{version}", "name": f"{process}.step", "version": version, "before": before, "after": after, "at": AT}
+            await self.insert("timeline", process=process, process_id=process_id, visit_id=visit_id, **line)
+
+    async def entry(self, cause: str, charge_id: UUID | None, *, to: str, of: str, fen: int = FEE_FEN) -> UUID:
+        """A ledger entry with its two legs; PostgreSQL holds them to zero at the end of the statement."""
+        entry_id = new()
+        await self.insert("ledger_entry", id=entry_id, cause=cause, charge_id=charge_id, at=AT)
+        statement = "insert into ledger_leg (entry_id, account, amount_fen) values ($1, $2, $4::bigint), ($1, $3, -$4::bigint)"
+        await self.do(statement, entry_id, to, of, fen)
+        return entry_id
+
+
+def one(rows: list[Row], **like: object) -> Row:
+    """The row that has these values."""
+    [found] = [row for row in rows if all(row[name] == value for name, value in like.items())]
+    return found

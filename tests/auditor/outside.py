@@ -1,0 +1,57 @@
+"""The outside's pages with books that a test writes by hand: also what no sandbox would let happen."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+Row = dict[str, Any]
+
+
+def _rows() -> list[Row]:
+    return []
+
+
+@dataclass
+class Outside:
+    """Three parties' books. `bank_refunds` and the like are named as the auditor's rows are; their keys are the sandbox's."""
+
+    orders: list[Row] = field(default_factory=_rows)
+    payments: list[Row] = field(default_factory=_rows)
+    refunds: list[Row] = field(default_factory=_rows)
+    appointments: list[Row] = field(default_factory=_rows)
+    invoices: list[Row] = field(default_factory=_rows)
+    settlements: list[Row] = field(default_factory=_rows)
+    reversals: list[Row] = field(default_factory=_rows)
+    encounters: list[Row] = field(default_factory=_rows)
+    slots: list[Row] = field(default_factory=_rows)
+    texts: list[Row] = field(default_factory=_rows)
+
+    def page(self, party: str) -> dict[str, list[Row]]:
+        """As the sandbox's `/books/<party>` answers."""
+        match party:
+            case "wechat_pay":
+                return {"orders": self.orders, "payments": self.payments, "refunds": self.refunds, "notifies": []}
+            case "his":
+                names = ("appointments", "invoices", "settlements", "reversals", "encounters", "slots")
+                return {name: getattr(self, name) for name in names}
+            case _:
+                return {"messages": self.texts}
+
+
+@asynccontextmanager
+async def serving(outside: Outside) -> AsyncGenerator[str]:
+    """On a loopback port for as long as the block lasts; yields its address."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked = (await reader.readuntil(b"\r\n\r\n")).split(b" ", 2)[1].decode()
+        body = json.dumps(outside.page(asked.rpartition("/")[2])).encode()
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(head.encode() + body)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        yield "http://{}:{}".format(*server.sockets[0].getsockname())

@@ -1,0 +1,127 @@
+"""Messages: to the message, what our outbox and the carrier disagree on."""
+
+import pytest
+
+from models.kernel.ids import new
+from tests.auditor import Kind
+from tests.auditor.finding import told
+from tests.auditor.hospital import AT, Hospital
+
+
+async def test_sent_here_and_unknown_to_the_carrier(hospital: Hospital) -> None:
+    await hospital.message(None, "sign_in_code")
+    hospital.outside.texts.clear()
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.ours, found.theirs) == (Kind.MESSAGE_MISSING, "sent", "nothing")
+
+
+async def test_the_carrier_sent_what_nobody_here_wrote(hospital: Hospital) -> None:
+    hospital.deliver(new(), "revisit_ended")
+
+    assert await hospital.kinds() == {Kind.MESSAGE_UNKNOWN}
+
+
+@pytest.mark.parametrize("state", ["due", "failed"])
+async def test_the_carrier_sent_what_is_not_sent_here(hospital: Hospital, state: str) -> None:
+    message_id = await hospital.message(None, "sign_in_code", state=state)
+    hospital.deliver(message_id, "sign_in_code")
+
+    assert await hospital.kinds(standing={"message.due"}) == {Kind.MESSAGE_UNKNOWN}
+
+
+async def test_a_message_by_another_template(hospital: Hospital) -> None:
+    await hospital.message(await hospital.visit("closed"), "revisit_ended")
+    hospital.outside.texts[0]["template_code"] = "SMS_REVISIT_BOOKED"
+
+    assert await hospital.kinds() == {Kind.MESSAGE_DIFFERS}
+
+
+async def test_a_message_under_another_receipt(hospital: Hospital) -> None:
+    await hospital.message(await hospital.visit("closed"), "revisit_ended", receipt="000-x^0")
+
+    assert await hospital.kinds() == {Kind.MESSAGE_DIFFERS}
+
+
+async def test_two_people_got_their_messages_on_one_phone(hospital: Hospital) -> None:
+    for phone in ("13800000001", "13800000002"):
+        await hospital.message(None, "sign_in_code", phone=phone)
+    hospital.outside.texts[0]["phone"] = "13800000002"
+
+    found = await hospital.audit()
+
+    assert {one.kind for one in found} == {Kind.MESSAGE_DIFFERS}
+    assert "1380000000" not in told(found)
+
+
+async def test_a_message_went_twice_and_is_not_marked(hospital: Hospital) -> None:
+    message_id = await hospital.message(await hospital.visit("closed"), "revisit_ended")
+    hospital.deliver(message_id, "revisit_ended")
+
+    assert await hospital.kinds() == {Kind.MESSAGE_TWICE, Kind.MESSAGE_AGAIN}
+
+
+async def test_the_one_repeat_that_is_marked(hospital: Hospital) -> None:
+    message_id = await hospital.message(await hospital.visit("closed"), "revisit_ended", repeated=True)
+    hospital.deliver(message_id, "revisit_ended")
+    assert await hospital.audit() == []
+
+    hospital.deliver(message_id, "revisit_ended")
+
+    assert await hospital.kinds() == {Kind.MESSAGE_TWICE, Kind.MESSAGE_AGAIN}
+
+
+async def test_two_messages_with_the_same_words_for_one_visit(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    for _ in range(2):
+        await hospital.message(visit, "revisit_booked")
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.visit) == (Kind.MESSAGE_AGAIN, visit.id)
+    assert (found.ours, found.theirs) == ("1 reasons, 0 marked as repeated", "2 delivered")
+
+
+async def test_the_same_words_for_two_visits(hospital: Hospital) -> None:
+    for _ in range(2):
+        await hospital.message(await hospital.visit("closed"), "revisit_booked")
+
+    assert await hospital.audit() == []
+
+
+async def test_called_as_often_as_the_timeline_says(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    await hospital.do("alter table timeline disable trigger never_changed")
+    await hospital.do("update timeline set name = 'queue.accept' where process_id = $1 and after = 'consulting'", visit.id)
+    await hospital.do("update timeline set name = 'queue.call_again' where process_id = $1 and after = 'ended'", visit.id)
+    for _ in range(2):
+        await hospital.message(visit, "revisit_called")
+    assert await hospital.audit() == []
+
+    await hospital.message(visit, "revisit_called")
+
+    assert await hospital.kinds() == {Kind.MESSAGE_AGAIN}
+
+
+async def test_told_of_as_many_refunds_as_arrived(hospital: Hospital) -> None:
+    visit = await hospital.visit("cancelled")
+    await hospital.given_back(visit, "requested", "cleared", "accepted", "arrived")
+    payment_id = await hospital.unwanted(visit, "second")
+    await hospital.message(visit, "refund_requested")
+    await hospital.given_back(visit, "cleared", "accepted", "arrived", payment_id=payment_id, cause="second")
+    for _ in range(2):
+        await hospital.message(visit, "refund_arrived")
+    assert await hospital.audit() == []
+
+    await hospital.message(visit, "refund_requested")
+
+    assert await hospital.kinds() == {Kind.MESSAGE_AGAIN}
+
+
+@pytest.mark.parametrize("state", ["due", "sending"])
+async def test_a_message_without_an_outcome(hospital: Hospital, state: str) -> None:
+    await hospital.message(None, "sign_in_code", state=state, due_at=AT)
+
+    assert await hospital.kinds() == {Kind.MESSAGE_OPEN}
+    assert await hospital.kinds(standing={f"message.{state}"}) == set()

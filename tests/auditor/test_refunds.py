@@ -1,0 +1,127 @@
+"""Money that went back: every way in which our refunds and the bank's can differ."""
+
+import pytest
+
+from models.kernel.ids import new
+from tests.auditor import Kind
+from tests.auditor.hospital import FEE_FEN, Hospital, Visit, one
+
+ARRIVED = ("requested", "cleared", "accepted", "arrived")
+
+
+def at_the_bank(hospital: Hospital, visit: Visit, *, fen: int = FEE_FEN, status: str = "SUCCESS") -> None:
+    """A refund that nobody here asked for."""
+    numbers = {"out_refund_no": new().hex, "transaction_id": visit.transaction_id, "out_trade_no": visit.order_id.hex}
+    hospital.outside.refunds.append({**numbers, "refund_fen": fen, "status": status})
+
+
+async def test_the_bank_gave_back_what_we_do_not_know(hospital: Hospital) -> None:
+    at_the_bank(hospital, await hospital.visit("closed"), fen=1)
+
+    found = {one.kind: one for one in await hospital.audit()}
+
+    assert set(found) == {Kind.REFUND_UNKNOWN, Kind.KEPT_AT_BANK, Kind.LEDGER_BANK}
+    assert found[Kind.REFUND_UNKNOWN].theirs == "SUCCESS, 1 fen"
+    assert (found[Kind.LEDGER_BANK].ours, found[Kind.LEDGER_BANK].theirs) == ("5000 fen", "4999 fen")
+
+
+async def test_two_refunds_at_the_bank_where_one_is_due(hospital: Hospital) -> None:
+    visit = await hospital.visit("cancelled")
+    await hospital.given_back(visit, *ARRIVED)
+    at_the_bank(hospital, visit)
+
+    assert await hospital.kinds() == {Kind.REFUND_UNKNOWN, Kind.KEPT_AT_BANK, Kind.LEDGER_BANK}
+
+
+async def test_a_number_that_the_bank_closed_is_known_by_the_attempts_before_the_present_one(hospital: Hospital) -> None:
+    visit = await hospital.visit("cancelled")
+    refund_id = await hospital.given_back(visit, *ARRIVED)
+    at_the_bank(hospital, visit, status="CLOSED")
+    assert await hospital.kinds() == {Kind.REFUND_UNKNOWN}
+
+    await hospital.do("update refund set attempt = 1 where id = $1", refund_id)
+
+    assert await hospital.audit() == []
+
+
+async def test_a_refund_is_another_amount_at_the_bank(hospital: Hospital) -> None:
+    refund_id = await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED)
+    one(hospital.outside.refunds, out_refund_no=refund_id.hex)["refund_fen"] = 4000
+
+    assert await hospital.kinds() == {Kind.REFUND_DIFFERS, Kind.KEPT_AT_BANK, Kind.LEDGER_BANK}
+
+
+async def test_a_refund_is_another_payments_at_the_bank(hospital: Hospital) -> None:
+    refund_id = await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED)
+    other = await hospital.visit("closed")
+    one(hospital.outside.refunds, out_refund_no=refund_id.hex)["transaction_id"] = other.transaction_id
+
+    assert Kind.REFUND_DIFFERS in await hospital.kinds()
+
+
+@pytest.mark.parametrize("status", ["PROCESSING", "ABNORMAL"])
+async def test_a_refund_has_arrived_here_and_not_at_the_bank(hospital: Hospital, status: str) -> None:
+    refund_id = await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED)
+    one(hospital.outside.refunds, out_refund_no=refund_id.hex)["status"] = status
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.ours, found.theirs) == (Kind.REFUND_STATE, "arrived", status)
+
+
+async def test_a_refund_has_arrived_here_that_the_bank_closed(hospital: Hospital) -> None:
+    refund_id = await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED)
+    one(hospital.outside.refunds, out_refund_no=refund_id.hex)["status"] = "CLOSED"
+
+    assert await hospital.kinds() == {Kind.REFUND_STATE, Kind.KEPT_AT_BANK, Kind.LEDGER_BANK}
+
+
+async def test_a_refund_has_arrived_here_that_the_bank_does_not_have(hospital: Hospital) -> None:
+    await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED)
+    hospital.outside.refunds.clear()
+
+    assert await hospital.kinds() == {Kind.REFUND_STATE, Kind.KEPT_AT_BANK, Kind.LEDGER_BANK}
+
+
+async def test_a_refund_is_on_its_way_here_and_has_arrived(hospital: Hospital) -> None:
+    refund_id = await hospital.given_back(await hospital.visit("cancelled"), "requested", "cleared", "accepted")
+    one(hospital.outside.refunds, out_refund_no=refund_id.hex)["status"] = "SUCCESS"
+
+    [found] = await hospital.audit(standing={"refund.accepted"})
+
+    assert (found.kind, found.ours, found.theirs) == (Kind.REFUND_STATE, "accepted", "SUCCESS")
+
+
+async def test_two_refunds_of_ours_where_one_is_due(hospital: Hospital) -> None:
+    """Another cause gave the whole back a second time, and the payment does not say so."""
+    visit = await hospital.visit("cancelled")
+    await hospital.given_back(visit, *ARRIVED)
+    await hospital.do("update payment set refunded_fen = 0")
+    await hospital.given_back(visit, *ARRIVED, cause="not_accepted")
+
+    assert {Kind.REFUND_TWICE, Kind.PAYMENT_REFUNDED, Kind.KEPT_OURS, Kind.KEPT_AT_BANK, Kind.LEDGER_SIGN} == await hospital.kinds()
+
+
+async def test_one_cause_gave_back_twice(hospital: Hospital) -> None:
+    visit = await hospital.visit("cancelled")
+    for fen in (2000, 3000):
+        await hospital.given_back(visit, *ARRIVED, fen=fen)
+    one(hospital.outside.appointments, id=visit.appointment_id)["status"] = "cancelled"
+
+    assert await hospital.kinds() == {Kind.REFUND_TWICE}
+
+
+async def test_a_payment_holds_more_than_its_refunds_under_way(hospital: Hospital) -> None:
+    await hospital.visit("closed")
+    await hospital.do("update payment set reserved_fen = 1")
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.ours, found.theirs) == (Kind.PAYMENT_RESERVED, "1 fen", "0 fen in refunds under way")
+
+
+async def test_a_payment_says_less_was_given_back_than_was(hospital: Hospital) -> None:
+    await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED)
+    await hospital.do("update payment set refunded_fen = 4999")
+
+    assert await hospital.kinds() == {Kind.PAYMENT_REFUNDED}
