@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.typing import EventDict
 
-from tests.sandbox.conftest import running
+from tests.sandbox.conftest import caller, running
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Misbehaving = Callable[[Serve], AbstractAsyncContextManager[str]]
@@ -28,7 +28,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def outside(sandbox: str) -> Iterator[httpx.Client]:
     """Who plays the outside: desk, cashier, phones, faults. Faults are cleared behind each test."""
-    with httpx.Client(base_url=sandbox, trust_env=False, verify=False) as client:
+    with caller(sandbox) as client:
         yield client
         client.delete("/faults").raise_for_status()
 

@@ -14,12 +14,12 @@ from models.stores.database import Database
 from tests.account.builders import a_phone
 from tests.client import Hands
 from tests.message.builders import enqueued, row
-from tests.sandbox.conftest import running
+from tests.sandbox.conftest import caller, running
 
 
 @pytest.fixture(scope="module")
 def outside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with running(tmp_path_factory.mktemp("carrier")) as address, httpx.Client(base_url=address, trust_env=False) as client:
+    with running(tmp_path_factory.mktemp("carrier")) as address, caller(address) as client:
         yield client
 
 

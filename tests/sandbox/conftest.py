@@ -43,6 +43,11 @@ def running(data: Path, notify_retry_s: tuple[float, ...] = (0.05, 0.05), refund
         thread.join()
 
 
+def caller(address: str) -> httpx.Client:
+    """An ordinary HTTP client of a sandbox, with more patience than a busy machine needs."""
+    return httpx.Client(base_url=address, trust_env=False, verify=False, timeout=30)
+
+
 def until(holds: Callable[[], object]) -> None:
     """Comes back once it holds."""
     deadline = time.monotonic() + 30
@@ -60,6 +65,5 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def outside(sandbox: str) -> Iterator[httpx.Client]:
-    """An ordinary HTTP client at the sandbox's address."""
-    with httpx.Client(base_url=sandbox, trust_env=False) as client:
+    with caller(sandbox) as client:
         yield client

@@ -5,7 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.sandbox.conftest import running
+from tests.sandbox.conftest import caller, running
 from tests.sandbox.sms.sender import Sender
 from tests.sandbox.wechat_pay.merchant import Merchant, doorbell
 
@@ -63,7 +63,7 @@ def test_a_person_plays_the_bank_with_refunds(outside: httpx.Client, merchant: M
 
 
 def test_a_person_ends_a_refund_that_is_under_way(tmp_path: Path) -> None:
-    with running(tmp_path, refund_s=3600) as address, httpx.Client(base_url=address, trust_env=False) as outside:
+    with running(tmp_path, refund_s=3600) as address, caller(address) as outside:
         merchant = Merchant(outside.get("/credentials").json()["wechat_pay"], outside)
         body = merchant.a_refund(merchant.paid())
         merchant.refund(body)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from cryptography.exceptions import InvalidSignature
 
-from tests.sandbox.conftest import running, until
+from tests.sandbox.conftest import caller, running, until
 from tests.sandbox.sms.sender import Sender
 from tests.sandbox.wechat_pay.merchant import Merchant
 
@@ -146,7 +146,7 @@ def test_a_late_call_takes_effect_when_its_caller_has_gone(outside: httpx.Client
 
 
 def test_what_is_on_its_way_when_the_sandbox_ends_never_comes(tmp_path: Path) -> None:
-    with running(tmp_path) as address, httpx.Client(base_url=address, trust_env=False) as http:
+    with running(tmp_path) as address, caller(address) as http:
         merchant = Merchant(http.get("/credentials").json()["wechat_pay"], http)
         ask(http, system="wechat_pay", call=PLACE, kind="late", seconds=3600)
         assert merchant.place("native", merchant.order()).status_code == 504

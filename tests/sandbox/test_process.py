@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from stack.ports import free_ports
+from tests.sandbox.conftest import caller
 
 STOP_WITHIN_S = 15
 """A caller has one second, the rest is for a busy machine; the fault would hold him for ten minutes."""
@@ -33,7 +34,7 @@ def process(tmp_path: Path, port: int) -> Iterator[subprocess.Popen[str]]:
 
 @pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
 def test_it_ends_when_told_even_with_a_caller_on_the_line(process: subprocess.Popen[str], port: int, ending: signal.Signals) -> None:
-    with httpx.Client(base_url=f"http://127.0.0.1:{port}") as http:
+    with caller(f"http://127.0.0.1:{port}") as http:
         _up(process, port)
         http.get("/health", headers={"X-Request-Id": "request-1", "X-Visit-Id": "visit-1"})
         http.get("/sms/phones/13800001111/messages")

@@ -13,7 +13,7 @@ from tests.sandbox.his.client import FHIR, Client, a_payment, invoice_of, refusa
 @pytest_asyncio.fixture
 async def client(sandbox: str) -> AsyncIterator[Client]:
     """Signed in with the credentials that the sandbox hands out."""
-    async with httpx.AsyncClient(base_url=sandbox, limits=httpx.Limits(max_connections=60)) as http:
+    async with httpx.AsyncClient(base_url=sandbox, limits=httpx.Limits(max_connections=60), timeout=60) as http:
         client = Client(http)
         given = (await http.get("/credentials")).json()["his"]
         assert given["base_url"] == f"{sandbox}/his"

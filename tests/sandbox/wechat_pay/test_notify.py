@@ -3,9 +3,7 @@
 import json
 from pathlib import Path
 
-import httpx
-
-from tests.sandbox.conftest import running
+from tests.sandbox.conftest import caller, running
 from tests.sandbox.wechat_pay.merchant import Merchant, doorbell
 
 
@@ -28,7 +26,7 @@ def test_a_notify_is_repeated_until_it_is_taken(merchant: Merchant) -> None:
 
 
 def test_after_the_schedule_it_is_given_up_until_a_person_sends_it_again(tmp_path: Path) -> None:
-    with running(tmp_path, notify_retry_s=(0.01,)) as address, httpx.Client(base_url=address) as http, doorbell(500, 500) as bell:
+    with running(tmp_path, notify_retry_s=(0.01,)) as address, caller(address) as http, doorbell(500, 500) as bell:
         merchant = Merchant(http.get("/credentials").json()["wechat_pay"], http)
         out_trade_no = paid(merchant, bell.url)
         first, repeated = bell.next(), bell.next()
@@ -41,11 +39,11 @@ def test_after_the_schedule_it_is_given_up_until_a_person_sends_it_again(tmp_pat
 
 def test_a_restarted_bank_remembers_keys_books_and_what_it_has_to_tell(tmp_path: Path) -> None:
     with doorbell(500) as bell:
-        with running(tmp_path, notify_retry_s=(1.0,)) as address, httpx.Client(base_url=address) as http:
+        with running(tmp_path, notify_retry_s=(1.0,)) as address, caller(address) as http:
             before = http.get("/credentials").json()["wechat_pay"]
             out_trade_no = paid(Merchant(before, http), bell.url)
             bell.next()
-        with running(tmp_path, notify_retry_s=(1.0,)) as address, httpx.Client(base_url=address) as http:
+        with running(tmp_path, notify_retry_s=(1.0,)) as address, caller(address) as http:
             after = http.get("/credentials").json()["wechat_pay"]
             assert before | {"base_url": ""} == after | {"base_url": ""}
             bell.next()

@@ -11,7 +11,7 @@ import pytest
 import time_machine
 
 from sandbox import clock
-from tests.sandbox.conftest import running
+from tests.sandbox.conftest import caller, running
 from tests.sandbox.wechat_pay.merchant import REFUNDS, Merchant, doorbell
 
 NOW = clock.now()
@@ -20,7 +20,7 @@ NOW = clock.now()
 @pytest.fixture(scope="module")
 def slow_bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Merchant]:
     """At a bank where a refund stays under way until a person ends it."""
-    with running(tmp_path_factory.mktemp("slow_bank"), refund_s=10**8) as address, httpx.Client(base_url=address, trust_env=False) as http:
+    with running(tmp_path_factory.mktemp("slow_bank"), refund_s=10**8) as address, caller(address) as http:
         yield Merchant(http.get("/credentials").json()["wechat_pay"], http)
 
 
@@ -238,11 +238,11 @@ def test_a_refund_without_an_address_is_told_to_nobody_and_notifies_are_sent_aga
 
 def test_a_restarted_bank_ends_what_was_under_way(tmp_path: Path) -> None:
     with doorbell() as bell:
-        with running(tmp_path, refund_s=10**8) as address, httpx.Client(base_url=address) as http:
+        with running(tmp_path, refund_s=10**8) as address, caller(address) as http:
             merchant = Merchant(http.get("/credentials").json()["wechat_pay"], http)
             body = merchant.a_refund(merchant.paid(), notify_url=bell.url)
             merchant.refund(body)
-        with time_machine.travel(NOW + timedelta(days=2000)), running(tmp_path) as address, httpx.Client(base_url=address) as http:
+        with time_machine.travel(NOW + timedelta(days=2000)), running(tmp_path) as address, caller(address) as http:
             bell.next()
             after = Merchant(http.get("/credentials").json()["wechat_pay"], http)
             assert after.query_refund(body["out_refund_no"]).json()["status"] == "SUCCESS"
