@@ -148,7 +148,7 @@ async def test_a_loop_that_failed_leaves_its_lock_to_the_next(own_database: Data
         own_database.engine.connect() as other,
     ):
         await pooled.execute(text("select 1"))
-        await other.execute(text("set statement_timeout = '3s'"))
+        await other.execute(text("set statement_timeout = '30s'"))
         await other.execute(text("select pg_advisory_lock(:key)"), {"key": KEY})
     assert rounds == 1
 
@@ -164,7 +164,7 @@ async def test_a_loop_that_waits_for_an_answer_does_not_hold_up_the_stop(own_dat
     await asked.wait()
     stop.set()
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await ended([loop], stop)
         await asyncio.wait([loop])
 
