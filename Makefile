@@ -21,7 +21,7 @@ export PIP_ROOT_USER_ACTION := ignore
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long lint format lock has-python has-setpriv has-node
+.PHONY: help run books test test-long lint format lock has-python has-setpriv has-node
 .DELETE_ON_ERROR:
 
 help: ## List what there is
@@ -29,6 +29,9 @@ help: ## List what there is
 
 run: has-setpriv $(VENV)/stack.stamp ## Start the whole stack and walk a patient through it; PORT_BASE=8400 DATA=var/stack ONCE=1 POLICY=standard|test
 	@exec setpriv --pdeathsig TERM -- $(BIN)/python -m stack up --port-base "$$PORT_BASE" --data "$$DATA" --policy "$$POLICY" $(if $(filter-out 0,$(ONCE)),--once)
+
+books: $(VENV)/stack.stamp ## Prove the books of the running stack; PORT_BASE=8400 DATA=var/stack
+	@$(BIN)/python -m stack books --port-base "$$PORT_BASE" --data "$$DATA"
 
 test: lint has-setpriv ## All checks, then every test that fits into six minutes; TESTS=tests/stack for some
 	$(BIN)/pytest -m "not long" -n 2 --dist loadfile $(TESTS)

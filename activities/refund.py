@@ -176,7 +176,9 @@ class RefundActivities:
             word = await self._wechat_pay.query_refund(refund.number)
             if word.status not in _NOT_AT_THE_CHANNEL:
                 raise DomainError("refund.at_the_channel", "conflict")
-        async with step.move(RefundState.PAID_OUT, voucher=wish.voucher, arrived_at=step.at, trouble=None, wake_at=None) as db:
+        values = {"voucher": wish.voucher, "accepted_at": None, "arrived_at": step.at, "trouble": None, "wake_at": None}
+        async with step.move(RefundState.PAID_OUT, **values) as db:
+            await _take_back(db, step, refund)
             await _book(db, step, refund, "refund.paid_out", to=_owed(refund), of=Account.HOSPITAL_BANK)
             await refunds.gone(db, refund)
             await _tell(db, step, refund)

@@ -13,7 +13,7 @@ from api.wiring import Reading
 from models.account import Principal
 from models.ledger import Account
 from models.stores import ledger as store
-from models.stores import timeline
+from models.stores import ledger_proof, timeline
 from models.stores.reader import Reach
 
 router = APIRouter(prefix="/v1", tags=["ledger"])
@@ -36,6 +36,29 @@ async def balances(me: MayRead, db: Reading) -> BalancesOut:
     found = await store.balances(db)
     items = [BalanceOut(account=account, balance_fen=fen) for account, fen in found.items()]
     return BalancesOut(items=items, total_fen=sum(found.values()))
+
+
+class FaultOut(BaseModel):
+    """Something that is not as it must be, in fen."""
+
+    check: str = Field(examples=["an entry balances"])
+    about: str
+    expected_fen: int
+    found_fen: int
+
+
+class ProofOut(BaseModel):
+    """No fault: the books are proved."""
+
+    proved: bool
+    faults: list[FaultOut]
+
+
+@router.get("/ledger/proof", responses=problems())
+async def proof(me: MayRead, db: Reading) -> ProofOut:
+    """账务核验: entries balance, charges, payments and refunds equal their entries, nothing is negative that may not be."""
+    found = [FaultOut.model_validate(one, from_attributes=True) for one in await ledger_proof.faults(db)]
+    return ProofOut(proved=not found, faults=found)
 
 
 class LegOut(BaseModel):

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
 
 from models.kernel.money import Fen
 
@@ -18,10 +17,6 @@ class Account(StrEnum):
     HOSPITAL_INCOME = "hospital_income"
     SUSPENSE = "suspense"
     HOSPITAL_BANK = "hospital_bank"
-
-
-OWNED: Final = frozenset({Account.WECHAT_PAY, Account.REFUND_IN_TRANSIT})
-"""Never below zero; what is owed or earned is never above. The hospital's own bank is not kept here: only what left it for a patient."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,22 +1,22 @@
-"""`python -m stack up`."""
+"""`python -m stack up` and `python -m stack books`."""
 
 import asyncio
+import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from stack.data import DataFolder
 from stack.errors import StackError
-from stack.programs import Policy
+from stack.ports import Ports
+from stack.postgres import PostgreSQL
+from stack.programs import PROJECT, Policy
 from stack.up import up as run_stack
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="The embedded stack of Fuzhen.")
-
-
-@app.callback()
-def stack() -> None:
-    """Keep `up` a command of its own, though it is the only one."""
 
 
 @app.command()
@@ -34,6 +34,19 @@ def up(
         sys.stderr.write(f"\n{failed}\n")
         code = 1
     raise typer.Exit(code)
+
+
+@app.command()
+def books(
+    *,
+    port_base: Annotated[int, typer.Option(help="The first of the running stack's ports.")] = 8400,
+    data: Annotated[Path, typer.Option(help="The running stack's folder.")] = Path("var/stack"),
+) -> None:
+    """Prove the books of a stack that is up: exit 0 only when they are in order."""
+    database = PostgreSQL(DataFolder(data), Ports.from_base(port_base).postgres)
+    environment = os.environ | {"FUZHEN_DATABASE_URL": database.url}
+    proof = subprocess.run([sys.executable, "-m", "worker.books"], cwd=PROJECT, env=environment, check=False)
+    raise typer.Exit(proof.returncode)
 
 
 if __name__ == "__main__":

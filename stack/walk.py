@@ -167,8 +167,10 @@ class Walk:
         legs = (await manager.ask(f"/v1/charges/{charge}/ledger"))["lines"]
         sum_of_legs = sum(one["amount_fen"] for one in legs)
         income = -sum(one["amount_fen"] for one in legs if one["account"] == "hospital_income")
-        say(f"账目核对（分）：应收 {money}，微信支付 {paid}，HIS {settled}，医院收入 {income}，分录合计 {sum_of_legs}")
-        return money == paid == settled == income and sum_of_legs == 0
+        proof = await manager.ask("/v1/ledger/proof")
+        proved = "无误" if proof["proved"] else f"有误 {proof['faults']}"
+        say(f"账目核对（分）：应收 {money}，微信支付 {paid}，HIS {settled}，医院收入 {income}，分录合计 {sum_of_legs}；账务核验{proved}")
+        return money == paid == settled == income and sum_of_legs == 0 and proof["proved"]
 
 
 def _fits(slot: dict[str, Any]) -> bool:

@@ -39,6 +39,7 @@ from models.revisit import (
     State,
 )
 from models.stores import charge as charges
+from models.stores import ledger_proof
 from tests.builders import FEE_FEN, NOTICE
 from tests.client import Hands
 from tests.process.desk import ChargeDesk, RefundDesk, VisitDesk
@@ -310,6 +311,8 @@ async def books_agree(walk: Walk) -> None:
     assert told.count(Template.REVISIT_ENDED) == (1 if seen else 0)
     if row.claim_id:
         assert (await hospital.claim(visit.id)).state is (ClaimState.FULFILLED if seen else ClaimState.RELEASED)
+    async with hospital.database.reading() as db:
+        assert await ledger_proof.faults(db) == []
     if row.charge_id:
         async with hospital.database.reading() as db:
             states = {one.state for one in (await charges.facts(db, row.charge_id)).orders}
