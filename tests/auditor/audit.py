@@ -28,8 +28,9 @@ async def audit(
     """Everything that differs between our books and the outside's, and inside ours.
 
     `quiet`: every process should have ended, and nothing excuses a difference. `standing` names states that are no end and may stand all
-    the same (`revisit.booked`, `charge.open`, `refund.accepted`, `message.due`): the books must agree on them too. Not quiet, what
-    belongs to a visit that is under way is not judged, and two looks must see the same. `visits`: only what is theirs.
+    the same (`revisit.booked`, `charge.open`, `refund.stuck`, `message.due`, `inbox.reported`): the books must agree on them too.
+    Not `quiet`: what belongs to a visit that is under way is not judged, and two looks must see the same.
+    `visits`: only what is theirs.
     """
     found = await _look(database_url, sandbox_url, quiet=quiet, standing=standing)
     if found and not quiet:

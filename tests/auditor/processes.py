@@ -23,7 +23,10 @@ def check(books: Books) -> Iterator[Finding]:
 
 
 def unfinished(books: Books, standing: Collection[str]) -> Iterator[Finding]:
-    """What must hold when all is quiet. `standing` names what may stand: `<process>.<state>`, as `revisit.booked` or `message.due`."""
+    """What must hold when all is quiet.
+
+    `standing` names what may stand: `<process>.<state>` as `revisit.booked`, `message.<state>`, and `inbox.<kind>` for what came.
+    """
     for process, row in rows(books):
         about = f"{process}={row.id}"
         if row.state not in ENDS[process] and f"{process}.{row.state}" not in standing:
@@ -35,7 +38,7 @@ def unfinished(books: Books, standing: Collection[str]) -> Iterator[Finding]:
             about = f"message={message.id} template={message.template}"
             yield Finding(kind=Kind.MESSAGE_OPEN, about=about, ours=message.state, theirs="sent or failed", visit=message.visit_id)
     for one in books.ours.inbox:
-        if one.handled_at is None:
+        if one.handled_at is None and f"inbox.{one.kind}" not in standing:
             about = f"inbox={one.id} kind={one.kind} party={one.party} {one.process}={one.process_id}"
             yield Finding(kind=Kind.INBOX_UNHANDLED, about=about, ours="not handled", theirs="an outcome", visit=owner_of(books, one))
 

@@ -46,6 +46,7 @@ async def test_something_that_came_and_was_not_handled(hospital: Hospital) -> No
     [found] = await hospital.audit()
 
     assert (found.kind, found.visit) == (Kind.INBOX_UNHANDLED, visit.id)
+    assert await hospital.audit(standing={"inbox.reported"}) == []
     await hospital.do("update inbox set handled_at = now(), outcome = 'done' where id = $1", inbox_id)
     assert await hospital.audit() == []
 
