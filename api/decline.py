@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, model_validator
 
-from api.act import ActionOut, as_doctor, on_revisit, wish
+from api.act import ActionOut, as_doctor, on_revisit, reach_of, wish
 from api.idempotency import Intent
 from api.pathways import AskPathways
 from api.problems import problems
@@ -43,18 +43,26 @@ class DeclineIn(Body):
 @router.post(
     "",
     response_model=ActionOut,
-    responses=problems(conflict=("revisit.not_now", "process.busy"), missing=("revisit.missing",), invalid=("request.key_reused",)),
+    responses=problems(
+        conflict=("revisit.not_now", "process.busy"), missing=("revisit.missing",), invalid=("request.key_reused", "decline.reason")
+    ),
 )
 async def decline(revisit_id: UUID, body: DeclineIn, me: MayDecline, intent: Intent, pathways: AskPathways, wiring: Wired) -> ActionOut:
-    """退诊, from 待接诊 or 问诊中. The words are stored first, their id travels."""
+    """退诊, from 待接诊 or 问诊中: by the doctor, or by the management for a reason of the hospital.
+
+    The words are stored first, their id travels.
+    """
+    reach = as_doctor(me) if me.may("revisit:accept") else reach_of(me)
+    if (body.reason is DeclineReason.HOSPITAL) is reach.as_doctor:
+        raise DomainError("decline.reason", "invalid")
     note_id = ids.derived("note", intent.id, intent.body) if body.note else None
     if body.note and note_id:
         async with wiring.database.transaction() as db:
-            where = await timeline.revisit(db, revisit_id, as_doctor(me))
+            where = await timeline.revisit(db, revisit_id, reach)
             if where.state in Decline.allowed_in:
                 await revisits.keep_note(db, note_id, revisit_id, me.account_id, body.note)
     asked = wish(Decline, intent, reason=body.reason, note_id=note_id)
-    return await on_revisit(pathways, revisit_id, as_doctor(me), intent, asked)
+    return await on_revisit(pathways, revisit_id, reach, intent, asked)
 
 
 class DeclinedOut(BaseModel):

@@ -64,6 +64,7 @@ SENTENCES: Final[dict[str, str]] = {
     "refund.at_the_channel": "微信支付仍在办理该笔退款，请待其有结果后再线下退费，以免重复退费。",
     "refund.owed": "该笔费用应退给患者，不能撤销，请重新办理或转交办理。",
     "revisit.too_late_to_cancel": "已超过医院规定的退号时间，请联系门诊办。",
+    "decline.reason": "医生不能选择“医院原因”，门诊办只能选择“医院原因”，请重新选择。",
     "revisit.not_declined": "该次就诊没有退诊。",
     "queue.not_the_day": "未到就诊当日，请在就诊当日报到。",
     "queue.entered_already": "您已在诊室中，请直接与医生交流。",

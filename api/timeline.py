@@ -202,19 +202,19 @@ class TimelineOut(BaseModel):
 async def whole(revisit_id: UUID, me: MayRead, db: Reading) -> TimelineOut:
     """就诊详情: one story of the visit, its charge and its refunds."""
     visit = await timeline.visit(db, revisit_id, reach_of(me))
-    steps = [_step(entry) for entry in await timeline.entries(db, revisit_id)]
+    steps = [_step(entry, visit) for entry in await timeline.entries(db, revisit_id)]
     money = [_money(one) for one in await timeline.money(db, revisit_id)]
     given_back = [_progress(one) for one in await refunds.of_visit(db, revisit_id)]
     return TimelineOut(revisit=_out(visit, me), steps=steps, money=money, refunds=given_back)
 
 
-def _step(entry: timeline.Entry) -> StepOut:
+def _step(entry: timeline.Entry, visit: timeline.Visit) -> StepOut:
     return StepOut(
         at=entry.at,
         process=entry.process,
         step=entry.name,
         title=STEP_TEXTS[entry.name],
-        by="system" if entry.by is None else done_by(entry.process, entry.name, entry.after),
+        by="system" if entry.by is None else done_by(entry.process, entry.name, entry.after, declined_for=visit.declined_for),
         state=entry.after,
         state_text=_STATE_TEXT[entry.process](entry.after),
     )

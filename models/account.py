@@ -91,7 +91,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
     ),
     Role.MANAGEMENT: frozenset(
         {
-            *("account:read", "directory:read", "directory:sync", "revisit:read_any", "history:read"),
+            *("account:read", "directory:read", "directory:sync", "revisit:read_any", "revisit:decline", "history:read"),
             *("ledger:read", "refund:read", "refund:act"),
         },
     ),

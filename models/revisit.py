@@ -92,6 +92,8 @@ class DeclineReason(StrEnum):
     """需面诊."""
     UNREACHABLE = "unreachable"
     """联系不上患者."""
+    HOSPITAL = "hospital"
+    """医院原因: the management's, for a visit that its doctor does not go on with."""
     OTHER = "other"
     """Said in words."""
 
@@ -169,7 +171,7 @@ class Accept(Command):
 
 
 class Decline(Command):
-    """退诊, by the doctor; what was paid goes back. Words are stored under `note_id`."""
+    """退诊, by the doctor, or by the management for the hospital; what was paid goes back. Words are stored under `note_id`."""
 
     kind: Literal["decline"] = "decline"
     allowed_in = _to(State.WAITING, State.CONSULTING)

@@ -99,9 +99,9 @@ STEP_TEXTS: Final[dict[str, str]] = {
 _DOCTORS_STEPS: Final = frozenset({"queue.accept", "revisit.end"})
 
 
-def done_by(process: str, step: str, after: str) -> str:
+def done_by(process: str, step: str, after: str, *, declined_for: str | None) -> str:
     """Whose a step is that somebody asked for: the doctor's, the hospital's, or the patient's side's."""
-    if process == "refund":
+    if process == "refund" or (after == State.DECLINED and declined_for == DeclineReason.HOSPITAL):
         return "hospital"
     return "doctor" if step in _DOCTORS_STEPS or after == State.DECLINED else "patient"
 
@@ -155,6 +155,7 @@ DECLINE_TEXTS: Final[dict[DeclineReason, str]] = {
     DeclineReason.NOT_SUITED: "您的情况不属于本科室诊疗范围，请选择其他科室。",
     DeclineReason.IN_PERSON: "您的情况需要面诊，请到院就诊。",
     DeclineReason.UNREACHABLE: "医生未能联系到您，请重新预约。",
+    DeclineReason.HOSPITAL: "因医院原因未能完成就诊，请重新预约。",
     DeclineReason.OTHER: "请查看医生的说明。",
 }
 
