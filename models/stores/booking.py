@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, exists, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,6 +13,7 @@ from models.booking import ClaimState, Lock
 from models.kernel.clock import SHANGHAI, business_day
 from models.kernel.errors import DomainError
 from models.schedule import SlotState
+from models.tables.charge import PaymentRow
 from models.tables.directory import ScheduleRow, SlotRow
 from models.tables.patient import PatientRow
 from models.tables.revisit import ClaimRow
@@ -62,7 +63,10 @@ async def claim(
         raise await _why_not(db, slot_id, at)
     today = datetime.combine(business_day(at), time(), SHANGHAI)
     unpaid = select(func.count()).where(
-        ClaimRow.patient_id == patient_id, ClaimRow.state.not_in([ClaimState.BOOKED, ClaimState.FULFILLED]), ClaimRow.created_at >= today
+        ClaimRow.patient_id == patient_id,
+        ClaimRow.state.not_in([ClaimState.BOOKED, ClaimState.FULFILLED]),
+        ClaimRow.created_at >= today,
+        ~exists().where(PaymentRow.visit_id == ClaimRow.revisit_id),
     )
     if (await db.scalar(unpaid) or 0) >= holds_max:
         raise DomainError("booking.too_many_holds", "conflict")

@@ -235,6 +235,16 @@ async def test_who_holds_and_does_not_pay_is_stopped_for_the_day(hospital: Hospi
     assert await place_is_free(hospital, third)
 
 
+async def test_a_place_that_was_paid_and_left_is_no_unpaid_hold(hospital: Hospital) -> None:
+    person, units = await hospital.person(), [await hospital.unit(), await hospital.unit()]
+    paid = await (await opened(hospital, person=person, unit=units[0], rules={"unpaid_holds_max": 1})).to(State.BOOKED)
+    await paid.does(Cancel)
+
+    next_one = await (await opened(hospital, person=person, unit=units[1], rules={"unpaid_holds_max": 1})).to(State.DESCRIBING)
+
+    assert next_one.state is State.DESCRIBING
+
+
 async def test_who_paid_may_book_again(hospital: Hospital) -> None:
     person = await hospital.person()
     for _ in range(3):
