@@ -1,16 +1,20 @@
 """Money on its way back, walked to where a test begins."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.typing import EventDict
 
 from activities.refund import RefundActivities
+from models.charge import ChargeState, Trade, TradeState
 from models.kernel import ids
 from models.kernel.errors import Unknown, known
 from models.ledger import Account
+from models.policy import Policy
 from models.process import Command, Event
 from models.refund import Cause, Refund, RefundReported, RefundState, RefundStatus
 from models.revisit import Cancel, State
@@ -20,9 +24,9 @@ from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import refund as refunds
 from models.tables.charge import RefundRow
-from tests.builders import FEE_FEN
+from tests.builders import FEE_FEN, a_charge, a_visit, rules
 from tests.process.desk import RefundDesk
-from tests.process.hospital import Hospital, wish
+from tests.process.hospital import MORNING, Hospital, wish
 from tests.process.visit import Visit, opened
 
 FINANCE: Final = ids.new()
@@ -34,20 +38,20 @@ ACCEPTED: Final = {Account.REFUND_IN_TRANSIT: FEE_FEN, Account.PATIENT_DUE: -FEE
 """The books after each step of giving a fee back; in the end they are empty."""
 
 
-async def booked(hospital: Hospital, rules: Mapping[str, int] | None = None) -> Visit:
-    return await (await opened(hospital, rules=rules)).to(State.BOOKED)
+async def booked(hospital: Hospital, changes: Mapping[str, int] | None = None) -> Visit:
+    return await (await opened(hospital, rules=changes)).to(State.BOOKED)
 
 
-async def requested(hospital: Hospital, rules: Mapping[str, int] | None = None) -> RefundDesk:
+async def requested(hospital: Hospital, changes: Mapping[str, int] | None = None) -> RefundDesk:
     """A patient has cancelled a booked visit: its whole fee is wanted back."""
-    visit = await booked(hospital, rules)
+    visit = await booked(hospital, changes)
     await visit.does(Cancel)
     return await visit.refund()
 
 
-async def cleared(hospital: Hospital, rules: Mapping[str, int] | None = None) -> RefundDesk:
+async def cleared(hospital: Hospital, changes: Mapping[str, int] | None = None) -> RefundDesk:
     """The HIS has let go."""
-    desk = await requested(hospital, rules)
+    desk = await requested(hospital, changes)
     await desk.happens()
     return desk
 
@@ -158,3 +162,30 @@ async def given_back(hospital: Hospital) -> tuple[int, int, int]:
 def alarms(lines: list[EventDict], event: str) -> list[str]:
     """Why a person was called, each time."""
     return [str(line.get("trouble") or line.get("cause")) for line in lines if line["event"] == event and line["log_level"] == "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """A fee that came for a charge, and the rules that its refund begins with."""
+
+    payment_id: UUID
+    charge_id: UUID
+    visit_id: UUID
+    policy: Policy
+
+
+async def a_sum(db: AsyncSession, state: State = State.CLOSED, charge: ChargeState = ChargeState.SETTLED) -> Sum:
+    """Rows as if a visit had been paid and had come to that state."""
+    policy, visit_id = await rules(db), await a_visit(db, state)
+    charge_id = await a_charge(db, visit_id, charge)
+    order_no = ids.new().hex
+    trade = Trade(order_no=order_no, state=TradeState.PAID, transaction_id=f"42{order_no}", amount_fen=FEE_FEN, paid_at=MORNING)
+    return Sum(known(await payments.keep(db, trade, charge_id=charge_id, visit_id=visit_id)), charge_id, visit_id, policy)
+
+
+async def begin(
+    db: AsyncSession, came: Sum, cause: Cause = Cause.MANAGEMENT, amount_fen: int | None = None, *, refund_id: UUID | None = None
+) -> refunds.Begun | None:
+    """What a step does that wants money back; management's under an id of its own."""
+    number = refund_id or (ids.new() if cause is Cause.MANAGEMENT else None)
+    return await refunds.begin(db, came.payment_id, cause, MORNING, came.policy, amount_fen=amount_fen, refund_id=number)

@@ -8,13 +8,14 @@ from structlog.testing import capture_logs
 
 from activities.refund import RefundActivities
 from models.kernel.clock import SHANGHAI
+from models.kernel.errors import known
 from models.message import Template
 from models.policy import STANDARD
 from models.process import Alarm
 from models.refund import CHANNEL_REASONS, Cause, RefundState, RefundStatus
 from tests.builders import FEE_FEN
 from tests.client import Hands
-from tests.process.hospital import MORNING, Hospital
+from tests.process.hospital import Hospital
 from tests.refund.builders import (
     ACCEPTED,
     CLEARED,
@@ -83,12 +84,13 @@ async def test_its_times_are_kept_as_people_read_them(hospital: Hospital, clock:
     assert (kept.accepted_at, kept.arrived_at) == (at, done), "the channel's instant, not that of our question"
 
 
-async def test_three_working_days_are_promised(hospital: Hospital) -> None:
-    """It is a Monday: the end of Thursday."""
-    desk = await requested(hospital)
+@pytest.mark.parametrize(("workdays", "until"), [(1, "2026-03-04"), (3, "2026-03-06"), (5, "2026-03-10")])
+async def test_so_many_working_days_are_promised(hospital: Hospital, workdays: int, until: str) -> None:
+    """It is a Monday; Saturday and Sunday don't count, and the last day does to its end."""
+    desk = await requested(hospital, {"refund_workdays": workdays})
 
-    promised = (await row(desk)).due_at.astimezone(SHANGHAI)
-    assert promised == MORNING.replace(hour=0) + timedelta(days=4)
+    promised = known((await row(desk)).due_at).astimezone(SHANGHAI)
+    assert (promised.date().isoformat(), promised.hour) == (until, 0)
 
 
 @pytest.mark.parametrize("landed", [False, True])
@@ -252,7 +254,7 @@ async def test_after_so_many_tries_a_person_is_called(hospital: Hospital) -> Non
 
 async def test_later_than_promised_a_person_is_called_and_the_channel_still_asked(hospital: Hospital, clock: Hands) -> None:
     desk = await accepted(hospital)
-    clock.at = (await row(desk)).due_at
+    clock.at = known((await row(desk)).due_at)
 
     with capture_logs() as lines:
         await desk.happens(Alarm())
