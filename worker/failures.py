@@ -18,6 +18,10 @@ from models.process import AnyRow, Event, Row
 log = structlog.get_logger()
 
 
+STUCK_ATTEMPTS = 20
+"""Asked so often, over minutes, and the outside still silent: the step goes on asking, and a person is called."""
+
+
 class Failures(Interceptor):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Reduced(next)
@@ -41,6 +45,8 @@ class _Reduced(ActivityInboundInterceptor):
                 category=ApplicationErrorCategory.BENIGN,
             ) from None
         except Unknown:
+            if info.attempt % STUCK_ATTEMPTS == 0:
+                log.error("step.stuck", activity=info.activity_type, attempt=info.attempt)
             raise ApplicationError("outside.unknown", type="outside.unknown", category=ApplicationErrorCategory.BENIGN) from None
         except Exception as bug:
             error_id = ids.new().hex[:12]

@@ -1,5 +1,6 @@
 """What an activity raises, as it crosses the wire: refusals keep their code, bugs nothing but their type."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from models.kernel import ids
 from models.kernel.errors import DomainError, Unknown
 from models.revisit import Revisit, SelfCheck, State
 from tests.process.hospital import wish
-from worker.failures import Failures
+from worker.failures import STUCK_ATTEMPTS, Failures
 
 PERSONAL = "张秀英 110105195805120428"
 
@@ -55,6 +56,18 @@ async def test_a_refusal_keeps_its_code_its_kind_and_its_params_and_is_final() -
         {"kind": "conflict", "params": {"slot_id": "slot-1", "bytes_max": 10, "accepted": ["a"], "claim": str(ids.NAMESPACE)}},
     )
     assert refused.category is ApplicationErrorCategory.BENIGN
+
+
+@pytest.mark.parametrize(("attempt", "called"), [(1, False), (STUCK_ATTEMPTS - 1, False), (STUCK_ATTEMPTS, True)])
+async def test_a_step_that_stays_unknown_calls_a_person(attempt: int, *, called: bool) -> None:
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, attempt=attempt)
+    asked = ExecuteActivityInput(fn=crossing, args=(), executor=None, headers={})
+
+    with capture_logs() as lines, pytest.raises(ApplicationError, match=r"outside\.unknown"):
+        await environment.run(Failures().intercept_activity(Raising(Unknown("silent"))).execute_activity, asked)
+
+    assert ("step.stuck" in [line["event"] for line in lines]) is called
 
 
 async def test_an_outcome_that_is_not_known_is_asked_for_again() -> None:
