@@ -18,7 +18,9 @@ async def hospital(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ho
     data = tmp_path_factory.mktemp("stack")
     async with Stack(data, policy="test", settings={"SANDBOX_NOTIFY_RETRY_S": NOTIFY_RETRY_S}) as stack:
         opened = Hospital(stack, data)
-        await opened.open()
-        yield opened
-        await all_is_well(opened)
-        await opened.aclose()
+        try:
+            await opened.open()
+            yield opened
+            await all_is_well(opened)
+        finally:
+            await opened.aclose()

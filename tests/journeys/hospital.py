@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -11,11 +12,12 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from temporalio.client import Client
 
 from models.kernel.clock import now
-from stack.seed import DOCTOR, MANAGER, OTHER_DOCTOR, PASSWORD, PHONES
+from stack.seed import DOCTOR, FINANCE, MANAGER, OTHER_DOCTOR, PASSWORD, PHONES
 from stack.supervisor import Stack
-from tests.journeys.people import Card, Doctor, Json, Manager, Patient, Person, key, read, until
+from tests.journeys.people import Card, Desk, Doctor, Json, Patient, Person, key, read, until
 from tests.journeys.visit import Visit
 
 BEGAN_AGO, LEFT = timedelta(minutes=5), timedelta(minutes=20)
@@ -33,7 +35,8 @@ class Hospital:
         self.stack, self.data = stack, data
         self.http = httpx.AsyncClient(base_url=stack.addresses.api, timeout=30, trust_env=False)
         self.outside = httpx.AsyncClient(base_url=stack.addresses.sandbox, timeout=30, trust_env=False)
-        self.doctor, self.other_doctor, self.manager = Doctor(self.http), Doctor(self.http), Manager(self.http)
+        self.doctor, self.other_doctor = Doctor(self.http), Doctor(self.http)
+        self.manager, self.finance = Desk(self.http), Desk(self.http)
         self.hall = ""
         """A slot with room for every visit of the session, in a 就诊单元 that is open now."""
         self.unit: Json = {}
@@ -44,7 +47,7 @@ class Hospital:
 
     async def open(self) -> None:
         """Staff sign in, and a slot with room for everybody is opened."""
-        staff = ((self.doctor, DOCTOR), (self.other_doctor, OTHER_DOCTOR), (self.manager, MANAGER))
+        staff = ((self.doctor, DOCTOR), (self.other_doctor, OTHER_DOCTOR), (self.manager, MANAGER), (self.finance, FINANCE))
         await asyncio.gather(*(self._sign_in_staff(person, login) for person, login in staff))
         self.unit = await self._open_unit()
         self.hall = await self._opened(9_000)
@@ -170,6 +173,11 @@ class Hospital:
         """The phone scans the code."""
         read(await self.outside.post(f"/wechat/cashier/{UUID(order_id).hex}/pay", json={}))
 
+    async def will(self, fate: str, order_id: str, *, times: int = 1) -> None:
+        """How the bank ends the next refunds of an order: `ABNORMAL`, `CLOSED`, or `NOT_ENOUGH` of the merchant's own money."""
+        told = {"fate": fate, "out_trade_no": UUID(order_id).hex, "times": times}
+        read(await self.outside.post("/wechat/cashier/refunds/next", json=told))
+
     async def bank(self, *order_ids: str) -> Json:
         """The bank's orders, payments and notifies of these numbers."""
         numbers = {UUID(one).hex for one in order_ids}
@@ -197,9 +205,18 @@ class Hospital:
         finally:
             await self.outside.delete("/faults")
 
+    async def temporal(self) -> Client:
+        """The engine, for a hand that reaches into it."""
+        return await Client.connect(self.stack.addresses.temporal)
+
     def log(self, part: str) -> str:
         """What a part has written so far."""
         return (self.data / "logs" / f"{part}.log").read_text()
+
+    def lines(self, part: str, *events: str) -> list[Json]:
+        """Its log lines of these events."""
+        written = [{"event": ""} | json.loads(line) for line in self.log(part).splitlines() if line.startswith("{")]
+        return [line for line in written if line["event"] in events]
 
     def _phone(self) -> str:
         number = next(self._phones) % 10**9

@@ -136,8 +136,16 @@ class Doctor(Person):
         )
 
 
-class Manager(Person):
-    """门诊办."""
+class Desk(Person):
+    """门诊办 or 财务处, at 退费管理."""
+
+    async def refunds(self, standing: str = "stuck", **asked: str) -> list[Json]:
+        """What is `running`, `stuck` or `ended`, newest first."""
+        return (await self.ask("/v1/refunds", standing=standing, limit="100", **asked))["items"]
+
+    async def decide(self, refund: str, action: str, body: object = None) -> Json:
+        """`retry`, `hand-over`, `pay-out` or `withdraw`, and it must be granted."""
+        return await self.act(f"/v1/refunds/{refund}/{action}", body)
 
 
 async def _events(answer: httpx.Response) -> AsyncGenerator[Json]:

@@ -26,7 +26,8 @@ STEPS: dict[str, Json] = {
     "enter": {},
 }
 """Of the patient, each with a body that its route can read."""
-OF_DOCTOR = ("accept", "end")
+OF_DOCTOR: dict[str, Json] = {"accept": {}, "decline": {"reason": "in_person"}, "end": {}}
+OF_FINANCE: dict[str, Json] = {"retry": {}, "hand-over": {"office": "finance"}, "pay-out": {"voucher": "2026-0001"}, "withdraw": {}}
 READ = ("", "/timeline", "/past-visits", "/queue", "/intake", "/chat", "/record", f"/files/{NOBODY}")
 
 
@@ -50,8 +51,10 @@ async def test_unknown_ids_are_not_there(hospital: Hospital, booked: Visit) -> N
         refused(await reader.get(f"/v1/revisits/{NOBODY}{path}"), 404, "revisit.missing")
     for step, body in STEPS.items():
         refused(await patient.post(f"/v1/revisits/{NOBODY}/{step}", body, key=key()), 404, "revisit.missing")
-    for step in OF_DOCTOR:
-        refused(await hospital.doctor.post(f"/v1/revisits/{NOBODY}/{step}", key=key()), 404, "revisit.missing")
+    for step, body in OF_DOCTOR.items():
+        refused(await hospital.doctor.post(f"/v1/revisits/{NOBODY}/{step}", body, key=key()), 404, "revisit.missing")
+    for action, body in OF_FINANCE.items():
+        refused(await hospital.finance.post(f"/v1/refunds/{NOBODY}/{action}", body, key=key()), 404, "refund.missing")
     refused(await patient.post(f"/v1/patients/{NOBODY}/revisits", {}, key=key()), 404, "patient.missing")
     refused(await patient.get(f"/v1/charges/{NOBODY}"), 404, "charge.missing")
     refused(await patient.post(f"/v1/charges/{NOBODY}/orders", {"scene": "native"}, key=key()), 404, "charge.missing")
@@ -90,8 +93,8 @@ async def test_another_doctors_visit_is_not_there(hospital: Hospital, booked: Vi
     assert booked.id not in str(await other.ask("/v1/queue"))
     for path in ("", "/timeline", "/intake", "/chat", "/record", f"/files/{NOBODY}"):
         refused(await other.get(booked.path + path), 404, "revisit.missing")
-    for step in OF_DOCTOR:
-        refused(await other.post(f"{booked.path}/{step}", key=key()), 404, "revisit.missing")
+    for step, body in OF_DOCTOR.items():
+        refused(await other.post(f"{booked.path}/{step}", body, key=key()), 404, "revisit.missing")
     refused(await other.post(f"{booked.path}/chat", {"text": "您好"}, key=key()), 404, "revisit.missing")
     refused(await other.record(booked.id), 404, "revisit.missing")
     refused(await other.get(f"/v1/queue/{hospital.unit['schedule_id']}"), 404, "queue.missing")
@@ -104,9 +107,17 @@ async def test_each_role_has_its_own_actions(hospital: Hospital, booked: Visit) 
         for step, body in STEPS.items():
             refused(await person.post(f"{booked.path}/{step}", body, key=key()), 403, "account.forbidden")
         refused(await person.post(f"/v1/patients/{booked.patient.id}/revisits", {}, key=key()), 403, "account.forbidden")
-    for person in (booked.patient, hospital.manager):
-        for step in OF_DOCTOR:
-            refused(await person.post(f"{booked.path}/{step}", key=key()), 403, "account.forbidden")
+    for step, body in OF_DOCTOR.items():
+        refused(await booked.patient.post(f"{booked.path}/{step}", body, key=key()), 403, "account.forbidden")
+        if step != "decline":
+            refused(await hospital.manager.post(f"{booked.path}/{step}", body, key=key()), 403, "account.forbidden")
+    for person, reason in ((hospital.manager, "in_person"), (hospital.doctor, "hospital")):  # each gives back for reasons of their own
+        refused(await person.post(f"{booked.path}/decline", {"reason": reason}, key=key()), 422, "decline.reason")
+    for person in (booked.patient, hospital.doctor):  # money goes back by the hand of finance or management, whosever it is
+        refused(await person.get("/v1/refunds"), 403, "account.forbidden")
+        refused(await person.post(f"/v1/charges/{await booked.charge_id()}/refunds", {}, key=key()), 403, "account.forbidden")
+        for action, body in OF_FINANCE.items():
+            refused(await person.post(f"/v1/refunds/{NOBODY}/{action}", body, key=key()), 403, "account.forbidden")
     for step, body in STEPS.items():
         refused(await hospital.stranger().post(f"{booked.path}/{step}", body, key=key()), 401, "account.anonymous")
     for path in ("/intake", "/chat", "/record"):  # management sees the process, not the record
@@ -120,11 +131,12 @@ async def test_each_role_has_its_own_actions(hospital: Hospital, booked: Visit) 
 async def test_out_of_turn_is_told_with_what_may_be_done(hospital: Hospital, booked: Visit) -> None:
     before = await booked.timeline()
     for step, body in STEPS.items():
-        if step != "check-in":
+        if step not in {"check-in", "cancel"}:
             problem = refused(await booked.attempt(step, body), 409, "revisit.not_now")
-            assert problem["params"] == {"state": "booked", "allowed": ["check_in"]}, step
-    for step in OF_DOCTOR:
-        refused(await hospital.doctor.post(f"{booked.path}/{step}", key=key()), 409, "revisit.not_now")
+            assert problem["params"] == {"state": "booked", "allowed": ["cancel", "check_in"]}, step
+    for step, body in OF_DOCTOR.items():
+        refused(await hospital.doctor.post(f"{booked.path}/{step}", body, key=key()), 409, "revisit.not_now")
+    refused(await hospital.finance.post(f"/v1/charges/{await booked.charge_id()}/refunds", {}, key=key()), 409, "refund.visit_open")
     ordered = await booked.patient.post(f"/v1/charges/{await booked.charge_id()}/orders", {"scene": "native"}, key=key())
     assert refused(ordered, 409, "charge.not_now")["params"]["allowed"] == []
     refused(await booked.attempt("chat", {"text": "您好"}), 409, "chat.not_now")

@@ -92,7 +92,7 @@ async def test_a_hold_runs_out_unpaid_and_the_place_is_free_again(idle: Idle) ->
     [order] = (await visit.charge())["orders"]
     assert [one["state"] for one in (await hospital.bank(order["order_id"]))["orders"]] == ["CLOSED"]
     assert (await hospital.outside.post(f"/wechat/cashier/{order['order_id'].replace('-', '')}/pay", json={})).status_code == 409
-    assert [(one["state"], one["refunds"]) for one in await visit.money()] == [("closed", [])]
+    assert ([one["state"] for one in await visit.money()], await visit.refunds()) == (["closed"], [])
     await _let_go(visit)
     next_one = await hospital.visit("choosing")
     assert (await next_one.act("choose-slot", {"slot_id": idle.place}))["state"] == "describing"

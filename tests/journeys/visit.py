@@ -1,10 +1,10 @@
 """One visit of one patient, walked along the straight way as far as a test wants it."""
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from tests.journeys.people import Json, Patient, key, read, until
+from tests.journeys.people import WITHIN_S, Json, Patient, key, read, until
 
 if TYPE_CHECKING:
     from tests.journeys.hospital import Hospital
@@ -63,7 +63,7 @@ class Visit:
     async def steps(self) -> list[str]:
         return [one["step"] for one in (await self.timeline())["steps"]]
 
-    async def until(self, *states: str, within_s: float = 25) -> Json:
+    async def until(self, *states: str, within_s: float = WITHIN_S) -> Json:
         """Follow the visit until it stands in one of the states."""
         seen = await until(f"the visit to be {states}", self.now, lambda now: now["state"] in {*states, *EXITS}, within_s)
         assert seen["state"] in states, f"{seen['state']}, {seen['reason'] or seen['refusal']}, instead of {states}"
@@ -103,6 +103,11 @@ class Visit:
     async def accept(self) -> Json:
         return await self.hospital.doctor.act(f"{self.path}/accept")
 
+    async def decline(self, reason: str, note: str | None = None) -> Json:
+        """退诊, by the doctor; for a reason of the hospital by 门诊办."""
+        by = self.hospital.manager if reason == "hospital" else self.hospital.doctor
+        return await by.act(f"{self.path}/decline", {"reason": reason, "note": note})
+
     async def end(self) -> None:
         """病历 and 结束问诊."""
         read(await self.hospital.doctor.record(self.id))
@@ -115,6 +120,55 @@ class Visit:
         """Every place that the HIS ever gave to this person, in its books."""
         return [one for one in (await self.hospital.his())["appointments"] if one["patient_id"] == self.patient.card.id]
 
-    async def money(self) -> Any:
-        """The money of the timeline: one charge and its refunds."""
+    async def his_bill(self) -> Json:
+        """The bill of this person's last place, and what was settled of it and given back."""
+        his = await self.hospital.his()
+        place = (await self.appointments())[-1]
+        [bill] = [one for one in his["invoices"] if one["appointment_id"] == place["id"]]
+        of_it = {name: [one["amount_fen"] for one in his[name] if one["invoice_id"] == bill["id"]] for name in ("settlements", "reversals")}
+        return bill | of_it | {"place": place["status"]}
+
+    # Its money
+
+    async def money(self) -> list[Json]:
+        """The charges of the timeline."""
         return (await self.timeline())["money"]
+
+    async def refunds(self) -> list[Json]:
+        """退费进度, oldest first."""
+        return (await self.timeline())["refunds"]
+
+    async def refund(self, state: str = "arrived", *, of: int = 1, within_s: float = WITHIN_S) -> Json:
+        """Follow the last of so many refunds until it stands there."""
+
+        async def last() -> Json:
+            found = await self.refunds()
+            return found[-1] if len(found) == of else {"state": f"{len(found)} refunds"}
+
+        return await until(f"the refund to be {state}", last, lambda one: one["state"] == state, within_s)
+
+    async def given_back(self, cause: str, *, place: str = "cancelled", within_s: float = WITHIN_S) -> Json:
+        """All that was paid is back, once, in everybody's books and on the phone."""
+        back = await self.refund(within_s=within_s)
+        charge, bill = await self.charge(), await self.his_bill()
+        fee = charge["amount_fen"]
+        assert (back["cause"], back["amount_fen"]) == (cause, fee)
+        assert back["requested_at"] <= back["accepted_at"] <= back["arrived_at"]
+        bank = await self.hospital.bank(*(one["order_id"] for one in charge["orders"]))
+        assert [(one["status"], one["refund_fen"]) for one in bank["refunds"]] == [("SUCCESS", fee)]
+        assert [one["total_fen"] for one in bank["payments"]] == [fee]
+        assert (bill["status"], bill["settlements"], bill["reversals"], bill["place"]) == ("cancelled", [fee], [fee], place)
+        lines = await self.hospital.manager.ask(f"/v1/charges/{charge['id']}/ledger")
+        assert [one["cause"] for one in lines["lines"][::2]] == [
+            *("charge.paid", "charge.settled", "refund.cleared", "refund.accepted", "refund.arrived")
+        ]
+        assert await self.told("SMS_REFUND_ARRIVED") == 1
+        return back
+
+    async def told(self, template: str) -> int:
+        """How often the phone was sent it, once it was."""
+
+        async def shown() -> list[Json]:
+            return await self.hospital.texts(self.patient.card.phone, template)
+
+        return len(await until(f"{template} on the phone", shown, bool))
