@@ -1,6 +1,7 @@
 """What has come for a process. Inserted in the transaction that knows it; the relay's guarantee begins there."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.process import Event
 from models.tables.process import InboxRow
+
+
+SHORT_CUT = timedelta(seconds=2)
+"""In which the short cut has knocked, or is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,10 @@ class Waiting:
 async def bring(
     db: AsyncSession, process: str, process_id: UUID | None, event: Event, *, party: str, external_id: str | None = None
 ) -> bool:
-    """Keeps an event for a process. False: the same had come before."""
+    """Keeps an event for a process. False: the same had come before.
+
+    Whoever brings it knocks as soon as this is committed, so the relay gives that a moment; for nobody it comes at once.
+    """
     kept = (
         insert(InboxRow)
         .values(
@@ -40,6 +48,7 @@ async def bring(
             event=event.model_dump(mode="json"),
             party=party,
             external_id=external_id or str(event.id),
+            knock_at=func.now() + (SHORT_CUT if process_id else timedelta()),
         )
         .on_conflict_do_nothing()
         .returning(InboxRow.id)

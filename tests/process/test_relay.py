@@ -66,6 +66,8 @@ async def test_what_nobody_knocked_for_is_knocked(running: Running, relay: Relay
     visit = await (await running.opened()).to(State.PAYING)
     running.wechat_pay.pay(await visit.orders())
     await visit.report(knocks=0)
+    assert await relay.knock_due() == 0, "whoever brings it has a moment to knock"
+    await its_pause_is_over(running)
 
     assert await relay.knock_due() == 1
 
@@ -78,6 +80,7 @@ async def test_a_row_that_is_knocked_for_is_put_off_and_knocked_again(running: R
     visit = await (await running.opened()).to(State.PAYING)
     await lost(visit)
     news = await told(visit, "closed")
+    await its_pause_is_over(running)
 
     assert (await relay.knock_due(), await relay.knock_due()) == (1, 0)
     assert (await outcome(running, news.id), await relay.sweep_due()) == (None, 1)
@@ -163,6 +166,7 @@ async def test_what_comes_for_a_visit_at_its_end_is_late(running: Running, relay
     await visit.does(Cancel)
     news, wish = await told(visit, "closed"), await visit.wish(SelfCheck, symptoms=())
     await kept(visit, wish)
+    await its_pause_is_over(running)
 
     await relay.knock_due()
 
@@ -172,6 +176,7 @@ async def test_what_comes_for_a_visit_at_its_end_is_late(running: Running, relay
 async def test_what_comes_for_nobody_that_we_know_is_late(running: Running, relay: Relay) -> None:
     visit = await (await running.opened()).to(State.CONSENTING)
     news = await told(visit, "closed", id=ids.new())
+    await its_pause_is_over(running)
 
     await relay.knock_due()
 
@@ -185,6 +190,7 @@ async def test_news_for_a_run_behind_its_row_is_not_put_off_for_ever(running: Ru
     described = await visit.wish(Describe, intake_id=await running.described(visit.id))
     await running.work(IntakeActivities.describe)(row, described)
     news = await told(visit, "closed")
+    await its_pause_is_over(running)
 
     await relay.knock_due()
 
