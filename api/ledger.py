@@ -65,21 +65,31 @@ class LegOut(BaseModel):
     """One leg of an entry; the legs of an entry sum to zero."""
 
     at: datetime
+    charge_id: UUID
     cause: str = Field(examples=["charge.paid"])
     account: Account
     amount_fen: int = Field(description="Debit positive.", examples=[-5000])
 
 
-class ChargeLedgerOut(BaseModel):
-    charge_id: UUID
+class StoryOut(BaseModel):
     lines: list[LegOut]
     total_fen: int = Field(examples=[0])
 
 
 @router.get("/charges/{charge_id}/ledger", responses=problems(missing=("charge.missing",)))
-async def of_charge(charge_id: UUID, me: MayRead, db: Reading) -> ChargeLedgerOut:
+async def of_charge(charge_id: UUID, me: MayRead, db: Reading) -> StoryOut:
     """The money story of a charge, in the order in which it was booked."""
     await timeline.charge(db, charge_id, Reach(me.account_id, everywhere=True))
-    found = await store.of_charge(db, charge_id)
-    lines = [LegOut(at=at, cause=cause, account=account, amount_fen=fen) for cause, account, fen, at in found]
-    return ChargeLedgerOut(charge_id=charge_id, lines=lines, total_fen=sum(line.amount_fen for line in lines))
+    return _story(await store.of_charge(db, charge_id))
+
+
+@router.get("/revisits/{revisit_id}/ledger", responses=problems(missing=("revisit.missing",)))
+async def of_visit(revisit_id: UUID, me: MayRead, db: Reading) -> StoryOut:
+    """The money story of a visit, line by line: what came, what was settled, what went back."""
+    await timeline.revisit(db, revisit_id, Reach(me.account_id, everywhere=True))
+    return _story(await store.of_visit(db, revisit_id))
+
+
+def _story(found: list[store.Line]) -> StoryOut:
+    lines = [LegOut.model_validate(one, from_attributes=True) for one in found]
+    return StoryOut(lines=lines, total_fen=sum(line.amount_fen for line in lines))

@@ -8,6 +8,8 @@ import pytest_asyncio
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.account import Role
+from models.charge import ChargeState
+from models.kernel import ids
 from models.kernel.money import Fen
 from models.ledger import Account, transfer
 from models.stores import ledger
@@ -71,3 +73,28 @@ async def test_the_books_are_not_for_everybody(api: httpx.AsyncClient, database:
     for _, headers in (await patient_signed_in(database, clock), await staff_signed_in(database, clock)):
         refused = await api.get(path, headers=headers)
         assert (refused.status_code, refused.json()["code"]) == (403, "account.forbidden")
+
+
+async def test_a_visit_tells_the_money_of_all_its_charges(
+    api: httpx.AsyncClient, manager: dict[str, str], db: AsyncSession, clock: Hands
+) -> None:
+    visit_id, another = await a_visit(db), await a_visit(db)
+    paid, back = (
+        transfer(Fen(FEE_FEN), to=Account.WECHAT_PAY, of=Account.PATIENT_DUE),
+        transfer(Fen(7), to=Account.WECHAT_PAY, of=Account.SUSPENSE),
+    )
+    first = await a_charge(db, visit_id, ChargeState.CLOSED)
+    second, others = await a_charge(db, visit_id), await a_charge(db, another)
+    await ledger.post(db, "payment.unwanted", back, of=first, charge_id=first, at=clock())
+    await ledger.post(db, "charge.paid", paid, of=second, charge_id=second, at=clock() + timedelta(seconds=1))
+    await ledger.post(db, "charge.paid", paid, of=others, charge_id=others, at=clock())
+
+    story = (await api.get(f"/v1/revisits/{visit_id}/ledger", headers=manager)).json()
+
+    assert [(one["charge_id"], one["cause"], one["amount_fen"]) for one in story["lines"]] == [
+        (str(first), "payment.unwanted", 7),
+        (str(first), "payment.unwanted", -7),
+        (str(second), "charge.paid", FEE_FEN),
+        (str(second), "charge.paid", -FEE_FEN),
+    ]
+    assert (await api.get(f"/v1/revisits/{ids.new()}/ledger", headers=manager)).status_code == 404
