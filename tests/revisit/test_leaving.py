@@ -1,0 +1,414 @@
+"""退号 until 接诊, the doctor's 退诊, and who never came: the place is free, and what was paid goes back whole (P-2.6a, D-2.3)."""
+
+import json
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import select, text
+
+from activities.booking import BookingActivities
+from models.booking import ClaimState
+from models.eligibility import RegulatorField
+from models.kernel import ids
+from models.ledger import Account
+from models.message import Template
+from models.refund import CHANNEL_REASONS, Cause, RefundState
+from models.revisit import BEFORE_ACCEPTED, Accept, Cancel, Decline, DeclineReason, Enter, Reason, State
+from models.stores import revisit as revisits
+from models.stores.database import Database, vault
+from models.tables.message import MessageRow
+from models.tables.revisit import NoteRow
+from models.timeline import CANCEL_TEXTS, DECLINE_TEXTS
+from tests.account.builders import signed_in
+from tests.builders import FEE_FEN
+from tests.client import Hands, key
+from tests.process.hospital import Hospital, Unheard, wish
+from tests.process.visit import Visit, opened, refused
+from tests.record.builders import a_visit_of_people, audited
+
+NOTE = "血氧偏低，请尽快到院做动脉血气分析。"
+Leaves = Callable[[Visit], Awaitable[object]]
+
+
+async def reasons_told(hospital: Hospital, visit: Visit) -> list[str]:
+    """Why the visit ended, as the patient reads it in each text."""
+    query = select(MessageRow).where(MessageRow.visit_id == visit.id, MessageRow.template == Template.REVISIT_CANCELLED)
+    async with hospital.database.reading() as db:
+        rows = await db.scalars(query)
+        return [json.loads(vault(db).open("message.params", row.id, row.params))["reason"] for row in rows]
+
+
+async def is_left(visit: Visit, state: State, reason: Reason, refund: list[tuple[str, int]]) -> None:
+    """The visit is over, its place is free with us, and that much is wanted back."""
+    hospital, row = visit.hospital, await visit.hospital.row(visit.id)
+    assert (row.state, row.reason, row.due_at, row.wake_at) == (state, reason, None, None)
+    assert await hospital.wanted_back(row.charge_id) == refund
+    assert await hospital.taken(visit.unit.slot_ids[0]) == 0
+    if row.claim_id:
+        assert (await hospital.claim(visit.id)).state is ClaimState.RELEASED
+
+
+async def is_whole_again(visit: Visit) -> None:
+    """Everything has gone back: at the HIS, at the channel, in our books; and whose money it was has been told."""
+    hospital = visit.hospital
+    await visit.is_given_back()
+    assert (hospital.his.kept_fen, hospital.his.held(visit.unit.slot_ids[0])) == (0, 0)
+    assert hospital.wechat_pay.given_back_fen == hospital.wechat_pay.takings_fen == FEE_FEN
+    assert await hospital.balances() == {}
+    told = await hospital.told(visit.id)
+    assert (told.count(Template.REVISIT_CANCELLED), told.count(Template.REFUND_ARRIVED)) == (1, 1)
+
+
+@pytest.mark.parametrize("state", [State.CONSENTING, State.CHOOSING, State.DESCRIBING])
+async def test_before_anything_is_to_be_paid_a_patient_just_leaves(hospital: Hospital, state: State) -> None:
+    visit = await (await opened(hospital)).to(state)
+
+    await visit.does(Cancel)
+
+    await is_left(visit, State.CANCELLED, Reason.PATIENT, [])
+    assert hospital.his.held(visit.unit.slot_ids[0]) == 0
+    assert await reasons_told(hospital, visit) == (["您已退号"] if state is State.DESCRIBING else []), "of a place alone, not of a draft"
+
+
+async def test_with_data_still_missing_a_patient_just_leaves(hospital: Hospital) -> None:
+    visit = await opened(hospital, person=await hospital.person(missing=(RegulatorField.PHONE,)))
+    await visit.goes_on()
+    assert visit.state is State.COMPLETING
+
+    await visit.does(Cancel)
+
+    await is_left(visit, State.CANCELLED, Reason.PATIENT, [])
+
+
+async def test_while_paying_the_charge_says_first_that_nothing_came(hospital: Hospital) -> None:
+    visit = await (await opened(hospital)).to(State.PAYING)
+    await visit.orders()
+
+    await visit.does(Cancel)
+    await visit.charge.news()
+    await visit.desk.news()
+
+    await is_left(visit, State.CANCELLED, Reason.PATIENT, [])
+    assert (hospital.wechat_pay.payable, await reasons_told(hospital, visit)) == ([], ["您已退号"])
+
+
+async def test_paid_in_that_moment_it_goes_back_whole(hospital: Hospital) -> None:
+    visit = await (await opened(hospital)).to(State.PAYING)
+    number = await visit.orders()
+    await visit.does(Cancel)
+    hospital.wechat_pay.pay(number)
+    await visit.charge.news()
+    await visit.charge.happens()
+    await visit.desk.news()
+
+    await is_left(visit, State.CANCELLED, Reason.PATIENT, [("patient", FEE_FEN)])
+    assert await reasons_told(hospital, visit) == ["您已退号，已缴费用将原路退回"]
+    await is_whole_again(visit)
+
+
+@pytest.mark.parametrize("state", [State.BOOKED, State.WAITING])
+async def test_until_he_is_accepted_a_patient_leaves_and_is_given_back_all(hospital: Hospital, runs: Unheard, state: State) -> None:
+    """Also after 报到."""
+    visit = await (await opened(hospital)).to(state)
+
+    await visit.does(Cancel)
+
+    await is_left(visit, State.CANCELLED, Reason.PATIENT, [("patient", FEE_FEN)])
+    assert await reasons_told(hospital, visit) == ["您已退号，已缴费用将原路退回"]
+    assert runs.begun[-1] == ("refund", (await visit.refund()).id)
+    assert hospital.his.times("release") == 0, "it is booked there: its refund reverses it"
+    await is_whole_again(visit)
+    assert hospital.his.of_claim((await hospital.row(visit.id)).claim_id).status == "cancelled"
+
+
+async def test_called_and_passed_over_a_patient_may_leave_again(hospital: Hospital) -> None:
+    """过号: nobody has seen him yet."""
+    visit = await (await opened(hospital)).to(State.CONSULTING)
+    await visit.desk.alarm()
+    await visit.desk.alarm()
+    assert visit.state is State.WAITING
+
+    await visit.does(Cancel)
+
+    await is_left(visit, State.CANCELLED, Reason.PATIENT, [("patient", FEE_FEN)])
+    await is_whole_again(visit)
+
+
+@pytest.mark.parametrize("entered", [False, True])
+async def test_once_accepted_only_the_doctor_gives_a_visit_back(hospital: Hospital, entered: bool) -> None:
+    visit = await (await opened(hospital)).to(State.CONSULTING)
+    if entered:
+        await visit.does(Enter)
+
+    assert await refused(visit.does(Cancel)) == "not_now"
+
+    assert ((await hospital.row(visit.id)).state, await hospital.wanted_back(visit.charge.id)) == (State.CONSULTING, [])
+
+
+async def test_repeated_under_its_key_a_cancel_is_done_once(hospital: Hospital) -> None:
+    visit, leave = await (await opened(hospital)).to(State.BOOKED), hospital.work(BookingActivities.leave)
+    before, cancel = visit.now, wish(Cancel, visit.person.account_id)
+
+    assert await leave(before, cancel) == await leave(before, cancel)
+
+    await is_left(visit, State.CANCELLED, Reason.PATIENT, [("patient", FEE_FEN)])
+    assert len(await reasons_told(hospital, visit)) == 1
+
+
+# The hospital's own cut-off
+
+
+async def with_a_cut_off(hospital: Hospital, state: State) -> Visit:
+    """Two hours to the slot, and 退号 ends an hour before it."""
+    return await (await opened(hospital, starts_in=timedelta(hours=2), rules={"cancel_cutoff_s": 3600})).to(state)
+
+
+@pytest.mark.parametrize("state", [State.BOOKED, State.WAITING])
+async def test_before_the_hospitals_cut_off_a_patient_may_leave(hospital: Hospital, clock: Hands, state: State) -> None:
+    visit = await with_a_cut_off(hospital, state)
+    clock.at = visit.unit.starts_at - timedelta(hours=1, microseconds=1)
+
+    await visit.does(Cancel)
+
+    await is_left(visit, State.CANCELLED, Reason.PATIENT, [("patient", FEE_FEN)])
+
+
+@pytest.mark.parametrize("state", [State.BOOKED, State.WAITING])
+async def test_from_the_cut_off_on_it_is_too_late_and_the_visit_stays(hospital: Hospital, clock: Hands, state: State) -> None:
+    visit = await with_a_cut_off(hospital, state)
+    clock.at = visit.unit.starts_at - timedelta(hours=1)
+
+    assert await refused(visit.does(Cancel)) == "revisit.too_late_to_cancel"
+
+    row = await hospital.row(visit.id)
+    assert (row.state, row.step, row.under_way) == (state, None, None), "free for the next wish"
+    assert (await hospital.wanted_back(visit.charge.id), await reasons_told(hospital, visit)) == ([], [])
+    assert (await hospital.taken(visit.unit.slot_ids[0]), hospital.his.kept_fen) == (1, FEE_FEN)
+
+
+async def test_a_cancel_that_was_done_answers_the_same_after_the_cut_off(hospital: Hospital, clock: Hands) -> None:
+    visit, leave = await with_a_cut_off(hospital, State.BOOKED), hospital.work(BookingActivities.leave)
+    before, cancel = visit.now, wish(Cancel, visit.person.account_id)
+    first = await leave(before, cancel)
+    clock.at = visit.unit.starts_at
+
+    assert await leave(before, cancel) == first
+
+    assert first.state is State.CANCELLED
+
+
+@pytest.mark.parametrize("state", [State.CONSENTING, State.CHOOSING, State.DESCRIBING])
+async def test_who_has_not_paid_knows_no_cut_off(hospital: Hospital, state: State) -> None:
+    visit = await (await opened(hospital, starts_in=timedelta(minutes=5), rules={"cancel_cutoff_s": 3600})).to(state)
+
+    await visit.does(Cancel)
+
+    await is_left(visit, State.CANCELLED, Reason.PATIENT, [])
+
+
+async def test_the_doctors_decline_knows_no_cut_off(hospital: Hospital, clock: Hands) -> None:
+    visit = await with_a_cut_off(hospital, State.WAITING)
+    clock.at = visit.unit.starts_at
+
+    await visit.does(Decline, reason=DeclineReason.IN_PERSON)
+
+    await is_left(visit, State.DECLINED, Reason.DECLINED, [("declined", FEE_FEN)])
+
+
+# The hospital's side
+
+
+@pytest.mark.parametrize("reason", DeclineReason)
+async def test_a_doctor_declines_who_waits_with_a_reason(hospital: Hospital, reason: DeclineReason) -> None:
+    visit = await (await opened(hospital)).to(State.WAITING)
+
+    await visit.does(Decline, reason=reason)
+
+    await is_left(visit, State.DECLINED, Reason.DECLINED, [("declined", FEE_FEN)])
+    assert (await hospital.row(visit.id)).declined_for == reason
+    assert await reasons_told(hospital, visit) == ["医生已退诊，已缴费用将原路退回"], "never why: a text may be read by others"
+    await is_whole_again(visit)
+
+
+@pytest.mark.parametrize("entered", [False, True])
+async def test_a_doctor_declines_in_the_consulting_room(hospital: Hospital, entered: bool) -> None:
+    visit = await (await opened(hospital)).to(State.CONSULTING)
+    if entered:
+        await visit.does(Enter)
+
+    await visit.does(Decline, reason=DeclineReason.IN_PERSON)
+
+    await is_left(visit, State.DECLINED, Reason.DECLINED, [("declined", FEE_FEN)])
+    await is_whole_again(visit)
+    [given] = hospital.wechat_pay.refunds.values()
+    assert given.reason == CHANNEL_REASONS[Cause.DECLINED] == "退诊退费"
+
+
+async def test_who_never_came_is_given_back_all(hospital: Hospital) -> None:
+    visit = await (await opened(hospital)).to(State.BOOKED)
+    await visit.desk.alarm()
+    await visit.desk.alarm()
+
+    await is_left(visit, State.ABSENT, Reason.ABSENT, [("absent", FEE_FEN)])
+    assert await reasons_told(hospital, visit) == ["就诊时段已结束，未就诊，已缴费用将原路退回"]
+    await is_whole_again(visit)
+
+
+async def test_whom_nobody_accepted_is_given_back_all(hospital: Hospital) -> None:
+    visit = await (await opened(hospital)).to(State.WAITING)
+    while visit.state is State.WAITING:
+        await visit.desk.alarm()
+
+    await is_left(visit, State.DECLINED, Reason.NOT_ACCEPTED, [("not_accepted", FEE_FEN)])
+    assert await reasons_told(hospital, visit) == ["医生未能接诊，费用将原路退回"]
+    await is_whole_again(visit)
+
+
+async def test_what_the_his_did_not_settle_goes_back_without_asking_it(hospital: Hospital) -> None:
+    visit = await (await opened(hospital)).to(State.PAYING)
+    hospital.his.refuses("settle", "his.slot-stopped")
+    await visit.pays()
+
+    await is_left(visit, State.CANCELLED, Reason.UNSETTLED, [("unsettled", FEE_FEN)])
+    assert await reasons_told(hospital, visit) == ["医院未能确认预约，费用将原路退回"]
+    assert await hospital.balances() == {Account.WECHAT_PAY: FEE_FEN, Account.PATIENT_DUE: -FEE_FEN}
+    assert (await visit.refund()).state is RefundState.CLEARED
+    await is_whole_again(visit)
+    assert hospital.his.times("reverse") == 0
+
+
+LEAVES: dict[str, tuple[State, Leaves]] = {
+    "patient": (State.WAITING, lambda visit: visit.does(Cancel)),
+    "declined": (State.WAITING, lambda visit: visit.does(Decline, reason=DeclineReason.IN_PERSON)),
+}
+
+
+@pytest.mark.parametrize(("state", "leaves"), LEAVES.values(), ids=LEAVES)
+async def test_who_left_may_come_again_and_his_place_is_free_for_another(hospital: Hospital, state: State, leaves: Leaves) -> None:
+    visit = await (await opened(hospital)).to(state)
+    await leaves(visit)
+    await visit.is_given_back()
+
+    again = await opened(hospital, person=visit.person, unit=visit.unit)
+    await again.to(State.WAITING)
+    await again.does(Accept)
+
+    assert (again.state, hospital.his.held(visit.unit.slot_ids[0])) == (State.CONSULTING, 1)
+
+
+# What the doctor said
+
+
+async def declined_with_a_note(hospital: Hospital) -> Visit:
+    """As the API does it: the words first, then the step with their id."""
+    visit, note_id = await (await opened(hospital)).to(State.CONSULTING), ids.new()
+    async with hospital.database.transaction() as db:
+        await revisits.keep_note(db, note_id, visit.id, visit.unit.doctor_account_id, NOTE)
+    await visit.does(Decline, reason=DeclineReason.OTHER, note_id=note_id)
+    return visit
+
+
+async def test_the_doctors_words_are_sealed_and_travel_nowhere(hospital: Hospital) -> None:
+    await declined_with_a_note(hospital)
+
+    async with hospital.database.reading() as db:
+        [sealed] = await db.scalars(select(NoteRow.text))
+        assert NOTE.encode() not in sealed
+        for table in ("revisit", "timeline", "inbox", "audit", "message", "refund"):
+            rows = (await db.execute(text(f"select row_to_json({table})::text from {table}"))).scalars().all()
+            assert not [row for row in rows if NOTE in row], table
+
+
+async def test_both_sides_of_the_visit_read_them(hospital: Hospital, api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
+    visit = await declined_with_a_note(hospital)
+
+    for account in (visit.person.account_id, visit.unit.doctor_account_id):
+        told = await api.get(f"/v1/revisits/{visit.id}/decline", headers=await signed_in(database, clock, account))
+        assert (told.status_code, told.json()) == (200, {"reason": "other", "text": DECLINE_TEXTS[DeclineReason.OTHER], "note": NOTE})
+
+
+async def test_who_is_not_of_the_visit_does_not_and_a_relative_leaves_a_trace(
+    api: httpx.AsyncClient, database: Database, clock: Hands
+) -> None:
+    visit = await a_visit_of_people(database, clock, State.DECLINED, declined_for=DeclineReason.UNREACHABLE)
+    url = f"/v1/revisits/{visit.id}/decline"
+
+    assert (await api.get(url, headers=visit.relative)).json() == {
+        "reason": "unreachable",
+        "text": "医生未能联系到您，请重新预约。",
+        "note": None,
+    }
+    for headers in (visit.stranger, visit.other_doctor):
+        refusal = await api.get(url, headers=headers)
+        assert (refusal.status_code, refusal.json()["code"]) == (404, "revisit.missing")
+    assert (await api.get(url)).status_code == 401
+    assert [purpose for _, purpose in await audited(database, visit.id, "revisit:decline")] == ["relative"]
+
+
+async def test_of_a_visit_that_nobody_declined_there_is_nothing_to_read(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
+    visit = await a_visit_of_people(database, clock, State.CANCELLED)
+
+    refusal = await api.get(f"/v1/revisits/{visit.id}/decline", headers=visit.patient)
+
+    assert (refusal.status_code, refusal.json()["code"]) == (404, "revisit.not_declined")
+
+
+BAD: dict[str, dict[str, object]] = {
+    "other without words": {"reason": "other"},
+    "other with blanks": {"reason": "other", "note": "  \n "},
+    "no reason": {"note": NOTE},
+    "a reason that is none": {"reason": "tired"},
+    "a field that is none": {"reason": "in_person", "note_id": str(UUID(int=1))},
+    "words without end": {"reason": "in_person", "note": "长" * 100_001},
+}
+
+
+@pytest.mark.parametrize("body", BAD.values(), ids=BAD)
+async def test_a_decline_that_says_nothing_is_refused(
+    api: httpx.AsyncClient, database: Database, clock: Hands, body: dict[str, object]
+) -> None:
+    visit = await a_visit_of_people(database, clock, State.WAITING)
+
+    refusal = await api.post(f"/v1/revisits/{visit.id}/decline", json=body, headers=visit.doctor | key())
+
+    assert (refusal.status_code, refusal.json()["code"]) == (422, "request.invalid")
+    assert NOTE not in refusal.text
+    async with database.reading() as db:
+        assert (await db.scalars(select(NoteRow.id))).all() == []
+
+
+async def test_only_the_visits_doctor_declines(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
+    visit = await a_visit_of_people(database, clock, State.WAITING)
+    url, body = f"/v1/revisits/{visit.id}/decline", {"reason": "in_person", "note": NOTE}
+
+    answers = [await api.post(url, json=body, headers=who | key()) for who in (visit.patient, visit.other_doctor)]
+
+    assert [(one.status_code, one.json()["code"]) for one in answers] == [(403, "account.forbidden"), (404, "revisit.missing")]
+    async with database.reading() as db:
+        assert (await db.scalars(select(NoteRow.id))).all() == []
+
+
+async def test_words_for_a_visit_that_can_no_more_be_declined_are_not_kept(
+    api: httpx.AsyncClient, database: Database, clock: Hands
+) -> None:
+    visit = await a_visit_of_people(database, clock, State.CLOSED)
+
+    refusal = await api.post(f"/v1/revisits/{visit.id}/decline", json={"reason": "other", "note": NOTE}, headers=visit.doctor | key())
+
+    assert refusal.status_code == 503, "Temporal is not there in this test, and nothing was done"
+    async with database.reading() as db:
+        assert (await db.scalars(select(NoteRow.id))).all() == []
+
+
+@pytest.mark.parametrize("state", State)
+async def test_the_screen_says_the_rule_beside_the_button_or_in_its_place(
+    api: httpx.AsyncClient, database: Database, clock: Hands, state: State
+) -> None:
+    visit = await a_visit_of_people(database, clock, state)
+
+    told = (await api.get(f"/v1/revisits/{visit.id}", headers=visit.patient)).json()
+
+    assert ("cancel" in told["allowed"], told["cancel_text"]) == (state in BEFORE_ACCEPTED, CANCEL_TEXTS.get(state))
