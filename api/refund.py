@@ -5,7 +5,7 @@ from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.act import ActionOut, on_refund, reach_of, request_id, wish
@@ -14,6 +14,7 @@ from api.idempotency import Intent, once
 from api.pathways import AskPathways
 from api.problems import problems
 from api.security import may
+from api.timeline import RefundProgressOut
 from api.wiring import Body, Now, Reading, Wired
 from models.account import Principal
 from models.kernel.errors import DomainError, known
@@ -26,7 +27,6 @@ from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
-from models.timeline import CAUSE_TEXTS, REFUND_TEXTS
 
 router = APIRouter(tags=["refund"])
 MayRead = Annotated[Principal, Depends(may("refund:read"))]
@@ -40,50 +40,26 @@ _STANDINGS: Final[dict[Standing, frozenset[RefundState]]] = {
 }
 
 
-class RefundOut(BaseModel):
+class RefundOut(RefundProgressOut):
     """A refund with its numbers outside; `trouble` says why no machine can finish it, `office` who owns it then."""
 
-    id: UUID
     charge_id: UUID | None = Field(description="None: money for an order that nobody knows.")
     revisit_id: UUID | None
-    cause: Cause
-    cause_text: Annotated[str, Field(examples=["重复缴费"])]
-    amount_fen: int
-    state: RefundState
-    state_text: Annotated[str, Field(examples=["退费中"])]
     order_no: str
     refund_no: str = Field(description="The channel's `out_refund_no`.")
     trouble: Annotated[str | None, Field(examples=["wechat_pay.refund_abnormal"])]
     office: Office | None
-    requested_at: datetime
-    promised_at: datetime | None
-    accepted_at: datetime | None
-    arrived_at: datetime | None
     version: int
-    allowed: list[str]
+
+    @computed_field
+    @property
+    def allowed(self) -> list[str]:
+        """What a person may ask now."""
+        return allowed(self.state, COMMANDS)
 
 
 def _out(one: refunds.Told) -> RefundOut:
-    return RefundOut(
-        id=one.id,
-        charge_id=one.charge_id,
-        revisit_id=one.visit_id,
-        cause=one.cause,
-        cause_text=CAUSE_TEXTS[one.cause],
-        amount_fen=one.amount_fen,
-        state=one.state,
-        state_text=REFUND_TEXTS[one.state],
-        order_no=one.order_no,
-        refund_no=one.number,
-        trouble=one.trouble,
-        office=one.office,
-        requested_at=one.requested_at,
-        promised_at=one.promised_at,
-        accepted_at=one.accepted_at,
-        arrived_at=one.arrived_at,
-        version=one.version,
-        allowed=allowed(one.state, COMMANDS),
-    )
+    return RefundOut.model_validate(one, from_attributes=True)
 
 
 class RefundsOut(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field
 
 from api.act import reach_of
 from api.cursor import After, Limit, open_id_cursor, seal_cursor
@@ -168,14 +168,24 @@ class RefundProgressOut(BaseModel):
 
     id: UUID
     cause: Cause
-    cause_text: Annotated[str, Field(examples=["您已退号"])]
     amount_fen: int
     state: RefundState
-    state_text: Annotated[str, Field(examples=["退费中"])]
     requested_at: datetime
     promised_at: Annotated[datetime | None, Field(description="When it will have arrived at the latest, in all likelihood.")]
     accepted_at: datetime | None
     arrived_at: datetime | None
+
+    @computed_field(examples=["您已退号"])
+    @property
+    def cause_text(self) -> str:
+        """Why, in the words of screens."""
+        return CAUSE_TEXTS[self.cause]
+
+    @computed_field(examples=["退费中"])
+    @property
+    def state_text(self) -> str:
+        """How far, in the words of screens."""
+        return REFUND_TEXTS[self.state]
 
 
 class MoneyOut(BaseModel):
@@ -204,7 +214,7 @@ async def whole(revisit_id: UUID, me: MayRead, db: Reading) -> TimelineOut:
     visit = await timeline.visit(db, revisit_id, reach_of(me))
     steps = [_step(entry, visit) for entry in await timeline.entries(db, revisit_id)]
     money = [_money(one) for one in await timeline.money(db, revisit_id)]
-    given_back = [_progress(one) for one in await refunds.of_visit(db, revisit_id)]
+    given_back = [RefundProgressOut.model_validate(one, from_attributes=True) for one in await refunds.of_visit(db, revisit_id)]
     return TimelineOut(revisit=_out(visit, me), steps=steps, money=money, refunds=given_back)
 
 
@@ -225,21 +235,6 @@ _STATE_TEXT: Final[dict[str, Callable[[str], str]]] = {
     "charge": lambda state: MONEY_TEXTS[ChargeState(state)],
     "refund": lambda state: REFUND_TEXTS[RefundState(state)],
 }
-
-
-def _progress(one: refunds.Told) -> RefundProgressOut:
-    return RefundProgressOut(
-        id=one.id,
-        cause=one.cause,
-        cause_text=CAUSE_TEXTS[one.cause],
-        amount_fen=one.amount_fen,
-        state=one.state,
-        state_text=REFUND_TEXTS[one.state],
-        requested_at=one.requested_at,
-        promised_at=one.promised_at,
-        accepted_at=one.accepted_at,
-        arrived_at=one.arrived_at,
-    )
 
 
 def _money(one: timeline.Money) -> MoneyOut:

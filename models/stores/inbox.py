@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.process import Event
 from models.tables.process import InboxRow
 
-
 SHORT_CUT = timedelta(seconds=2)
 """In which the short cut has knocked, or is lost."""
 

@@ -189,11 +189,11 @@ class Told:
 
     id: UUID
     charge_id: UUID | None
-    visit_id: UUID | None
+    revisit_id: UUID | None
     cause: Cause
     amount_fen: int
     state: RefundState
-    number: str
+    refund_no: str
     order_no: str
     trouble: str | None
     office: Office | None

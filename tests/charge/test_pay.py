@@ -172,7 +172,7 @@ async def test_the_story_of_a_charge_is_told_to_the_fen(hospital: Hospital) -> N
     async with hospital.database.reading() as db:
         story = await ledger.of_charge(db, visit.charge.id)
 
-    assert [(cause, account, fen) for cause, account, fen, _ in story] == [
+    assert [(one.cause, one.account, one.amount_fen) for one in story] == [
         ("charge.paid", Account.WECHAT_PAY, FEE_FEN),
         ("charge.paid", Account.PATIENT_DUE, -FEE_FEN),
         ("charge.settled", Account.PATIENT_DUE, FEE_FEN),

@@ -330,7 +330,7 @@ async def test_its_books_are_told_with_the_charge(hospital: Hospital) -> None:
     async with hospital.database.reading() as db:
         story = await ledger.of_charge(db, visit.charge.id)
 
-    assert [(cause, account, fen) for cause, account, fen, _ in story] == [
+    assert [(one.cause, one.account, one.amount_fen) for one in story] == [
         ("payment.unwanted", Account.WECHAT_PAY, FEE_FEN),
         ("payment.unwanted", Account.SUSPENSE, -FEE_FEN),
         ("refund.accepted", Account.REFUND_IN_TRANSIT, FEE_FEN),

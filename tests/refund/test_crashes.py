@@ -154,7 +154,7 @@ async def books(desk: RefundDesk) -> tuple[object, ...]:
     hospital = desk.hospital
     visit = await hospital.row(desk.now.visit_id)
     async with hospital.database.reading() as db:
-        lines = [(cause, account, fen) for cause, account, fen, _ in await ledger.of_charge(db, visit.charge_id or ids.new())]
+        lines = [(one.cause, one.account, one.amount_fen) for one in await ledger.of_charge(db, visit.charge_id or ids.new())]
     told = await hospital.told(desk.now.visit_id)
     return lines, await given_back(hospital), told.count(Template.REFUND_ARRIVED), await hospital.story(desk.id), (await row(desk)).version
 
