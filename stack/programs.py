@@ -23,10 +23,10 @@ SERVING_STOP_WITHIN_S = 3.0
 SANDBOX_STOP_WITHIN_S = 1.6
 
 
-def program(title: str, log: Path, arguments: list[str], settings: Mapping[str, str]) -> Process:
+def program(title: str, log: Path, arguments: list[str], settings: Mapping[str, str], folder: Path = PROJECT) -> Process:
     """`python -m …` in the project's folder, under the Python that runs the stack."""
     command = [sys.executable, "-m", *arguments]
-    return Process(title, command, log=log, tether=tether(signal.SIGKILL), settings=settings, folder=PROJECT)
+    return Process(title, command, log=log, tether=tether(signal.SIGKILL), settings=settings, folder=folder)
 
 
 def sandbox(data: DataFolder, ports: Ports, settings: Mapping[str, str]) -> HttpPart:
@@ -38,8 +38,17 @@ def sandbox(data: DataFolder, ports: Ports, settings: Mapping[str, str]) -> Http
 
 def worker(data: DataFolder, ports: Ports, settings: Mapping[str, str]) -> HttpPart:
     """The worker, healthy when it polls."""
-    process = program("Worker", data.log("worker"), ["worker"], settings)
-    return HttpPart(process, ports.worker_health, "/health/ready", stop_within_s=SERVING_STOP_WITHIN_S)
+    return _worker(data.log("worker"), ports.worker_health, settings, PROJECT)
+
+
+def worker_beside(data: DataFolder, port: int, settings: Mapping[str, str], code: Path) -> HttpPart:
+    """One more worker, of the code in that folder, with a health page of its own."""
+    return _worker(data.log("worker-beside"), port, dict(settings) | {"FUZHEN_WORKER_HEALTH_PORT": str(port)}, code)
+
+
+def _worker(log: Path, port: int, settings: Mapping[str, str], code: Path) -> HttpPart:
+    process = program("Worker", log, ["worker"], settings, code)
+    return HttpPart(process, port, "/health/ready", stop_within_s=SERVING_STOP_WITHIN_S)
 
 
 def api(data: DataFolder, ports: Ports, settings: Mapping[str, str]) -> HttpPart:

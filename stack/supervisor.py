@@ -12,7 +12,7 @@ from stack import programs
 from stack.data import DataFolder
 from stack.errors import PartError, StackError
 from stack.part import Part
-from stack.ports import HOST, Ports
+from stack.ports import HOST, Ports, free_ports
 from stack.postgres import PostgreSQL
 from stack.programs import Policy
 from stack.temporal import Temporal
@@ -58,6 +58,7 @@ class Stack:
         self._policy: Policy = policy
         self._settings = dict(settings or {})
         self._report = report
+        self._ours: dict[str, str] = {}
         self._held = contextlib.ExitStack()
         self._postgres = PostgreSQL(self._data, self._ports.postgres)
         self._parts: dict[PartName, Part] = {
@@ -99,6 +100,7 @@ class Stack:
             settings |= self._settings_for("FUZHEN_")
             await self._step("Migrations", "migrations", ["alembic", "upgrade", "head"], settings)
             await self._step("Demo hospital", "seed", ["stack.seed"], settings)
+            self._ours = settings
             self._parts["worker"] = programs.worker(self._data, self._ports, settings)
             self._parts["api"] = programs.api(self._data, self._ports, settings)
             await self._side_by_side(_SERVING)
@@ -123,6 +125,10 @@ class Stack:
     async def start_part(self, name: PartName) -> None:
         """Start a killed or stopped part again; healthy when this returns."""
         await self._bring_up(name)
+
+    def worker_beside(self, code: Path) -> Part:
+        """One more worker on this started stack, of the code in that folder: to be started and stopped by who asked for it."""
+        return programs.worker_beside(self._data, free_ports(1)[0], self._ours, code)
 
     async def loss(self) -> PartError:
         """Wait until a part ends that nobody asked to end, and say which and how."""

@@ -13,6 +13,7 @@ from models.kernel.clock import now
 from models.stores import intent as intents
 from models.stores.database import Database
 from worker import health
+from worker.build import Builds, build_of
 from worker.provision import provision, provision_again
 from worker.relay import Relay, as_the_only_one, ended
 from worker.settings import read_settings
@@ -33,16 +34,17 @@ async def main() -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     database = Database(settings.database_url.get_secret_value(), settings.vault(), pool=POOL)
     client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace, data_converter=pydantic_data_converter)
-    outside, runs = parties(settings, now), Runs(client)
+    outside, runs, builds, build = parties(settings, now), Runs(client), Builds(database, client), build_of()
     relay, sending = (
-        Relay(database, client, runs, strays(database, outside, runs, now, settings.policy), now),
+        Relay(database, client, runs, strays(database, outside, runs, now, settings.policy), builds, now),
         outbox(database, outside, now),
     )
     locks = StrayLocks(database, outside.his, now)
     await provision(client)
-    polling = worker(client, activities(database, outside, runs, now, settings.policy), workflow_cache=settings.workflow_cache)
+    work = activities(database, outside, runs, now, settings.policy)
+    polling = worker(client, work, workflow_cache=settings.workflow_cache, build=build)
     async with polling:
-        log.info("worker.started")
+        log.info("worker.started", build=build)
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(as_the_only_one(database, key, work, pause_s, stop))
@@ -55,6 +57,7 @@ async def main() -> None:
                     (PROVISION, lambda: provision_again(client), 3),
                 )
             ]
+            tasks.create_task(builds.live(build, stop))
             tasks.create_task(health.serve(settings.worker_health_port, database, client, polling, stop))
             await ended(loops, stop)
     await outside.aclose()

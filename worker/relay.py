@@ -23,6 +23,7 @@ from models.kernel.clock import Clock
 from models.process import Command, News, command_of
 from models.stores import inbox, open_rows, steps, timeline
 from models.stores.database import Database
+from worker.build import Builds, Standing
 from workflows.runs import SHORT, Runs, reaching, run_id
 
 log = structlog.get_logger()
@@ -48,8 +49,9 @@ T = TypeVar("T")
 
 
 class Relay:
-    def __init__(self, database: Database, client: Client, runs: Runs, strays: StrayReports, clock: Clock) -> None:
+    def __init__(self, database: Database, client: Client, runs: Runs, strays: StrayReports, builds: Builds, clock: Clock) -> None:
         self._database, self._client, self._runs, self._strays, self._clock = database, client, runs, strays, clock
+        self._builds = builds
         self._forced: dict[UUID, tuple[int, datetime]] = {}
 
     async def knock_due(self) -> int:
@@ -104,19 +106,32 @@ class Relay:
         """One round of the sweep; answers how many runs it began again."""
         async with self._database.transaction() as db:
             rows = await open_rows.due(db, self._clock(), 200)
-        return sum(await _each(self._look_after(row) for row in rows))
+        try:
+            builds = await self._builds.standing()
+        except RPCError:  # Temporal is away: the next round looks again
+            return 0
+        return sum(await _each(self._look_after(row, builds) for row in rows))
 
-    async def _look_after(self, row: open_rows.Open) -> bool:
+    async def _look_after(self, row: open_rows.Open, builds: Standing) -> bool:
+        """A row without a run gets one, and so does one whose run keeps failing or whose build has left. What an older build runs is renewed."""
         force = False
         try:
             with reaching():
                 found = await self._client.get_workflow_handle(run_id(row.process, row.id)).describe(rpc_timeout=SHORT)
-            force = found.raw_description.pending_workflow_task.attempt >= FAILING_ATTEMPTS
-            if found.status is WorkflowExecutionStatus.RUNNING and not (force and self._once_more(row)):
-                return False
         except RPCError as lost:
             if lost.status is not RPCStatusCode.NOT_FOUND:
                 return False
+        else:
+            if found.status is WorkflowExecutionStatus.RUNNING:
+                told = found.raw_description
+                build = told.workflow_execution_info.versioning_info.deployment_version.build_id
+                if builds.outdated(build) and build in builds.alive:
+                    await self._runs.renew(row.process, row.id)
+                    return False
+                failing = told.pending_workflow_task.attempt >= FAILING_ATTEMPTS
+                force = builds.outdated(build) or (failing and self._once_more(row))
+                if not force:
+                    return False
         log.warning("run.begun_again", process=row.process, id=str(row.id), by_force=force)
         await self._runs.begin_again(row.process, row.id, row.visit_id, by_force=force)
         return True

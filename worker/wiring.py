@@ -34,6 +34,7 @@ from models.stores import charge as charges
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
 from models.stores.database import Database
+from worker.build import pinned_to
 from worker.failures import Failures
 from worker.settings import Settings
 from workflows.charge import ChargeWorkflow
@@ -44,7 +45,7 @@ from workflows.schedule import ScheduleSyncWorkflow
 
 WORKFLOWS: list[type] = [RevisitWorkflow, ChargeWorkflow, RefundWorkflow, ScheduleSyncWorkflow]
 ACTIVITIES_AT_ONCE = 40
-POOL = 27
+POOL = 28
 
 
 class Outside(Protocol):
@@ -119,13 +120,14 @@ def outbox(database: Database, outside: Parties, clock: Clock) -> MessageOutbox:
     return MessageOutbox(database, outside.sms, clock)
 
 
-def worker(client: Client, work: list[Callable[..., Any]], *, workflow_cache: int) -> Worker:
-    """One worker for all queues of this size of hospital."""
+def worker(client: Client, work: list[Callable[..., Any]], *, workflow_cache: int, build: str | None = None) -> Worker:
+    """One worker for all queues of this size of hospital, whose runs are pinned to its build; without one, it takes whatever runs."""
     passed = SandboxRestrictions.default.with_passthrough_modules("pydantic", "pydantic_core", "models", "structlog")
     return Worker(
         client,
         task_queue=TASK_QUEUE,
         workflows=WORKFLOWS,
+        deployment_config=pinned_to(build) if build else None,
         activities=work,
         interceptors=[Failures()],
         workflow_runner=SandboxedWorkflowRunner(restrictions=passed),

@@ -99,6 +99,16 @@ class Runs:
         with reaching():
             await handle.execute_update(str(wish.model_dump()["kind"]), wish, id=str(wish.id))  # pyright: ignore[reportUnknownMemberType]
 
+    async def renew(self, process: str, id: UUID) -> None:
+        """Go on with the current build, from the row. May be lost: the sweep says it again."""
+        try:
+            with reaching():
+                await self._client.get_workflow_handle(run_id(process, id)).signal("renew", rpc_timeout=SHORT)
+        except RPCError as lost:
+            log.info("run.not_renewed", process=process, id=str(id), status=lost.status.name)
+            return
+        log.info("run.renewed", process=process, id=str(id))
+
     async def knock(self, process: str, id: UUID, event: News) -> None:
         kind: Any = event.model_dump()["kind"]
         try:

@@ -117,6 +117,11 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_audit'))
     )
     op.create_index(op.f('ix_audit_subject_id_at'), 'audit', ['subject_id', 'at'], unique=False)
+    op.create_table('build',
+    sa.Column('id', sa.Text(), nullable=False),
+    sa.Column('first_seen_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_build'))
+    )
     op.create_table('charge',
     sa.Column('visit_id', sa.Uuid(), nullable=False),
     sa.Column('payable', sa.Text(), nullable=False),
@@ -655,6 +660,7 @@ def downgrade() -> None:
     op.drop_index('ix_charge_swept_at', table_name='charge', postgresql_where=sa.text("state in ('open','paid')"))
     op.drop_table('charge')
     op.drop_index(op.f('ix_audit_subject_id_at'), table_name='audit')
+    op.drop_table('build')
     op.drop_table('audit')
     op.drop_index(op.f('ix_account_code_phone_bidx_created_at'), table_name='account_code')
     op.drop_table('account_code')
