@@ -104,16 +104,16 @@ class Relay:
 
     async def sweep_due(self) -> int:
         """One round of the sweep; answers how many runs it began again."""
-        async with self._database.transaction() as db:
-            rows = await open_rows.due(db, self._clock(), 200)
         try:
             builds = await self._builds.standing()
-        except RPCError:  # Temporal is away: the next round looks again
+        except RPCError:  # Temporal is away: no row counts as looked at
             return 0
+        async with self._database.transaction() as db:
+            rows = await open_rows.due(db, self._clock(), 200)
         return sum(await _each(self._look_after(row, builds) for row in rows))
 
     async def _look_after(self, row: open_rows.Open, builds: Standing) -> bool:
-        """A row without a run gets one, and so does one whose run keeps failing or whose build has left. What an older build runs is renewed."""
+        """A row without a run gets one, and so does one whose run keeps failing or whose build left; what an older one runs is renewed."""
         force = False
         try:
             with reaching():

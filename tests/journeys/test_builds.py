@@ -71,7 +71,9 @@ async def visits_in_every_state(hospital: Hospital) -> list[Visit]:
 async def on_builds(client: Client) -> set[str]:
     """Which builds the open runs are pinned to; schedule pulls come and go, and are nobody's visit."""
     return {
-        (await client.get_workflow_handle(run.id).describe()).raw_description.workflow_execution_info.versioning_info.deployment_version.build_id
+        (
+            await client.get_workflow_handle(run.id).describe()
+        ).raw_description.workflow_execution_info.versioning_info.deployment_version.build_id
         async for run in client.list_workflows("ExecutionStatus = 'Running' AND WorkflowType != 'schedule_sync'")
         if not run.id.startswith("temporal-sys")
     }
@@ -93,7 +95,9 @@ async def all_end(hospital: Hospital, visits: list[Visit]) -> None:
 async def while_people_go_on(visits: list[Visit], work: Callable[[], Awaitable[None]]) -> None:
     """Meanwhile somebody acts in each visit, and nobody's wish is lost."""
     *_, left = visits
-    acting = asyncio.gather(left.act("cancel"), *(visit.to(STATES[STATES.index(state) + 1]) for visit, state in zip(visits, STATES[:-1], strict=False)))
+    acting = asyncio.gather(
+        left.act("cancel"), *(visit.to(STATES[STATES.index(state) + 1]) for visit, state in zip(visits, STATES[:-1], strict=False))
+    )
     await work()
     await acting
 

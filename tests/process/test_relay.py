@@ -16,6 +16,7 @@ from models.tables.process import InboxRow
 from tests.builders import NOTICE
 from tests.client import Hands
 from tests.process.running import Live, Running, refused
+from worker.build import Builds
 from worker.relay import Relay
 
 AN_HOUR_ON = timedelta(hours=1)
@@ -29,7 +30,7 @@ def sweeps(running: Running) -> Hands:
 
 @pytest.fixture
 def relay(running: Running, sweeps: Hands) -> Relay:
-    return Relay(running.database, running.client, running.runs, running.strays, sweeps)
+    return Relay(running.database, running.client, running.runs, running.strays, Builds(running.database, running.client), sweeps)
 
 
 async def kept(visit: Live, command: Command) -> None:
@@ -249,7 +250,7 @@ async def test_a_visit_at_its_end_is_not_begun_again(running: Running, relay: Re
 
 async def test_a_row_that_was_just_made_is_left_to_who_made_it(running: Running) -> None:
     visit = await running.opened(begun=False)
-    relay = Relay(running.database, running.client, running.runs, running.strays, running.clock)
+    relay = Relay(running.database, running.client, running.runs, running.strays, Builds(running.database, running.client), running.clock)
 
     assert await relay.sweep_due() == 0
     assert await visit.state() is State.CHECKING

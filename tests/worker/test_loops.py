@@ -8,7 +8,10 @@ from uuid import UUID
 
 import pytest_asyncio
 from sqlalchemy import select, text
+from temporalio.api.workflow.v1 import PendingWorkflowTaskInfo
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
 
 from activities.payment import StrayReports
 from models.kernel import ids
@@ -22,6 +25,7 @@ from tests.client import Hands
 from tests.process.hospital import Hospital, Unheard, wish
 from tests.process.visit import opened
 from tests.settings import settings
+from worker.build import Builds
 from worker.relay import FAILING_ATTEMPTS, Relay, as_the_only_one, ended
 from workflows.runs import Runs
 
@@ -36,7 +40,7 @@ def strays_of(database: Database, clock: Hands) -> StrayReports:
 async def away(database: Database, clock: Hands) -> Relay:
     """Its Temporal is not there."""
     client = await Client.connect(settings().temporal_address, lazy=True)
-    return Relay(database, client, Runs(client), strays_of(database, clock), clock)
+    return Relay(database, client, Runs(client), strays_of(database, clock), Builds(database, client), clock)
 
 
 async def kept(database: Database, visit_id: UUID, command: Command, process: str = "revisit") -> UUID:
@@ -101,8 +105,12 @@ class FailingRuns:
         self.begun = 0
         self._found = SimpleNamespace(
             status=WorkflowExecutionStatus.RUNNING,
-            raw_description=SimpleNamespace(pending_workflow_task=SimpleNamespace(attempt=FAILING_ATTEMPTS)),
+            raw_description=DescribeWorkflowExecutionResponse(pending_workflow_task=PendingWorkflowTaskInfo(attempt=FAILING_ATTEMPTS)),
         )
+        self.namespace, self.workflow_service = "default", self
+
+    async def describe_worker_deployment(self, *_: object, **__: object) -> None:
+        raise RPCError("no such deployment", RPCStatusCode.NOT_FOUND, b"")
 
     def get_workflow_handle(self, _: str) -> "FailingRuns":
         return self
@@ -118,7 +126,8 @@ async def test_a_run_that_keeps_failing_is_begun_again_ever_more_seldom(database
     async with database.transaction() as db:
         await a_visit(db, created_at=clock() - timedelta(minutes=1))
     temporal = FailingRuns()
-    relay = Relay(database, cast(Any, temporal), Runs(cast(Any, temporal)), strays_of(database, clock), clock)
+    client = cast(Any, temporal)
+    relay = Relay(database, client, Runs(client), strays_of(database, clock), Builds(database, client), clock)
 
     begun_in: list[int] = []
     for _ in range(3):
