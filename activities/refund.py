@@ -133,7 +133,8 @@ class RefundActivities:
         return step.row
 
     async def _arrived(self, step: Step[Refund], refund: refunds.Facts, at: datetime) -> Refund:
-        values = {"accepted_at": refund.accepted_at or step.at, "arrived_at": at, "wake_at": None, "trouble": None}
+        accepted_at = refund.accepted_at or min(step.at, at)  # who hears of both at once hears of them in their order
+        values = {"accepted_at": accepted_at, "arrived_at": at, "wake_at": None, "trouble": None}
         async with step.move(RefundState.ARRIVED, **values) as db:
             await _hand_over(db, step, refund)
             await _book(db, step, refund, "refund.arrived", to=_owed(refund), of=Account.REFUND_IN_TRANSIT)

@@ -24,6 +24,10 @@ from worker.settings import Settings, read_settings
 _STOP_WITHIN_S = 2
 
 
+KEEP_ALIVE_S = 75
+"""An idle connection lives longer here than at whoever stands in front, so that nobody sends into one that is just being closed."""
+
+
 class Server(uvicorn.Server):
     """Ends the live streams before it waits for what is under way: they would never end by themselves."""
 
@@ -37,6 +41,7 @@ class Server(uvicorn.Server):
             log_config=None,
             access_log=False,
             server_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=_STOP_WITHIN_S,
         )
         super().__init__(config)

@@ -91,6 +91,10 @@ class Live:
         finally:
             self._leave(account_id, stream)
 
+    def count(self) -> int:
+        """How many streams are open."""
+        return self._of_account.total()
+
     def end(self) -> None:
         """Every stream ends, and each new one at once: the process is about to stop."""
         self._over = True

@@ -18,7 +18,7 @@ from models.kernel import ids
 REQUEST_ID = "X-Request-Id"
 _SANE = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _VISIT = re.compile(r"/revisits/([0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})(?=/|$)")
-_QUIET = frozenset({"/health/live", "/health/ready"})
+_QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})
 log = structlog.get_logger()
 
 
@@ -60,6 +60,7 @@ class _Entry:
         self.request_id = given if _SANE.fullmatch(given) else ids.new().hex
         self.status: int | None = None
         self._request, self._began = request, time.monotonic()
+        self._ms: float | None = None
         request.state.request_id = self.request_id
 
     def visit(self) -> dict[str, str]:
@@ -69,7 +70,7 @@ class _Entry:
     def noted(self, send: Send) -> Send:
         async def noting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self.status = message["status"]
+                self.status, self._ms = message["status"], self._elapsed_ms()
                 MutableHeaders(scope=message)[REQUEST_ID] = self.request_id
             await send(message)
 
@@ -87,9 +88,12 @@ class _Entry:
             method=scope["method"],
             route=getattr(scope.get("route"), "path", None),
             status=self.status,
-            ms=round((time.monotonic() - self._began) * 1000, 1),
+            ms=self._elapsed_ms() if self._ms is None else self._ms,  # until the answer began: a stream lasts as long as its screen is open
             account_id=str(principal.account_id) if isinstance(principal, Principal) else None,
         )
+
+    def _elapsed_ms(self) -> float:
+        return round((time.monotonic() - self._began) * 1000, 1)
 
 
 def _as_problem(request: Request, receive: Receive, send: Send) -> Send:

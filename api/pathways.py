@@ -25,7 +25,7 @@ from models.stores import inbox, timeline
 from models.stores.database import Database
 from models.stores.reader import Reach
 from models.stores.timeline import Position
-from workflows.runs import Runs
+from workflows.runs import UNKNOWN, Runs
 
 ANSWER_S = 8.0
 """How long a caller waits; then the wish is kept and the screen follows the timeline."""
@@ -37,8 +37,6 @@ COMMANDS: dict[str, tuple[type[Command], ...]] = {
     "refund": refund.COMMANDS,
 }
 KINDS: frozenset[Kind] = frozenset({"malformed", "forbidden", "missing", "conflict", "invalid", "limited"})
-UNKNOWN = frozenset({"AcceptedUpdateCompletedWorkflow", "internal"})
-"""Ends of an Update that say nothing of what was asked: the run was ended under it, or a bug was met on the way."""
 log = structlog.get_logger()
 
 

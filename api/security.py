@@ -21,6 +21,7 @@ OPEN_DOORS: frozenset[str] = frozenset(
     {
         "GET /health/live",
         "GET /health/ready",
+        "GET /metrics",
         "POST /v1/account/codes",
         "POST /v1/account/sessions",
         "POST /v1/account/staff/codes",
@@ -28,7 +29,8 @@ OPEN_DOORS: frozenset[str] = frozenset(
         "POST /webhooks/wechat-pay",
     }
 )
-"""Where nobody is asked who they are: health, signing in, and machines that prove themselves by their own wire's signature."""
+"""Where nobody is asked who they are: health, the numbers of `api/metrics.py` (told inside only), signing in, and machines
+that prove themselves by their own wire's signature."""
 
 _TOKEN_CHARS_MAX = 200
 _bearer = HTTPBearer(auto_error=False, scheme_name="session", bearerFormat="opaque", description="Token of a sign-in.")

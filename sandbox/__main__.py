@@ -10,6 +10,8 @@ from sandbox import logs
 from sandbox.app import create_app
 from sandbox.settings import Settings
 
+KEEP_ALIVE_S = 75
+"""Longer than any client here keeps an idle connection: none sends into one that is just being closed."""
 STOP_WITHIN_S = 1
 """How long a request that a fault holds up may delay the end, in seconds."""
 
@@ -32,6 +34,7 @@ def main() -> None:
         port=settings.port,
         log_config=None,
         access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_WITHIN_S,
     )
 

@@ -26,7 +26,7 @@ from tests.client import wiring
 from tests.settings import settings
 
 DOCUMENT = {"/openapi.json", "/docs", "/docs-files", "/"}
-ROOMS = ("/v1/", "/health/", "/webhooks/")
+ROOMS = ("/v1/", "/health/", "/metrics", "/webhooks/")
 
 
 def dependency_of(annotated: object) -> object:

@@ -1,6 +1,7 @@
 """The one place where an activity's exception becomes a failure on the wire.
 
-Refusals keep their code; an outcome not known is retried; anything else is reduced to its type and an error id.
+Refusals keep their code; an outcome not known is retried, and so is a step whose database is away; anything else is reduced to its type and
+an error id.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from models.kernel import ids
 from models.kernel.errors import DomainError, Unknown
 from models.process import AnyRow, Event, Row
+from models.stores.outage import is_outage
 
 log = structlog.get_logger()
 
@@ -45,13 +47,22 @@ class _Reduced(ActivityInboundInterceptor):
                 category=ApplicationErrorCategory.BENIGN,
             ) from None
         except Unknown:
-            if info.attempt % STUCK_ATTEMPTS == 0:
-                log.error("step.stuck", activity=info.activity_type, attempt=info.attempt)
-            raise ApplicationError("outside.unknown", type="outside.unknown", category=ApplicationErrorCategory.BENIGN) from None
+            raise _not_known("outside.unknown") from None
         except Exception as bug:
+            if is_outage(bug):
+                log.warning("database.away", error=type(bug).__name__)
+                raise _not_known("database.away") from None
             error_id = ids.new().hex[:12]
             log.exception("activity.failed", activity=info.activity_type, error_id=error_id)
             raise ApplicationError(f"{type(bug).__name__} {error_id}", type="internal") from None
+
+
+def _not_known(code: str) -> ApplicationError:
+    """Asked again, and no bug: whoever was asked is silent, or the database is away."""
+    info = activity.info()
+    if info.attempt % STUCK_ATTEMPTS == 0:
+        log.error("step.stuck", activity=info.activity_type, attempt=info.attempt)
+    return ApplicationError(code, type=code, category=ApplicationErrorCategory.BENIGN)
 
 
 def _ids(arguments: Sequence[object]) -> dict[str, str]:

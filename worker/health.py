@@ -1,21 +1,28 @@
-"""The worker's own health page: alive, and ready when database and Temporal answer and the workflows are polled for."""
+"""The worker's own pages: alive; ready when database and Temporal answer and the workflows are polled for; and numbers for Prometheus."""
 
 import asyncio
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import uvicorn
+from prometheus_client import Metric
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
+from models.kernel.clock import now
+from models.stores import metric
 from models.stores.database import Database
+from models.stores.outage import SUSPECTS, is_outage
+from worker.metrics import Told, connections, gauge, page
+from worker.relay import Loop
+from worker.temporal_metrics import DRAIN_S, TemporalMetrics
 
 ANSWER_S = 2.0
 
@@ -28,36 +35,99 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(port: int, database: Database, client: Client, polling: Worker, stop: asyncio.Event) -> None:
-    """On loopback, until `stop` is set."""
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """What they ask."""
 
-    async def live(_: Request) -> JSONResponse:
+    database: Database
+    client: Client
+    polling: Worker
+    temporal: TemporalMetrics
+
+    async def serve(self, port: int, stop: asyncio.Event) -> None:
+        """On loopback, until `stop` is set."""
+        server = _Server(uvicorn.Config(self.app(), host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off"))
+        serving = asyncio.create_task(server.serve())
+        while not stop.is_set():
+            self.temporal.drain()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), DRAIN_S)
+        server.should_exit = True
+        await serving
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[Route("/health/live", self._live), Route("/health/ready", self._ready), Route("/metrics", self._metrics)],
+        )
+
+    async def _live(self, _: Request) -> JSONResponse:
         return JSONResponse({"status": "ok"})
 
-    async def ready(_: Request) -> JSONResponse:
-        away = await _away(database, client, polling)
+    async def _ready(self, _: Request) -> JSONResponse:
+        away = await self._away()
         return JSONResponse({"status": "waiting" if away else "ok", "away": away}, 503 if away else 200)
 
-    app = Starlette(routes=[Route("/health/live", live), Route("/health/ready", ready)])
-    server = _Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off"))
-    serving = asyncio.create_task(server.serve())
-    await stop.wait()
-    server.should_exit = True
-    await serving
+    async def _metrics(self, _: Request) -> Response:
+        """Those of the whole house too: every worker tells them, and a sum over workers would be wrong."""
+        body, headers = page(Told(await self._of_the_house()), self.temporal)
+        return Response(body, headers=headers)
+
+    async def _of_the_house(self) -> list[Metric]:
+        try:
+            async with asyncio.timeout(ANSWER_S), self.database.reading() as db:
+                standing = await metric.standing(db, now(), {str(loop): loop for loop in Loop})
+        except SUSPECTS as error:
+            if not is_outage(error):
+                raise
+            return [connections(self.database), _up(0)]
+        return [connections(self.database), _up(1), *_standing(standing)]
+
+    async def _away(self) -> list[str]:
+        """What does not answer."""
+        away = [] if self.polling.is_running else ["worker"]
+        try:
+            async with asyncio.timeout(ANSWER_S), self.database.reading() as db:
+                await db.execute(text("select 1"))
+        except SUSPECTS:
+            away.append("database")
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                if not await self.client.service_client.check_health():
+                    away.append("temporal")
+        except (RPCError, RuntimeError, TimeoutError):
+            away.append("temporal")
+        return away
 
 
-async def _away(database: Database, client: Client, polling: Worker) -> list[str]:
-    """What does not answer."""
-    away = [] if polling.is_running else ["worker"]
-    try:
-        async with asyncio.timeout(ANSWER_S), database.reading() as db:
-            await db.execute(text("select 1"))
-    except (SQLAlchemyError, OSError, TimeoutError):
-        away.append("database")
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            if not await client.service_client.check_health():
-                away.append("temporal")
-    except (RPCError, RuntimeError, TimeoutError):
-        away.append("temporal")
-    return away
+def _standing(one: metric.Standing) -> list[Metric]:
+    inbox, rows = one.inbox, one.rows
+    return [
+        gauge("fuzhen_inbox_open", "Inbox rows not handled.", ("process",), {(name,): each.number for name, each in inbox.items()}),
+        gauge("fuzhen_inbox_oldest_seconds", "Age of the oldest.", ("process",), {(name,): each.oldest_s for name, each in inbox.items()}),
+        gauge("fuzhen_open_rows", "Processes not at their end.", ("process", "state"), {key: each.number for key, each in rows.items()}),
+        gauge(
+            "fuzhen_open_rows_oldest_seconds",
+            "Since the last move of the one that stands longest.",
+            ("process", "state"),
+            {key: each.oldest_s for key, each in rows.items()},
+        ),
+        gauge("fuzhen_open_rows_late", "Rows whose alarm passed a minute ago, and which have not moved.", ("process",), _keyed(one.late)),
+        gauge("fuzhen_refunds_stuck", "Refunds that wait for a person.", ("trouble", "office"), one.stuck),
+        gauge("fuzhen_messages_due", "Messages due and not sent.", (), {(): one.messages.number}),
+        gauge("fuzhen_messages_oldest_seconds", "Age of the oldest.", (), {(): one.messages.oldest_s}),
+        gauge("fuzhen_loop_held", "Whether a worker holds the lock of this loop.", ("loop",), _keyed(one.loops)),
+        gauge(
+            "fuzhen_mirror_age_seconds",
+            "Since a part of the HIS's mirror was pulled in full.",
+            ("part",),
+            {(part,): age for part, age in one.mirror_s.items() if age is not None},
+        ),
+    ]
+
+
+def _up(number: int) -> Metric:
+    return gauge("fuzhen_database_up", "Whether PostgreSQL answered.", (), {(): number})
+
+
+def _keyed(numbers: Mapping[str, float]) -> dict[tuple[str, ...], float]:
+    return {(name,): number for name, number in numbers.items()}

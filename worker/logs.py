@@ -11,6 +11,8 @@ from typing import Any, cast
 import structlog
 from structlog.typing import EventDict, Processor
 
+from worker.metrics import counted, counted_of_a_library
+
 _FRAMES_MAX = 12
 _SHARED: list[Processor] = [
     structlog.contextvars.merge_contextvars,
@@ -28,7 +30,7 @@ def configure(service: str) -> None:
 
     rendered: list[Processor] = [reduced, of_service, structlog.processors.JSONRenderer(ensure_ascii=False, default=str)]
     structlog.configure(
-        processors=[*_SHARED, *rendered],
+        processors=[*_SHARED, counted, *rendered],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),
         cache_logger_on_first_use=True,
@@ -36,7 +38,8 @@ def configure(service: str) -> None:
     foreign = logging.StreamHandler(sys.stdout)
     foreign.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered]
+            foreign_pre_chain=[*_SHARED, counted_of_a_library],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendered],
         )
     )
     logging.basicConfig(handlers=[foreign], level=logging.INFO, force=True)

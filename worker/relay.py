@@ -6,6 +6,7 @@ Loops under a PostgreSQL advisory lock, outside Temporal, since they mend what w
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime, timedelta
+from enum import IntEnum
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -48,6 +49,20 @@ GRACE_S = 0.5
 T = TypeVar("T")
 
 
+class Loop(IntEnum):
+    """The loops of the house by their advisory locks: of many workers one runs each."""
+
+    RELAY = 0x46555A01
+    SWEEP = 0x46555A02
+    OUTBOX = 0x46555A03
+    FORGET = 0x46555A04
+    LOCKS = 0x46555A05
+    PROVISION = 0x46555A06
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
 class Relay:
     def __init__(self, database: Database, client: Client, runs: Runs, strays: StrayReports, builds: Builds, clock: Clock) -> None:
         self._database, self._client, self._runs, self._strays, self._clock = database, client, runs, strays, clock
@@ -64,6 +79,7 @@ class Relay:
     async def _bring(self, one: inbox.Waiting) -> None:
         if one.knocks and one.knocks % KNOCKS_ALARM == 0:
             log.error("inbox.stuck", process=one.process, id=str(one.process_id), kind=one.kind, knocks=one.knocks)
+        log.info("inbox.knocked", process=one.process, id=str(one.process_id), kind=one.kind, knocks=one.knocks)
         where, done = await self._stands(one)
         if done:  # kept in the moment in which it was done
             await self._close(one, "done")
@@ -165,7 +181,7 @@ async def as_the_only_one(database: Database, key: int, work: Callable[[], Await
                 if (await wire.execute(text("select pg_try_advisory_lock(:key)"), {"key": key})).scalar():
                     await _locked(wire, work, pause_s, stop)
         except Exception:
-            log.exception("loop.failed", key=key)
+            log.exception("loop.failed", loop=str(key))
         await _pause(stop, max(pause_s, 1))
 
 

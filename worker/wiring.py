@@ -34,6 +34,7 @@ from models.stores import charge as charges
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
 from models.stores.database import Database
+from worker.attempts import Attempts
 from worker.build import pinned_to
 from worker.failures import Failures
 from worker.settings import Settings
@@ -129,7 +130,7 @@ def worker(client: Client, work: list[Callable[..., Any]], *, workflow_cache: in
         workflows=WORKFLOWS,
         deployment_config=pinned_to(build) if build else None,
         activities=work,
-        interceptors=[Failures()],
+        interceptors=[Attempts(), Failures()],
         workflow_runner=SandboxedWorkflowRunner(restrictions=passed),
         max_cached_workflows=workflow_cache,
         max_concurrent_activities=ACTIVITIES_AT_ONCE,

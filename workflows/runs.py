@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowUpdateFailedError
 from temporalio.common import (
     SearchAttributeKey,
     SearchAttributePair,
@@ -16,7 +16,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.process import Command, News
@@ -27,6 +27,8 @@ SYNC_NOW = "schedule_sync/now"
 """The pull of schedules that somebody asks for, beside that of the Temporal Schedule."""
 SHORT = timedelta(seconds=2)
 """A short cut that takes longer is none: relay and sweep do it."""
+UNKNOWN = frozenset({"AcceptedUpdateCompletedWorkflow", "internal"})
+"""Ends of an Update that say nothing of what was asked: the run was ended under it, or a bug was met on the way."""
 log = structlog.get_logger()
 
 
@@ -94,10 +96,21 @@ class Runs:
         return handle.id
 
     async def ask(self, process: str, id: UUID, wish: Command) -> None:
-        """The Update of a command, under the command's own id, and its outcome. Raises what the SDK raises."""
+        """The Update of a command, under the command's own id, and its outcome, told in one line. Raises what the SDK raises."""
+        kind = str(wish.model_dump()["kind"])
         handle = self._client.get_workflow_handle(run_id(process, id))
-        with reaching():
-            await handle.execute_update(str(wish.model_dump()["kind"]), wish, id=str(wish.id))  # pyright: ignore[reportUnknownMemberType]
+        began, outcome = time.monotonic(), "unknown"  # no answer in the caller's time, or none that can be trusted
+        try:
+            with reaching():
+                await handle.execute_update(kind, wish, id=str(wish.id))  # pyright: ignore[reportUnknownMemberType]
+            outcome = "done"
+        except WorkflowUpdateFailedError as failed:
+            if isinstance(failed.cause, ApplicationError) and (failed.cause.type or "internal") not in UNKNOWN:
+                outcome = "refused"
+            raise
+        finally:
+            ms = round((time.monotonic() - began) * 1000)
+            log.info("run.asked", process=process, id=str(id), kind=kind, outcome=outcome, ms=ms)
 
     async def renew(self, process: str, id: UUID) -> None:
         """Go on with the current build, from the row. May be lost: the sweep says it again."""

@@ -31,14 +31,14 @@ class Running:
     async def read(self) -> dict[str, Any]:
         """The next line it writes, which is JSON as every line is."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             line: dict[str, Any] = json.loads(await self.process.stdout.readline())
         self.lines.append(line)
         return line
 
     async def stopped(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(15):
             code = await self.process.wait()
         assert self.process.stdout is not None
         self.lines += [json.loads(line) for line in (await self.process.stdout.read()).splitlines()]

@@ -132,9 +132,13 @@ async def test_of_five_hundred_who_want_a_hundred_and_fifty_places_so_many_get_o
         unit = await a_unit(db, MORNING + AN_HOUR, capacity=PLACES)
         people = await crowd(db, PEOPLE)
 
+    at_once = asyncio.Semaphore(
+        20
+    )  # as many as the pool has: a crowd that waits for a connection proves nothing more, and may wait too long
+
     async def ask(person: Person, visit_id: UUID) -> str:
         try:
-            async with own_database.transaction() as db:
+            async with at_once, own_database.transaction() as db:
                 await claim(db, unit, person, visit_id)
         except DomainError as refused:
             return refused.code

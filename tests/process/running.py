@@ -55,7 +55,7 @@ HARMLESS = frozenset(
     }
 )
 """A message arrived while the run was ending or going on as another, or it was ended by force."""
-SOON_S = 20.0
+SOON_S = 60.0
 """Nothing here takes as long; a run that stands still fails its test instead of hanging it."""
 
 

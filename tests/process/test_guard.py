@@ -347,7 +347,7 @@ async def test_a_step_that_waits_for_why_holds_no_second_connection(own_database
     now = await standing(guard)
     await moved(guard, now, wish(Cancel, ME))
 
-    async with asyncio.timeout(4):
+    async with asyncio.timeout(20):
         assert await refused(moved(guard, now, wish(Cancel, ME))) == "row.moved"
     await narrow.close()
 

@@ -4,6 +4,8 @@ import dataclasses
 from typing import Any
 
 import pytest
+from asyncpg.exceptions import CannotConnectNowError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -75,6 +77,16 @@ async def test_an_outcome_that_is_not_known_is_asked_for_again() -> None:
 
     assert (unknown.type, unknown.message, unknown.non_retryable) == ("outside.unknown", "outside.unknown", False)
     assert unknown.category is ApplicationErrorCategory.BENIGN
+
+
+@pytest.mark.parametrize("away", [CannotConnectNowError("starting up"), ConnectionRefusedError(), PoolTimeoutError()])
+async def test_a_database_that_is_away_is_waited_for_and_is_no_bug(away: Exception) -> None:
+    with capture_logs() as lines:
+        waited = await failure(away)
+
+    assert (waited.type, waited.message, waited.non_retryable) == ("database.away", "database.away", False)
+    assert waited.category is ApplicationErrorCategory.BENIGN
+    assert [(line["event"], line["log_level"]) for line in lines] == [("database.away", "warning")]
 
 
 async def test_a_bug_is_tried_again_and_tells_its_type_and_a_number_and_nothing_else() -> None:

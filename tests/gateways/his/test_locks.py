@@ -53,7 +53,7 @@ async def listed(misbehaving: Misbehaving, pages: Callable[[str], list[bytes]]) 
 
     async with misbehaving(serve) as address:
         script += pages(address)
-        his = FhirHIS(HisAccount(base_url=address, client_id="fuzhen", client_secret="s3cret"), limit_s=2)
+        his = FhirHIS(HisAccount(base_url=address, client_id="fuzhen", client_secret="s3cret"), limit_s=20)
         try:
             return await his.locks(), asked
         finally:
@@ -98,7 +98,7 @@ async def test_of_more_locks_than_a_page_holds_none_is_missing(tmp_path: Path) -
     """On a sandbox of its own: people in every 就诊单元 of the coming week."""
     with running(tmp_path) as address, httpx.Client(base_url=address, trust_env=False) as outside:
         credentials = await asyncio.to_thread(outside.get, "/credentials")
-        his = FhirHIS(HisAccount(**credentials.raise_for_status().json()["his"]))
+        his = FhirHIS(HisAccount(**credentials.raise_for_status().json()["his"]), limit_s=60)
         hospital, gate = Hospital(outside, his), asyncio.Semaphore(20)
         days = tuple(business_day(now()) + timedelta(days=ahead) for ahead in range(1, 8))
         slots = sorted(await his.slots(tuple(unit.id for unit in await his.schedules(days))), key=lambda one: one.schedule_id)
@@ -168,7 +168,7 @@ async def test_a_lock_that_lands_after_we_gave_it_up_is_listed_blocks_the_patien
 
 async def _arrived(his: FhirHIS, claim: UUID) -> Held:
     """The lock of this number, as soon as it is there."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while True:
             if held := next((one for one in await his.locks() if one.claim_id == claim), None):
                 return held

@@ -44,7 +44,7 @@ class _Server:
 
 @asynccontextmanager
 async def _his(address: str) -> AsyncGenerator[FhirHIS]:
-    his = FhirHIS(HisAccount(base_url=address, client_id="fuzhen", client_secret="s3cret"), limit_s=2)
+    his = FhirHIS(HisAccount(base_url=address, client_id="fuzhen", client_secret="s3cret"), limit_s=20)
     try:
         yield his
     finally:
