@@ -60,7 +60,7 @@ async def main() -> None:
                     (Loop.PROVISION, lambda: provision_again(client), 3),
                 )
             ]
-            pages = health.Pages(database, client, polling, temporal)
+            pages = health.Pages(database, client, polling, temporal, now)
             tasks.create_task(pages.serve(settings.worker_health_port, stop))
             await ended(loops, stop)
     await outside.aclose()
