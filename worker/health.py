@@ -16,7 +16,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from models.kernel.clock import now
+from models.kernel.clock import Clock
 from models.stores import metric
 from models.stores.database import Database
 from models.stores.outage import SUSPECTS, is_outage
@@ -43,6 +43,7 @@ class Pages:
     client: Client
     polling: Worker
     temporal: TemporalMetrics
+    clock: Clock
 
     async def serve(self, port: int, stop: asyncio.Event) -> None:
         """On loopback, until `stop` is set."""
@@ -75,7 +76,7 @@ class Pages:
     async def _of_the_house(self) -> list[Metric]:
         try:
             async with asyncio.timeout(ANSWER_S), self.database.reading() as db:
-                standing = await metric.standing(db, now(), {str(loop): loop for loop in Loop})
+                standing = await metric.standing(db, self.clock(), {str(loop): loop for loop in Loop})
         except SUSPECTS as error:
             if not is_outage(error):
                 raise

@@ -66,7 +66,7 @@ class TemporalMetrics:
         self.drain()
         for name, told in self._told.items():
             if told.metric.kind == BUFFERED_METRIC_KIND_HISTOGRAM:
-                yield _distribution(f"{name}_seconds" if told.metric.unit == "duration" else name, told)
+                yield _distribution(f"{name}_seconds" if told.metric.unit == "s" else name, told)
             elif told.metric.kind == BUFFERED_METRIC_KIND_COUNTER:
                 yield _numbers(Metric(name, told.metric.description or name, "counter"), f"{name}_total", told)
             else:

@@ -118,9 +118,9 @@ async def begin(
     that of payment and cause (management's, of what one person meant once). None: the cause has its refund already, or others give back
     all that is left. Raises `refund.exceeds_paid` for more than is left.
     """
-    await db.execute(
-        select(ChargeRow.id).join(PaymentRow, PaymentRow.charge_id == ChargeRow.id).where(PaymentRow.id == payment_id).with_for_update()
-    )
+    whole = select(ChargeRow.id).join(PaymentRow, PaymentRow.charge_id == ChargeRow.id).where(PaymentRow.id == payment_id)
+    # Not FOR UPDATE: who has just kept a payment of this charge refers to it, and two of them would wait for each other.
+    await db.execute(whole.with_for_update(key_share=True, of=ChargeRow))
     payment = await db.get_one(PaymentRow, payment_id, with_for_update=True, populate_existing=True)
     settled = payment.unwanted is None and await _settled(db, payment.charge_id)
     left = payment.amount_fen - payment.reserved_fen - payment.refunded_fen

@@ -16,8 +16,9 @@ from temporalio.client import Client
 
 from models.kernel.clock import now
 from stack.seed import DOCTOR, FINANCE, MANAGER, OTHER_DOCTOR, PASSWORD, PHONES
-from stack.supervisor import Stack
-from tests.journeys.people import Card, Desk, Doctor, Json, Patient, Person, key, read, until
+from stack.supervisor import PartName, Stack
+from tests.auditor import assert_nothing_differs
+from tests.journeys.people import WITHIN_S, Card, Desk, Doctor, Json, Patient, Person, key, read, until
 from tests.journeys.visit import Visit
 
 BEGAN_AGO, LEFT = timedelta(minutes=5), timedelta(minutes=20)
@@ -204,6 +205,22 @@ class Hospital:
             yield lambda: until(f"{call} to be met", self.faults, lambda left: not left)
         finally:
             await self.outside.delete("/faults")
+
+    async def audited(self, *visits: Visit) -> None:
+        """The auditor finds nothing that differs of these visits, and nothing unfinished."""
+        at = self.stack.addresses
+        ids = {UUID(visit.id) for visit in visits}
+        await assert_nothing_differs(at.database_url, at.sandbox, visits=ids, standing={"refund.stuck"}, within_s=WITHIN_S)
+
+    async def killed(self, part: PartName) -> None:
+        """By `kill -9`, and started again: people read what they read before."""
+        await self.stack.kill(part)
+        await self.stack.start_part(part)
+
+        async def look() -> int:
+            return (await self.manager.get("/v1/departments")).status_code
+
+        await until("screens to be read again", look, lambda status: status == 200)
 
     async def temporal(self) -> Client:
         """The engine, for a hand that reaches into it."""

@@ -83,14 +83,21 @@ class Person:
         given = self.headers | {"Idempotency-Key": key} | (headers or {})
         return await self._http.post(path, json={} if body is None else body, headers=given)
 
-    async def act(self, path: str, body: object = None, *, headers: dict[str, str] | None = None) -> Any:
-        """A wish, repeated under its key until the answer is definite, and then it must be granted."""
+    async def answer(self, path: str, body: object = None, *, headers: dict[str, str] | None = None) -> httpx.Response:
+        """The definite answer to a wish, which is repeated under its key until then, even when the line breaks."""
         mine = key()
 
         async def attempt() -> httpx.Response:
-            return await self.post(path, body, key=mine, headers=headers)
+            try:
+                return await self.post(path, body, key=mine, headers=headers)
+            except httpx.TransportError:
+                return httpx.Response(503)
 
-        return read(await until(f"a definite answer of {path}", attempt, lambda answer: answer.status_code not in {202, 503}))
+        return await until(f"a definite answer of {path}", attempt, lambda answer: answer.status_code not in {202, 503})
+
+    async def act(self, path: str, body: object = None, *, headers: dict[str, str] | None = None) -> Any:
+        """A wish that must be granted in the end."""
+        return read(await self.answer(path, body, headers=headers))
 
     async def upload(self, path: str, content: bytes, *, name: str = "胸片.jpg", key: str, kind: str = "image/jpeg") -> httpx.Response:
         """A file out of the phone's gallery."""

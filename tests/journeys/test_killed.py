@@ -1,4 +1,7 @@
-"""Parts are killed with -9 at the worst moment and started again: the visit goes on, and nothing was done twice."""
+"""Parts are killed with -9 at the worst moment and started again: the visit goes on, and nothing was done twice.
+
+In the middle of paying and refunding: `test_killed_with_money.py`.
+"""
 
 import asyncio
 from uuid import UUID
@@ -8,7 +11,6 @@ import pytest
 
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import key, read, refused, until
-from tests.journeys.visit import Visit
 
 LOCK = "POST /fhir/R4/Appointment"
 
@@ -22,7 +24,7 @@ async def test_a_worker_killed_between_two_steps_finds_what_people_asked_meanwhi
 
     assert (await asking)["state"] == "waiting"
     await visit.to("closed")
-    await _nothing_twice(visit)
+    await visit.took_place_once()
 
 
 async def test_a_worker_killed_while_the_his_locks_leaves_one_lock(hospital: Hospital) -> None:
@@ -41,7 +43,7 @@ async def test_a_worker_killed_while_the_his_locks_leaves_one_lock(hospital: Hos
     assert (await visit.attempt("choose-slot", {"slot_id": hospital.hall}, under=mine)).json()["state"] == "describing"
     assert [one["status"] for one in await visit.appointments()] == ["pending"]
     await visit.to("closed")
-    await _nothing_twice(visit)
+    await visit.took_place_once()
 
 
 @pytest.mark.long
@@ -60,7 +62,7 @@ async def test_an_api_killed_while_a_wish_is_under_way_answers_it_when_it_is_bac
     refused(await visit.attempt("choose-slot", {"slot_id": "slot-1"}, under=mine), 422, "request.key_reused")
     assert [one["status"] for one in await visit.appointments()] == ["pending"]
     await visit.to("closed")
-    await _nothing_twice(visit)
+    await visit.took_place_once()
 
 
 async def test_an_api_killed_when_money_comes_is_told_again_and_books(hospital: Hospital) -> None:
@@ -83,21 +85,7 @@ async def test_an_api_killed_when_money_comes_is_told_again_and_books(hospital: 
     await until("the notify once more", notify, lambda told: told[0] > 2)
     assert (await visit.timeline())["steps"] == before
     await visit.to("closed")
-    await _nothing_twice(visit)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("part", ["worker", "api"])
-async def test_a_part_killed_in_the_moment_of_paying_changes_nothing(hospital: Hospital, part: str) -> None:
-    visit = await hospital.visit("paying")
-    order = await visit.order()
-
-    await asyncio.gather(hospital.pay(order), hospital.stack.kill("worker" if part == "worker" else "api"))
-    await hospital.stack.start_part("worker" if part == "worker" else "api")
-
-    await visit.until("booked")
-    await visit.to("closed")
-    await _nothing_twice(visit)
+    await visit.took_place_once()
 
 
 @pytest.mark.parametrize("part", [pytest.param("temporal", marks=pytest.mark.long), "postgres"])
@@ -120,34 +108,4 @@ async def test_without_temporal_or_database_nothing_is_half_done_and_the_same_ke
 
     await until("the same wish to be granted", again, lambda status: status == 200)
     await visit.to("closed")
-    await _nothing_twice(visit)
-
-
-async def _nothing_twice(visit: Visit) -> None:
-    """One place, one payment, one settlement, one encounter, each step and each message once."""
-    hospital = visit.hospital
-    [appointment] = await visit.appointments()
-    his = await hospital.his()
-    [bill] = [one for one in his["invoices"] if one["appointment_id"] == appointment["id"]]
-    [settlement] = [one for one in his["settlements"] if one["invoice_id"] == bill["id"]]
-    [encounter] = [one for one in his["encounters"] if one["appointment_id"] == appointment["id"]]
-    [order] = (await visit.charge())["orders"]
-    [payment] = (await hospital.bank(order["order_id"]))["payments"]
-    assert (appointment["status"], bill["status"], encounter["status"]) == ("fulfilled", "balanced", "finished")
-    assert settlement["amount_fen"] == payment["total_fen"] == bill["total_fen"]
-
-    steps = await visit.steps()
-    assert len(steps) == len(set(steps)), steps
-    assert sum(line["amount_fen"] for line in await _ledger(visit, "hospital_income")) == -payment["total_fen"]
-
-    async def shown() -> list[str]:
-        return sorted(text["template_code"] for text in await hospital.texts(visit.patient.card.phone))
-
-    await until("the last text", shown, lambda codes: "SMS_REVISIT_ENDED" in codes)
-    assert await shown() == ["SMS_REVISIT_BOOKED", "SMS_REVISIT_CALLED", "SMS_REVISIT_ENDED", "SMS_SIGN_IN_CODE"]
-
-
-async def _ledger(visit: Visit, account: str) -> list[dict[str, int]]:
-    told = await visit.hospital.manager.ask(f"/v1/charges/{await visit.charge_id()}/ledger")
-    assert told["total_fen"] == 0
-    return [line for line in told["lines"] if line["account"] == account]
+    await visit.took_place_once()

@@ -22,7 +22,8 @@ async def test_who_cancels_before_the_doctor_accepts_gets_all_back(hospital: Hos
     assert (cancelled["state"], (await visit.now())["reason"], (await visit.now())["allowed"]) == ("cancelled", "patient", [])
     back = await visit.given_back("patient")
     assert back["promised_at"] > back["arrived_at"]
-    assert (await visit.steps())[-4:] == ["booking.leave", "refund.reverse", "refund.apply", "refund.query"]
+    steps = await visit.steps()
+    assert steps[steps.index("booking.leave") :][:4] == ["booking.leave", "refund.reverse", "refund.apply", "refund.query"]
     assert await visit.told("SMS_REVISIT_CANCELLED") == 1
     assert read(await visit.attempt("cancel", under=mine)) == cancelled
     refused(await visit.attempt("cancel"), 409, "revisit.not_now")

@@ -1,5 +1,6 @@
 """One visit of one patient, walked along the straight way as far as a test wants it."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 import httpx
@@ -153,7 +154,8 @@ class Visit:
         charge, bill = await self.charge(), await self.his_bill()
         fee = charge["amount_fen"]
         assert (back["cause"], back["amount_fen"]) == (cause, fee)
-        assert back["requested_at"] <= back["accepted_at"] <= back["arrived_at"]
+        told = [datetime.fromisoformat(back[at]).replace(microsecond=0) for at in ("requested_at", "accepted_at", "arrived_at")]
+        assert told == sorted(told)
         bank = await self.hospital.bank(*(one["order_id"] for one in charge["orders"]))
         assert [(one["status"], one["refund_fen"]) for one in bank["refunds"]] == [("SUCCESS", fee)]
         assert [one["total_fen"] for one in bank["payments"]] == [fee]
@@ -172,3 +174,24 @@ class Visit:
             return await self.hospital.texts(self.patient.card.phone, template)
 
         return len(await until(f"{template} on the phone", shown, bool))
+
+    async def took_place_once(self) -> None:
+        """One place, one payment, one settlement, one encounter, each step and each message once."""
+        hospital = self.hospital
+        [appointment] = await self.appointments()
+        his = await hospital.his()
+        [bill] = [one for one in his["invoices"] if one["appointment_id"] == appointment["id"]]
+        [settlement] = [one for one in his["settlements"] if one["invoice_id"] == bill["id"]]
+        [encounter] = [one for one in his["encounters"] if one["appointment_id"] == appointment["id"]]
+        [order] = (await self.charge())["orders"]
+        [payment] = (await hospital.bank(order["order_id"]))["payments"]
+        assert (appointment["status"], bill["status"], encounter["status"]) == ("fulfilled", "balanced", "finished")
+        assert settlement["amount_fen"] == payment["total_fen"] == bill["total_fen"]
+        steps = [step for step in await self.steps() if step != "queue.urge"]
+        assert len(steps) == len(set(steps)), steps
+        ledger = await hospital.manager.ask(f"/v1/charges/{await self.charge_id()}/ledger")
+        income = sum(line["amount_fen"] for line in ledger["lines"] if line["account"] == "hospital_income")
+        assert (ledger["total_fen"], income) == (0, -payment["total_fen"])
+        assert await self.told("SMS_REVISIT_ENDED") == 1
+        shown = sorted(text["template_code"] for text in await hospital.texts(self.patient.card.phone))
+        assert shown == ["SMS_REVISIT_BOOKED", "SMS_REVISIT_CALLED", "SMS_REVISIT_ENDED", "SMS_SIGN_IN_CODE"]
