@@ -60,12 +60,8 @@ async def main() -> None:
                     (Loop.PROVISION, lambda: provision_again(client), 3),
                 )
             ]
-<<<<<<< HEAD
             tasks.create_task(builds.live(build, stop))
-            pages = health.Pages(database, client, polling, temporal)
-=======
             pages = health.Pages(database, client, polling, temporal, now)
->>>>>>> main
             tasks.create_task(pages.serve(settings.worker_health_port, stop))
             await ended(loops, stop)
     await outside.aclose()
