@@ -42,6 +42,7 @@ from tests.process.hospital import Hospital, Unheard, wish
 from tests.refund.builders import refused_by_his
 from tests.settings import settings
 from worker.attempts import Attempts
+from worker.build import Builds
 from worker.failures import Failures
 from worker.health import Pages
 from worker.metrics import counted
@@ -187,7 +188,7 @@ async def test_an_update_is_counted_by_its_outcome(answer: Exception | None, out
 
 async def test_the_relay_is_counted_by_what_it_takes_up_and_how_it_closes(database: Database, clock: Hands) -> None:
     client = await away()
-    relay = Relay(database, client, Runs(client), Hospital(database, clock, Unheard()).strays, clock)
+    relay = Relay(database, client, Runs(client), Hospital(database, clock, Unheard()).strays, Builds(database, client), clock)
     async with database.transaction() as db:
         await inbox.keep_command(db, "revisit", await a_visit(db, State.CANCELLED), wish(Cancel, ids.new()))
     before = (
