@@ -62,7 +62,7 @@ async def main() -> None:
             ]
             tasks.create_task(builds.live(build, stop))
             pages = health.Pages(database, client, polling, temporal, now)
-            tasks.create_task(pages.serve(settings.worker_health_port, stop))
+            tasks.create_task(pages.serve(settings.worker_health_host, settings.worker_health_port, stop))
             await ended(loops, stop)
     await outside.aclose()
     await database.close()

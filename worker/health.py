@@ -45,9 +45,9 @@ class Pages:
     temporal: TemporalMetrics
     clock: Clock
 
-    async def serve(self, port: int, stop: asyncio.Event) -> None:
-        """On loopback, until `stop` is set."""
-        server = _Server(uvicorn.Config(self.app(), host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off"))
+    async def serve(self, host: str, port: int, stop: asyncio.Event) -> None:
+        """Until `stop` is set."""
+        server = _Server(uvicorn.Config(self.app(), host=host, port=port, log_config=None, access_log=False, lifespan="off"))
         serving = asyncio.create_task(server.serve())
         while not stop.is_set():
             self.temporal.drain()

@@ -24,6 +24,7 @@ from models.kernel.clock import Clock
 from models.process import Command, News, command_of
 from models.stores import inbox, open_rows, steps, timeline
 from models.stores.database import Database
+from models.stores.outage import is_outage
 from worker.build import Builds, Standing
 from workflows.runs import SHORT, Runs, reaching, run_id
 
@@ -180,8 +181,11 @@ async def as_the_only_one(database: Database, key: int, work: Callable[[], Await
                 await wire.execution_options(isolation_level="AUTOCOMMIT")
                 if (await wire.execute(text("select pg_try_advisory_lock(:key)"), {"key": key})).scalar():
                     await _locked(wire, work, pause_s, stop)
-        except Exception:
-            log.exception("loop.failed", loop=str(key))
+        except Exception as fault:
+            if is_outage(fault):  # told by health and metrics, and no bug: each loop would cry once a second
+                log.warning("database.away", loop=str(key), error=type(fault).__name__)
+            else:
+                log.exception("loop.failed", loop=str(key))
         await _pause(stop, max(pause_s, 1))
 
 

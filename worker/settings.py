@@ -80,7 +80,9 @@ class Settings(BaseSettings):
     api_port: int = 8400
     public_url: str
     """Base of our webhooks as the outside sees it."""
+    worker_health_host: str = "127.0.0.1"
     worker_health_port: int = 8405
+    """Health and metrics; a monitoring on another machine needs another host than loopback."""
     files_dir: Path
     policy: Literal["standard", "test"] = "standard"
     """The line of rules that new visits begin with."""

@@ -1,6 +1,5 @@
-"""`make run` a second time on the same data: everybody's visit goes on from where it stood."""
+"""`make run` a second time on the same data: everybody's visit goes on from where it stood. The engine's file lost: `test_all_lost.py`."""
 
-import shutil
 from collections.abc import AsyncIterator
 
 import httpx
@@ -19,28 +18,13 @@ async def left(hospital: Hospital) -> AsyncIterator[dict[str, Visit]]:
 
 
 async def test_unfinished_visits_go_on(hospital: Hospital, left: dict[str, Visit]) -> None:
-    await _off(hospital)
+    await hospital.stack.stop()
+    with pytest.raises(httpx.TransportError):
+        await hospital.http.get("/health/live")
     await hospital.stack.start()
 
     assert (await left["describing"].act("cancel"))["state"] == "cancelled"  # its place was kept
     await _all_go_on(left)
-
-
-@pytest.mark.long
-async def test_unfinished_visits_go_on_though_the_engine_lost_everything(hospital: Hospital, left: dict[str, Visit]) -> None:
-    """The rows are enough: Temporal's own store is gone."""
-    await _off(hospital)
-    shutil.rmtree(hospital.data / "temporal")
-    await hospital.stack.start()
-
-    await _all_go_on(left)
-    assert (await left["describing"].now())["reason"] == "timed_out"
-
-
-async def _off(hospital: Hospital) -> None:
-    await hospital.stack.stop()
-    with pytest.raises(httpx.TransportError):
-        await hospital.http.get("/health/live")
 
 
 async def _all_go_on(left: dict[str, Visit]) -> None:

@@ -46,7 +46,7 @@ from worker.build import Builds
 from worker.failures import Failures
 from worker.health import Pages
 from worker.metrics import counted
-from worker.relay import Loop, Relay
+from worker.relay import Loop, Relay, as_the_only_one
 from worker.temporal_metrics import TemporalMetrics
 from workflows.runs import Runs
 
@@ -263,6 +263,23 @@ async def test_a_loop_that_no_worker_keeps_is_seen(own_database: Database, tempo
     assert held == {(str(loop),): float(loop is Loop.SWEEP) for loop in Loop}
     assert in_use["in_use",] >= 1
     assert in_use["most",] == 20
+
+
+async def test_a_loop_without_its_database_waits_and_calls_nobody() -> None:
+    """The page says that the database is away; six loops that say it once a second each would bury what else is wrong."""
+    nowhere, stop = Database(settings().database_url.get_secret_value(), settings().vault()), asyncio.Event()
+
+    def noticed(_: Any, __: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        stop.set()
+        return line
+
+    async def work() -> None:
+        raise AssertionError("without a lock nothing is done")
+
+    with structlog.testing.capture_logs(processors=[noticed]) as lines:
+        await as_the_only_one(nowhere, Loop.SWEEP, work, 0, stop)
+
+    assert [(line["event"], line["log_level"], line["loop"]) for line in lines] == [("database.away", "warning", "sweep")]
 
 
 async def test_without_its_database_the_page_says_so_and_the_rest(temporal: TemporalMetrics, clock: Hands) -> None:
