@@ -3,29 +3,38 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
+import pytest
 import pytest_asyncio
+from sqlalchemy import func, select, update
 from temporalio.client import Client
 
 from models.account import Role
+from models.charge import Scene, TradeState
 from models.kernel import ids
 from models.kernel.vault import Vault
-from models.refund import RefundReported, RefundState, RefundStatus
+from models.refund import PayOut, RefundReported, RefundState, RefundStatus
 from models.revisit import Cancel, State
 from models.stores import inbox
 from models.stores import revisit as revisits
 from models.stores.database import Database
-from models.tables.charge import RefundRow
+from models.tables.charge import PaymentRow, RefundRow
+from models.tables.process import InboxRow
 from tests.account.builders import signed_in, staff_signed_in
 from tests.builders import FEE_FEN
 from tests.client import Hands, key, speaking, wiring
 from tests.database import Server
 from tests.process.conftest import temporal
+from tests.process.hospital import wish
 from tests.process.running import SOON_S, Live, Running
+from tests.process.visit import reported
+from tests.process.wechat_pay import Placed
 from tests.record.builders import Headers
+from worker.relay import Relay
 
 __all__ = ["temporal"]
 
@@ -236,6 +245,65 @@ async def test_management_gives_back_a_visit_that_is_over(running: Running, desk
     assert (begun.status_code, row.trouble) == (201, "his.executed")
 
     assert answered(await asks(desk, f"refunds/{refund_id}/withdraw", finance)) == [(200, "withdrawn")]
+
+
+@pytest.fixture
+def relay(running: Running) -> Relay:
+    """An hour ahead, so that rows just made are no longer young."""
+    return Relay(running.database, running.client, running.runs, running.strays, Hands(running.clock() + timedelta(hours=1)))
+
+
+async def test_a_refund_whose_run_was_never_begun_is_begun_by_the_sweep(running: Running, desk: httpx.AsyncClient, relay: Relay) -> None:
+    _, refund_id = await cancelled(running, desk)
+    await until(running, refund_id, RefundState.ACCEPTED)
+    await running.handle("refund", refund_id).terminate("by hand")
+
+    assert await relay.sweep_due() == 1
+
+    running.wechat_pay.ends(refund_id.hex)
+    await is_reported(running, refund_id)
+    await until(running, refund_id, RefundState.ARRIVED)
+
+
+async def test_what_finance_asked_and_got_no_answer_to_is_carried_out_by_the_relay(
+    running: Running, desk: httpx.AsyncClient, relay: Relay
+) -> None:
+    """As the API keeps it after 202."""
+    refund_id = await refused_by_channel(running, desk)
+    async with running.database.transaction() as db:
+        await inbox.keep_command(db, "refund", refund_id, wish(PayOut, ids.new(), voucher="CW-1001"))
+        await db.execute(update(InboxRow).where(InboxRow.process_id == refund_id).values(knock_at=func.now()))
+
+    assert await relay.knock_due() >= 1
+
+    assert ((await until(running, refund_id, RefundState.PAID_OUT)).voucher, await running.waiting(refund_id)) == ("CW-1001", [])
+
+
+async def test_money_for_an_order_that_nobody_knows_has_a_run_and_people_who_act(
+    running: Running, desk: httpx.AsyncClient, finance: Headers
+) -> None:
+    """It belongs to no visit: it is reached by whoever reaches all."""
+    await running.opens()
+    number = ids.new().hex
+    running.wechat_pay.orders[number] = Placed(
+        number, Scene.NATIVE, 1200, running.clock(), TradeState.PAID, transaction_id=f"42{number}", paid_at=running.clock()
+    )
+    running.wechat_pay.refuses("refund", "wechat_pay.account_abnormal")
+    report = await reported(running, None, number)
+    await running.strays.look_after(report.id, number, 0)
+    [refund_id] = [one.id for one in await of_order(running, number)]
+    await until(running, refund_id, RefundState.STUCK)
+
+    assert answered(await asks(desk, f"refunds/{refund_id}/retry", finance)) == [(200, "cleared")]
+
+    await until(running, refund_id, RefundState.ACCEPTED)
+    assert running.wechat_pay.refunds[refund_id.hex].amount_fen == 1200
+
+
+async def of_order(running: Running, number: str) -> list[RefundRow]:
+    async with running.database.reading() as db:
+        payment = select(PaymentRow.id).where(PaymentRow.order_no == number)
+        return list(await db.scalars(select(RefundRow).where(RefundRow.payment_id.in_(payment))))
 
 
 # 退诊
