@@ -34,6 +34,7 @@ from tests.process.running import SOON_S, Live, Running
 from tests.process.visit import reported
 from tests.process.wechat_pay import Placed
 from tests.record.builders import Headers
+from worker.build import Builds
 from worker.relay import Relay
 
 __all__ = ["temporal"]
@@ -250,7 +251,8 @@ async def test_management_gives_back_a_visit_that_is_over(running: Running, desk
 @pytest.fixture
 def relay(running: Running) -> Relay:
     """An hour ahead, so that rows just made are no longer young."""
-    return Relay(running.database, running.client, running.runs, running.strays, Hands(running.clock() + timedelta(hours=1)))
+    clock, builds = Hands(running.clock() + timedelta(hours=1)), Builds(running.database, running.client)
+    return Relay(running.database, running.client, running.runs, running.strays, builds, clock)
 
 
 async def test_a_refund_whose_run_was_never_begun_is_begun_by_the_sweep(running: Running, desk: httpx.AsyncClient, relay: Relay) -> None:
