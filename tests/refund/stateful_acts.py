@@ -23,6 +23,7 @@ from tests.process.hospital import wish
 from tests.refund.stateful_books import ENDS, Books, hold, read
 from tests.refund.stateful_desk import AnyDesk, Died, SandboxHospital, asks_nobody, process_of, serve
 from tests.refund.stateful_town import Town, trusting
+from worker.build import Builds
 from worker.relay import Relay
 from workflows.runs import Runs
 
@@ -62,7 +63,9 @@ class Acts:
         self.hospital = SandboxHospital(self.database, self.clock, self.outside.his, self.outside.wechat_pay)
         parts = replace(await wiring(self.database, self.clock), settings=trusting(self.outside.merchant))
         self.api = await self._left.enter_async_context(speaking(parts))
-        self.relay = Relay(self.database, cast(Client, None), cast(Runs, self.hospital.knocks), self.hospital.strays, self.clock)
+        nowhere = cast(Client, None)
+        builds = Builds(self.database, nowhere)
+        self.relay = Relay(self.database, nowhere, cast(Runs, self.hospital.knocks), self.hospital.strays, builds, self.clock)
         await self.look()
 
     async def is_left(self) -> None:
