@@ -1,0 +1,67 @@
+"""Whatever goes wrong at one call outside, the visit goes on under the same numbers, or somebody is told; and all books agree."""
+
+import inspect
+from typing import Final
+
+import pytest
+
+from gateways.his.port import HIS
+from gateways.sms.port import SMS
+from gateways.wechat_pay.port import WeChatPay
+from models.timeline import UNDER_WAY
+from sandbox.fault_kinds import BEHAVIOURS
+from sandbox.faults import NOTIFY_KINDS
+from tests.faults.hospital import Town
+from tests.faults.matrix import NOT_OF_A_VISIT, NOTIFIES, SPOTS, Case, cases
+from tests.faults.trial import tried
+from tests.house.rooms import sources
+
+PORTS: Final = {"his": HIS, "wechat_pay": WeChatPay, "sms": SMS}
+TELLING: Final = {
+    "lock-POST_.fhir.R4.Appointment-lost",
+    "refund-POST_.v3.refund.domestic.refunds-tampered",
+    "pays-NOTIFY_TRANSACTION.SUCCESS-lost",
+}
+"""Those that `make test` has time for."""
+CASES: Final = {one.name: one for one in cases()}
+
+
+@pytest.mark.parametrize(
+    "case", [pytest.param(one, id=name, marks=() if name in TELLING else pytest.mark.long) for name, one in CASES.items()]
+)
+async def test_one_call_goes_wrong(town: Town, case: Case) -> None:
+    await tried(town, case)
+
+
+def test_every_call_of_every_port_is_tried() -> None:
+    """A new call of a port needs its place on a path, or a reason why a visit never comes to it."""
+    named = {f"{port.__name__}.{method}" for port in PORTS.values() for method in _methods(port)}
+    tried_ = {f"{PORTS[one.system].__name__}.{one.method}" for one in SPOTS if one not in NOTIFIES}
+
+    assert tried_ | set(NOT_OF_A_VISIT) == named
+    assert not tried_ & set(NOT_OF_A_VISIT)
+
+
+def test_what_no_step_asks_is_asked_by_none() -> None:
+    """But for the pull of the mirror, which is no step."""
+    steps = [source for source in sources("activities") if not source.name.endswith("/schedule.py")]
+
+    asked = {one for one in NOT_OF_A_VISIT for source in steps if f"_his.{one.partition('.')[2]}(" in source.text}
+
+    assert not asked
+
+
+def test_every_kind_of_fault_is_tried_at_every_call() -> None:
+    for spot in SPOTS:
+        offered = set(NOTIFY_KINDS) if spot in NOTIFIES else set(BEHAVIOURS)
+        assert {one.kind for one in CASES.values() if one.spot is spot} == offered, spot
+
+
+def test_what_a_visit_says_is_under_way_has_words() -> None:
+    said = {kind for table, _, kind in ((one.under_way or "").partition(" ") for one in SPOTS) if table == "revisit" and "." not in kind}
+
+    assert said <= set(UNDER_WAY)
+
+
+def _methods(port: type) -> list[str]:
+    return [name for name, _ in inspect.getmembers(port, inspect.iscoroutinefunction)]
