@@ -102,6 +102,25 @@ async def test_who_paid_late_is_told_once_that_it_comes_back_and_once_that_it_ca
     assert (told.count(Template.REFUND_REQUESTED), told.count(Template.REFUND_ARRIVED)) == (1, 1)
 
 
+async def test_each_sum_that_came_late_is_told_and_goes_back(hospital: Hospital) -> None:
+    """Two orders of one charge, for two scenes: closed at the channel, and both paid all the same."""
+    visit = await paying(hospital)
+    numbers = [await visit.orders(scene) for scene in Scene]
+    await visit.charge.happens(Close(id=ids.new()))
+    for number in numbers:
+        is_paid(hospital, number)
+        await reported(hospital, visit.charge.id, number)
+
+    await hospital.relays()
+
+    assert await unwanted(hospital) == [("late", FEE_FEN, visit.charge.id)] * 2
+    assert (await hospital.told(visit.id)).count(Template.REFUND_REQUESTED) == 2
+    for refund_id in await hospital.refund_ids():
+        await goes_back(hospital, refund_id)
+    assert (await hospital.balances(), hospital.wechat_pay.given_back_fen) == ({}, 2 * FEE_FEN)
+    assert (await hospital.told(visit.id)).count(Template.REFUND_ARRIVED) == 2
+
+
 async def test_a_person_is_called_once_with_what_is_needed_to_find_it(hospital: Hospital) -> None:
     visit, number = await closed(hospital)
     is_paid(hospital, number)
