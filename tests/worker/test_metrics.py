@@ -313,13 +313,14 @@ async def test_the_numbers_of_the_sdk_stand_on_the_same_page_and_add_up(
 
 
 async def test_no_label_is_an_id_or_of_a_person(house: House, database: Database, clock: Hands) -> None:
-    """After all that the tests of this file have counted, and with rows of people in the database."""
+    """Whatever lines said, and with rows of people in the database."""
     async with database.transaction() as db:
         await a_visit(db, State.BOOKED)
         await db.execute(update(RevisitRow).values(refusal="110105195805120428"))
     await enqueued(database, "13800138000", clock())
     with counting():
         structlog.get_logger().info("13800138000 张秀英")
+        structlog.get_logger().info("his.lock", outcome="done", ms=8, requests=1, claim_no=ids.new().hex)
 
     labels = set(re.findall(r'="([^"]*)"', await house.page()))
 
