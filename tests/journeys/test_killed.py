@@ -27,6 +27,7 @@ async def test_a_worker_killed_between_two_steps_finds_what_people_asked_meanwhi
     await visit.took_place_once()
 
 
+@pytest.mark.long
 async def test_a_worker_killed_while_the_his_locks_leaves_one_lock(hospital: Hospital) -> None:
     """Asked once and answered 202: what was taken is carried out, whoever stays to look."""
     visit, mine = await hospital.visit("choosing"), key()

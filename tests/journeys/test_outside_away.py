@@ -21,6 +21,8 @@ HIS = (
 )
 QUERY, ORDER = "GET /v3/pay/transactions/out-trade-no/{out_trade_no}", "POST /v3/pay/transactions/{kind}"
 
+SILENT_S = 20.0
+
 BOOKED = {"ends": "entered", "accepts": "waiting", "arrives": "booked"}
 UNPAID = {"chooses": "choosing", "cancels": "choosing", "pays": "paying", "orders": "paying"}
 """Where each visit stands before its wish."""
@@ -150,3 +152,52 @@ async def test_a_text_whose_answer_was_lost_is_not_sent_again(hospital: Hospital
 
         await until("the carrier to be asked", told, bool, within_s=40)
     assert len(await hospital.texts(visit.patient.card.phone, "SMS_REVISIT_BOOKED")) == 1
+
+
+@pytest.mark.long
+async def test_a_his_that_is_silent_for_a_while_finds_everything_carried_out_once(hospital: Hospital) -> None:
+    """It hangs on every call and does what it was asked long after nobody waits any more. Leaving and giving back never wait for it."""
+    states = {
+        "chooses": "choosing",
+        "lets_go": "describing",
+        "pays": "paying",
+        "cancels": "booked",
+        "declined": "waiting",
+        "ends": "entered",
+    }
+    on = dict(zip(states, await asyncio.gather(*(hospital.visit(to) for to in states.values())), strict=True))
+    read(await hospital.doctor.record(on["ends"].id))
+    order = await on["pays"].order()
+    read(await hospital.outside.post("/faults", json={"system": "his", "kind": "slow", "seconds": SILENT_S, "times": 1000}))
+
+    left = await asyncio.gather(on["cancels"].attempt("cancel"), on["declined"].decline("unreachable"), hospital.pay(order))
+    assert (read(left[0])["state"], left[1]["state"]) == ("cancelled", "declined")
+    waiting = {
+        "chooses": wish(on["chooses"].patient, f"{on['chooses'].path}/choose-slot", {"slot_id": hospital.hall}),
+        "lets_go": wish(on["lets_go"].patient, f"{on['lets_go'].path}/cancel"),
+        "ends": wish(hospital.doctor, f"{on['ends'].path}/end"),
+    }
+    tasks = {name: asyncio.create_task(one) for name, one in waiting.items()}
+    for name in ("cancels", "declined"):
+        assert (await on[name].refund("requested"))["accepted_at"] is None
+    await _asked_twice(hospital, "his.reverse")
+    await hospital.outside.delete("/faults")
+
+    asked = dict(zip(tasks, await asyncio.gather(*tasks.values()), strict=True))
+    assert {name: one.answer["state"] for name, one in asked.items()} == {"chooses": "describing", "lets_go": "cancelled", "ends": "ended"}
+    assert all(set(one.statuses) <= {200, 202} for one in asked.values())
+    await on["pays"].until("booked", within_s=40)
+    await on["cancels"].given_back("patient", within_s=40)
+    await on["declined"].given_back("declined", within_s=40)
+    await on["ends"].took_place_once()
+    await asyncio.gather(on["chooses"].act("cancel"), on["pays"].to("closed"))
+    await hospital.audited(*on.values())
+
+
+async def _asked_twice(hospital: Hospital, call: str) -> None:
+    """By each of two: who gave the first hand up asks again."""
+
+    async def unknown() -> list[Json]:
+        return [line for line in hospital.lines("worker", call) if line["outcome"] == "unknown"]
+
+    await until(f"{call} to be asked again and again", unknown, lambda lines: len(lines) >= 4, within_s=40)
