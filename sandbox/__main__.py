@@ -30,7 +30,7 @@ def main() -> None:
     logs.configure()
     uvicorn.run(
         create_app(settings),
-        host="127.0.0.1",
+        host=settings.host,
         port=settings.port,
         log_config=None,
         access_log=False,

@@ -15,6 +15,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SANDBOX_", frozen=True)
 
+    host: str = "127.0.0.1"
+    """Where it listens; a container says `0.0.0.0`, and its networks who may reach it."""
     port: int = 8401
     data: Path = Path("data/sandbox")
     """Folder of `sandbox.sqlite` and of the generated keys."""

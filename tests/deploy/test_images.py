@@ -38,7 +38,7 @@ def test_every_source_of_a_copy_exists_and_goes_into_the_build() -> None:
 
 @pytest.mark.parametrize(
     ("stage", "programs"),
-    [("fuzhen", ["api.__main__", "worker.__main__", "worker.books"]), ("demo", ["stack.seed"]), ("sandbox", ["deploy.sandbox_door"])],
+    [("fuzhen", ["api.__main__", "worker.__main__", "worker.books"]), ("demo", ["stack.seed"]), ("sandbox", ["sandbox.__main__"])],
 )
 def test_an_image_holds_what_its_programs_import(stage: str, programs: list[str], tmp_path: Path) -> None:
     _fill(tmp_path, stage)
@@ -58,7 +58,7 @@ def test_the_images_of_production_hold_neither_the_outside_world_nor_the_demo(tm
 def test_the_sandboxs_image_holds_none_of_our_code(tmp_path: Path) -> None:
     _fill(tmp_path, "sandbox")
 
-    assert {path.name for path in tmp_path.iterdir()} == {"sandbox", "deploy"}
+    assert {path.name for path in tmp_path.iterdir()} == {"sandbox"}
 
 
 def test_the_migrations_find_their_scripts(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ async def sandbox(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str
     """As its container runs it."""
     data, port = tmp_path_factory.mktemp("sandbox"), free_ports(1)[0]
     settings = {"SANDBOX_PORT": str(port), "SANDBOX_DATA": str(data)}
-    running = HttpPart(program("Sandbox", data / "log", ["deploy.sandbox_door"], settings), port, "/health", stop_within_s=5)
+    running = HttpPart(program("Sandbox", data / "log", ["sandbox"], settings), port, "/health", stop_within_s=5)
     await running.start()
     yield f"http://127.0.0.1:{port}"
     await running.stop()
