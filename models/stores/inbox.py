@@ -104,8 +104,3 @@ async def due(db: AsyncSession, limit: int) -> list[Waiting]:
             .execution_options(synchronize_session=False)
         )
     return waiting
-
-
-async def open_count(db: AsyncSession) -> int:
-    """How many wait; an alarm for operations when it grows."""
-    return await db.scalar(select(func.count()).select_from(InboxRow).where(InboxRow.handled_at.is_(None))) or 0

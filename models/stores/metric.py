@@ -57,7 +57,7 @@ async def standing(db: AsyncSession, at: datetime, loops: Mapping[str, int]) -> 
         .group_by(InboxRow.process)
     )
     waiting = and_(MessageRow.state.in_(message.OPEN), MessageRow.due_at <= at)
-    messages = (await db.execute(select(func.count(), func.min(MessageRow.due_at)).where(waiting))).one()
+    due, due_since = (await db.execute(select(func.count(), func.min(MessageRow.due_at)).where(waiting))).one()
     stuck = await db.execute(
         select(RefundRow.trouble, RefundRow.office, func.count())
         .where(RefundRow.state == RefundState.STUCK)
@@ -70,7 +70,7 @@ async def standing(db: AsyncSession, at: datetime, loops: Mapping[str, int]) -> 
         rows=rows,
         late=late,
         stuck={(trouble or "none", office or "none"): number for trouble, office, number in stuck},
-        messages=_count(*messages, at),
+        messages=_count(due, due_since, at),
         mirror_s=await mirror.ages_s(db, at),
         loops={name: key in held for name, key in loops.items()},
     )

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models import charge, refund, revisit
@@ -69,11 +69,3 @@ async def position(db: AsyncSession, process: str, id: UUID) -> Position | None:
     table, moves = PROCESSES[process]
     row = (await db.execute(select(table.version, table.state).where(table.id == id))).one_or_none()
     return None if row is None else Position(row[0], row[1] in moves.ends())
-
-
-async def open_count(db: AsyncSession) -> dict[str, int]:
-    """How many are under way, by process."""
-    return {
-        process: await db.scalar(select(func.count()).select_from(table).where(table.state.not_in([str(end) for end in moves.ends()]))) or 0
-        for process, (table, moves) in PROCESSES.items()
-    }
