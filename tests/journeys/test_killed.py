@@ -15,6 +15,7 @@ from tests.journeys.people import key, read, refused, until
 LOCK = "POST /fhir/R4/Appointment"
 
 
+@pytest.mark.long
 async def test_a_worker_killed_between_two_steps_finds_what_people_asked_meanwhile(hospital: Hospital) -> None:
     visit = await hospital.visit("booked")
     await hospital.stack.kill("worker")

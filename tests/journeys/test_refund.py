@@ -38,7 +38,6 @@ async def test_who_has_cancelled_may_book_the_same_hour_again(hospital: Hospital
     again = await hospital.visit("booked", first.patient)
 
     assert sorted(one["status"] for one in await again.appointments()) == ["booked", "cancelled"]
-    await again.to("closed")
 
 
 async def test_after_the_doctor_has_accepted_the_patient_cannot_cancel(hospital: Hospital) -> None:
