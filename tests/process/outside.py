@@ -46,6 +46,7 @@ class World(Hands):
     def __init__(self) -> None:
         self._at, self._loop = MORNING, asyncio.get_running_loop()
         self._due: list[tuple[datetime, Callable[[], None]]] = []
+        self._woke = False
         self.asleep = 0
         """Calls and notifies that are kept waiting by a fault."""
         super().__init__(MORNING)
@@ -60,6 +61,7 @@ class World(Hands):
         due = [wake for when, wake in self._due if when <= at]
         self._due = [one for one in self._due if one[0] > at]
         for wake in due:
+            self._woke = True
             wake()
 
     async def sleep(self, seconds: float) -> None:
@@ -100,7 +102,8 @@ class World(Hands):
     async def passes(self, seconds: float) -> None:
         """Time goes on, and what was on its way outside has arrived."""
         self.at += timedelta(seconds=seconds)
-        for _ in range(_TURNS):
+        turns, self._woke = _TURNS if self._woke else 0, False
+        for _ in range(turns):
             await asyncio.sleep(0)
 
     async def begins_again(self) -> None:
