@@ -172,7 +172,7 @@ async def test_paid_on_two_orders_and_found_in_one_question_the_first_is_the_cha
     with capture_logs() as lines:
         visit, first, second = await paid_twice(hospital, found_later=False)
 
-    assert [(one.order_no, one.unwanted) for one in await hospital.payments()] == [(second, None), (first, "second")], "the later one"
+    assert {one.order_no: one.unwanted for one in await hospital.payments()} == {second: None, first: "second"}, "the later one"
     assert visit.charge.state is ChargeState.SETTLED
     assert await hospital.balances() == {Account.WECHAT_PAY: 2 * FEE_FEN, Account.HOSPITAL_INCOME: -FEE_FEN, Account.SUSPENSE: -FEE_FEN}
     assert [line["cause"] for line in errors(lines, "payment.unwanted")] == ["second"]
