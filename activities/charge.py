@@ -163,18 +163,15 @@ class ChargeActivities:
 
     @step("charge.settle")
     async def settle(self, now: Charge) -> Charge:
-        """Told to the HIS under our payment number. That it refuses is an outcome: the money is wanted back."""
+        """Told to the HIS under our payment number. That it does not take it is an outcome: the money is wanted back."""
         step = self._guard.step(now, "charge.settle")
         async with step.fence() as db:
             charge = await charges.facts(db, now.id)
             policy = await policies.pinned(db, charge.policy)
             paid = known(await payments.of_charge(db, now.id))
         payment = Payment(payment_no=charge.id.hex, channel_no=paid.transaction_id, amount_fen=paid.amount_fen, paid_at=paid.paid_at)
-        try:
-            await self._his.settle(charge.invoice_id, payment)
-            refusal = None
-        except DomainError as refused:
-            refusal = refused.code
+        async with outside():
+            refusal = await self._refusal(charge.invoice_id, payment)
         ended, begun = _ended(charge, "unsettled" if refusal else "settled"), None
         async with step.move(ChargeState.UNSETTLED if refusal else ChargeState.SETTLED, refusal=refusal) as db:
             if refusal:
@@ -186,6 +183,14 @@ class ChargeActivities:
         await start(self._runs, begun)
         await self._runs.knock(charge.payable, charge.payable_id, ended)
         return step.row
+
+    async def _refusal(self, invoice_id: str, payment: Payment) -> str | None:
+        """Why the HIS has not taken it. An earlier attempt may have landed without an answer: what it took is settled, whatever it says."""
+        try:
+            await self._his.settle(invoice_id, payment)
+        except DomainError as refused:
+            return None if await self._his.settled(payment.payment_no) else refused.code
+        return None
 
 
 def _ended(charge: charges.Facts, outcome: str) -> ChargeEnded:
