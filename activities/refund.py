@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
-from activities.steps import Guard, Step, step
+from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
 from gateways.wechat_pay.port import WeChatPay
 from models.kernel import ids
@@ -60,18 +60,26 @@ class RefundActivities:
 
     @step("refund.reverse")
     async def reverse(self, now: Refund) -> Refund:
-        """The HIS undoes the settlement under the refund's id, and must allow it. That it refuses is an outcome: a person is called."""
+        """The HIS undoes the settlement under the refund's id, and must allow it. That it does not is an outcome: a person is called."""
         step = self._guard.step(now, "refund.reverse")
         async with step.fence() as db:
             refund = await refunds.facts(db, now.id)
-        try:
-            await self._his.reverse(known(refund.invoice_id), refund.id.hex, refund.amount_fen, refund.cause)
-        except DomainError as refused:
-            async with _stuck(step, refused.code):
+        async with outside():
+            refusal = await self._refusal(refund)
+        if refusal:
+            async with _stuck(step, refusal):
                 return step.row
         async with step.move(RefundState.CLEARED, cleared_at=step.at, wake_at=None) as db:
             await _book(db, step, refund, "refund.cleared", to=Account.HOSPITAL_INCOME, of=Account.PATIENT_DUE)
         return step.row
+
+    async def _refusal(self, refund: refunds.Facts) -> str | None:
+        """Why the HIS has not let go. An earlier attempt may have landed without an answer: what it let go is, whatever it says now."""
+        try:
+            await self._his.reverse(known(refund.invoice_id), refund.id.hex, refund.amount_fen, refund.cause)
+        except DomainError as refused:
+            return None if await self._his.reversed(refund.id.hex) else refused.code
+        return None
 
     @step("refund.apply")
     async def apply(self, now: Refund) -> Refund:
