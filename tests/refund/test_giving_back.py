@@ -105,6 +105,17 @@ async def test_a_silent_his_is_asked_again_under_the_same_number_and_reverses_on
     assert (hospital.his.kept_fen, await hospital.balances()) == (0, CLEARED)
 
 
+async def test_what_the_his_let_go_without_an_answer_is_let_go_whatever_it_says_since(hospital: Hospital) -> None:
+    """It took our number, and refuses when it is asked again."""
+    desk = await requested(hospital)
+    hospital.his.silent("reverse", landed=True)
+    hospital.his.refuses("reverse", "his.executed")
+
+    await desk.happens()
+
+    assert (desk.state, await hospital.balances(), hospital.his.kept_fen) == (RefundState.CLEARED, CLEARED, 0)
+
+
 @pytest.mark.parametrize("landed", [False, True])
 async def test_a_silent_channel_is_asked_again_under_the_same_number_and_gives_once(hospital: Hospital, landed: bool) -> None:
     desk = await cleared(hospital)
@@ -219,7 +230,8 @@ async def test_reported_three_times_it_arrives_once(hospital: Hospital) -> None:
     await desk.happens(reports[0])
 
     assert (desk.state, await given_back(hospital)) == (RefundState.ARRIVED, (FEE_FEN, 0, FEE_FEN))
-    assert await hospital.waiting(desk.id) == reports[1:], "for a refund at its end the relay says that they are late"
+    waiting = {one.id for one in await hospital.waiting(desk.id)}
+    assert waiting == {one.id for one in reports[1:]}, "for a refund at its end the relay says that they are late"
 
 
 async def test_when_the_merchants_balance_does_not_suffice_it_is_tried_again_and_said(hospital: Hospital, clock: Hands) -> None:
