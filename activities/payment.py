@@ -7,7 +7,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from gateways.wechat_pay.port import WeChatPay
-from models.charge import CAME, ChargeState, Trade, TradeState
+from models.charge import CAME, MOVES, ChargeState, Trade, TradeState
 from models.kernel.clock import Clock
 from models.kernel.errors import Unknown
 from models.kernel.money import Fen, yuan
@@ -69,14 +69,17 @@ class StrayReports:
         if trade.state in CAME:
             async with self._database.transaction() as db:
                 begun = await self._came(db, trade, at)
+                if begun is None:
+                    return
                 await steps.handled(db, report_id, at, "unwanted" if begun else "done")
             await start(self._runs, *begun)
-        elif trade.state is TradeState.CLOSED or knocks >= UNPAID_AFTER_KNOCKS:
+        elif trade.state is TradeState.CLOSED or (knocks >= UNPAID_AFTER_KNOCKS and trade.state is not TradeState.UNKNOWN):
             log.error("payment.not_borne_out", order_no=order_no, state=trade.state)
             async with self._database.transaction() as db:
                 await steps.handled(db, report_id, at, "unpaid")
 
-    async def _came(self, db: AsyncSession, trade: Trade, at: datetime) -> list[refunds.Begun]:
+    async def _came(self, db: AsyncSession, trade: Trade, at: datetime) -> list[refunds.Begun] | None:
+        """None: a charge that is not at its end asks for itself."""
         if await payments.of_order(db, trade.order_no):
             return []
         charge_id = await charges.of_order_no(db, trade.order_no)
@@ -84,5 +87,7 @@ class StrayReports:
             policy = await policies.in_force(db, self._line, at)
             return await give_back_unwanted(db, trade, Cause.UNKNOWN_ORDER, at, policy, charge=None)
         charge = await charges.facts(db, charge_id)
+        if charge.state not in MOVES.ends():
+            return None
         cause = Cause.LATE if charge.state is ChargeState.CLOSED else Cause.SECOND
         return await give_back_unwanted(db, trade, cause, at, await policies.pinned(db, charge.policy), charge=charge)

@@ -13,16 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.exceptions import TemporalError
 
-from models import charge, revisit
+from models import charge, refund, revisit
 from models.charge import ChargeState
 from models.kernel import ids
 from models.kernel.clock import SHANGHAI
 from models.process import Alarm, Command, Event, Moves, News, Row, allowed, command_of
+from models.refund import RefundState
 from models.revisit import State
 from models.timeline import DEADLINES
-from tests.process.examples import CHARGE_EVENTS, REVISIT_EVENTS
+from tests.process.examples import CHARGE_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
 from workflows.charge import ChargeWorkflow
 from workflows.process import Process
+from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=SHANGHAI)
@@ -43,7 +45,13 @@ class Kind:
 KINDS = [
     Kind("revisit", State, revisit.MOVES, RevisitWorkflow, revisit.COMMANDS, REVISIT_EVENTS),
     Kind("charge", ChargeState, charge.MOVES, ChargeWorkflow, charge.COMMANDS, CHARGE_EVENTS),
+    Kind("refund", RefundState, refund.MOVES, RefundWorkflow, refund.COMMANDS, REFUND_EVENTS),
 ]
+SNAPSHOTS: dict[str, tuple[type[Row[Any, Any]], dict[str, Any]]] = {
+    "revisit": (revisit.Revisit, {}),
+    "charge": (charge.Charge, {"visit_id": UUID(int=2)}),
+    "refund": (refund.Refund, {"visit_id": UUID(int=2), "cause": refund.Cause.PATIENT}),
+}
 kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 
 
@@ -126,9 +134,8 @@ class Listening(Process[Any]):
 
 
 def a_row(kind: Kind, state: StrEnum, *, wake_at: datetime | None, due_at: datetime | None) -> Row[Any, Any]:
-    fields = {"id": ids.new(), "version": 3, "state": state, "wake_at": wake_at, "due_at": due_at}
-    snapshot = revisit.Revisit if kind.name == "revisit" else charge.Charge
-    return snapshot.model_validate(fields | ({"visit_id": ids.new()} if kind.name == "charge" else {}))
+    snapshot, more = SNAPSHOTS[kind.name]
+    return snapshot.model_validate({"id": ids.new(), "version": 3, "state": state, "wake_at": wake_at, "due_at": due_at} | more)
 
 
 WAKES = {"no alarm": (None, None), "deadline": (NOW, NOW), "reminder": (NOW, NOW + timedelta(minutes=5))}
