@@ -143,7 +143,7 @@ CAUSE_TEXTS: Final[dict[Cause, str]] = {
     Cause.PATIENT: "您已退号",
     Cause.ABSENT: "未就诊",
     Cause.NOT_ACCEPTED: "医生未能接诊",
-    Cause.DECLINED: "医生已退诊",
+    Cause.DECLINED: "已退诊",
     Cause.UNSETTLED: "医院未能确认预约",
     Cause.MANAGEMENT: "医院退费",
     Cause.LATE: "缴费已逾期",

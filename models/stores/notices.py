@@ -22,7 +22,7 @@ REASONS = {
     Reason.UNSETTLED: "医院未能确认预约，费用将原路退回",
     Reason.ABSENT: "就诊时段已结束，未就诊",
     Reason.NOT_ACCEPTED: "医生未能接诊，费用将原路退回",
-    Reason.DECLINED: "医生已退诊",
+    Reason.DECLINED: "本次就诊已退诊",
 }
 
 

@@ -223,7 +223,7 @@ async def test_a_doctor_declines_who_waits_with_a_reason(hospital: Hospital, rea
 
     await is_left(visit, State.DECLINED, Reason.DECLINED, [("declined", FEE_FEN)])
     assert (await hospital.row(visit.id)).declined_for == reason
-    assert await reasons_told(hospital, visit) == ["医生已退诊，已缴费用将原路退回"], "never why: a text may be read by others"
+    assert await reasons_told(hospital, visit) == ["本次就诊已退诊，已缴费用将原路退回"], "never why: a text may be read by others"
     await is_whole_again(visit)
 
 
