@@ -298,7 +298,28 @@ async def test_what_the_channel_says_is_closed_was_never_paid_and_is_said(hospit
     assert [line["order_no"] for line in errors(lines, "payment.not_borne_out")] == [number]
 
 
-@pytest.mark.parametrize("word", [TradeState.NOT_PAID, TradeState.UNKNOWN, TradeState.ABSENT])
+async def test_a_word_that_we_do_not_know_never_closes_a_report(hospital: Hospital) -> None:
+    visit, number = await closed(hospital)
+    hospital.wechat_pay.orders[number].state = TradeState.UNKNOWN
+    report = await reported(hospital, visit.charge.id, number)
+
+    await hospital.strays.look_after(report.id, number, UNPAID_AFTER_KNOCKS * 10)
+
+    assert await outcomes(hospital) == [None]
+
+
+async def test_a_report_of_a_charge_that_goes_on_is_left_to_it(hospital: Hospital) -> None:
+    visit = await paying(hospital)
+    number = await visit.orders()
+    hospital.wechat_pay.pay(number)
+    report = await reported(hospital, visit.charge.id, number)
+
+    await hospital.strays.look_after(report.id, number, 0)
+
+    assert (await outcomes(hospital), await hospital.payments()) == ([None], [])
+
+
+@pytest.mark.parametrize("word", [TradeState.NOT_PAID, TradeState.ABSENT])
 async def test_what_is_not_known_yet_waits_for_the_next_knock_and_not_for_ever(hospital: Hospital, word: TradeState) -> None:
     visit, number = await closed(hospital)
     hospital.wechat_pay.orders[number].state = word
