@@ -12,7 +12,7 @@ from models.booking import Lock
 from models.charge import Close
 from models.kernel import ids
 from models.kernel.clock import beijing
-from models.kernel.errors import DomainError, Unknown, known
+from models.kernel.errors import DomainError, known
 from models.message import Template
 from models.process import Alarm, Runs
 from models.refund import Cause
@@ -66,17 +66,10 @@ class BookingActivities:
             if lock.fee_fen == 0:  # a visit is booked by its payment, and nothing can be paid here
                 raise DomainError("slot.not_payable", "conflict", slot_id=slot_id)
         except DomainError:
-            if left := await self._left(claim_id):
+            if left := await self._his.find_lock(claim_id):
                 await self._his.release(left.appointment_id)
             raise
         return lock
-
-    async def _left(self, claim_id: UUID) -> Lock | None:
-        """A HIS that will not tell has not said that there is none."""
-        try:
-            return await self._his.find_lock(claim_id)
-        except DomainError as refused:
-            raise Unknown(refused.code) from refused
 
     @step("booking.book")
     async def book(self, now: Revisit, paid: ChargeEnded) -> Revisit:

@@ -38,7 +38,7 @@ class Bookings:
     async def find_lock(self, claim_id: UUID) -> Lock | None:
         """`GET /Appointment?identifier=<our system>|<claim>`; a lock that has ended is answered with `live=False`."""
         async with self._rest.call("find_lock", claim_no=claim_id.hex) as call:
-            found = await self._rest.search(call, "Appointment", ("identifier", f"{names.CLAIM}|{claim_id.hex}"))
+            found = await self._rest.find(call, "Appointment", names.CLAIM, claim_id.hex)
             return await self._lock(call, found[0]) if found else None
 
     async def locks(self) -> tuple[Held, ...]:
@@ -115,7 +115,7 @@ class Bookings:
             return await self._reconciled(call, names.REFUND, refund_no)
 
     async def _reconciled(self, call: Call, system: str, number: str) -> bool:
-        found = await self._rest.search(call, "PaymentReconciliation", ("identifier", f"{system}|{number}"))
+        found = await self._rest.find(call, "PaymentReconciliation", system, number)
         return any(parsed(call, PaymentReconciliation, one).status == "active" for one in found)
 
     async def _lock(self, call: Call, answered: Json) -> Lock:

@@ -19,7 +19,10 @@ class Held(NamedTuple):
 
 
 class HIS(Protocol):
-    """Every call ends done, refused (`DomainError` with the HIS's own code as `his.<code>`) or unknown (`Unknown`)."""
+    """Every call ends done, refused (`DomainError` with the HIS's own code as `his.<code>`) or unknown (`Unknown`).
+
+    Who asks by a number of ours what became of it (`find_lock`, `settled`, `reversed`) is never refused: no answer is none.
+    """
 
     async def patient(self, id_number: str) -> HisPatient | None:
         """All card records of one person joined by `link`; None when the HIS knows nobody of that number."""

@@ -69,6 +69,13 @@ class FhirRest:
         url = f"{self._root}/{kind}?{urlencode([*query, ('_count', _COUNT)])}"
         return await self._pages(call, await self._send(call, "GET", url))
 
+    async def find(self, call: Call, kind: str, system: str, number: str) -> list[Json]:
+        """What bears a number of ours. That the HIS refuses the question says nothing of what it has: `Unknown`."""
+        try:
+            return await self.search(call, kind, ("identifier", f"{system}|{number}"))
+        except DomainError as refused:
+            raise Unknown(f"asked, and answered {refused.code}") from refused
+
     async def search_unseen(self, call: Call, kind: str, *query: tuple[str, str]) -> list[Json]:
         """The same by POST: its values are personal and stand in no URL."""
         answer = await self._send(call, "POST", f"{self._root}/{kind}/_search", urlencode(query).encode(), **_FORM)
