@@ -126,6 +126,7 @@ def _his(method: str, call: str, path: Path, step: str, under_way: str | None, *
 
 _NOT_CHECKED = Ends(State.REFUSED, "not_checked")
 _PATIENT, _INVOICE, _ENCOUNTER = "/fhir/R4/Patient", "/fhir/R4/Invoice/{id}", "/fhir/R4/Encounter"
+_RECONCILIATION = "/fhir/R4/PaymentReconciliation"
 _APPOINTMENTS, _APPOINTMENT = "/fhir/R4/Appointment", "/fhir/R4/Appointment/{id}"
 _ORDERS, _ORDER = "/v3/pay/transactions", "/v3/pay/transactions/out-trade-no/{out_trade_no}"
 _REFUNDS = "/v3/refund/domestic/refunds"
@@ -175,6 +176,24 @@ HIS: Final = (
         amount_differs=Kept("his.amount-differs"),
         unauthorized=Asked.ONCE,
         malformed=Asked.AGAIN,
+    ),
+    Spot(
+        *("settled", "his", f"GET {_RECONCILIATION}", Path.STRAIGHT, "charge.settle", "charge charge.settle"),
+        refusals={"not-found": Asked.AGAIN},
+        asked_again_by="settle",
+        before=(
+            ("charge.settle", f"POST {_INVOICE}/$settle", "lost", None),
+            ("charge.settle", f"POST {_INVOICE}/$settle", "refused", "lock-expired"),
+        ),
+    ),
+    Spot(
+        *("reversed", "his", f"GET {_RECONCILIATION}", Path.CANCELLED, "refund.reverse", "refund refund.reverse"),
+        refusals={"not-found": Asked.AGAIN},
+        asked_again_by="reverse",
+        before=(
+            ("refund.reverse", f"POST {_INVOICE}/$reverse", "lost", None),
+            ("refund.reverse", f"POST {_INVOICE}/$reverse", "refused", "already-reversed"),
+        ),
     ),
     _his(
         *("reverse", f"POST {_INVOICE}/$reverse", Path.CANCELLED, "refund.reverse", "refund refund.reverse"),
@@ -256,8 +275,6 @@ NOT_OF_A_VISIT: Final = {
     "HIS.doctors": "of the mirror",
     "HIS.schedules": "of the mirror",
     "HIS.slots": "of the mirror",
-    "HIS.settled": "no step asks it: settle itself is asked again",
-    "HIS.reversed": "no step asks it: reverse itself is asked again",
 }
 """Calls of the ports that no case needs, and why."""
 
