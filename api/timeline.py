@@ -212,10 +212,15 @@ class TimelineOut(BaseModel):
 async def whole(revisit_id: UUID, me: MayRead, db: Reading) -> TimelineOut:
     """就诊详情: one story of the visit, its charge and its refunds."""
     visit = await timeline.visit(db, revisit_id, reach_of(me))
-    steps = [_step(entry, visit) for entry in await timeline.entries(db, revisit_id)]
+    steps = [_step(entry, visit) for entry in await timeline.entries(db, revisit_id) if not _is_routine(entry)]
     money = [_money(one) for one in await timeline.money(db, revisit_id)]
     given_back = [RefundProgressOut.model_validate(one, from_attributes=True) for one in await refunds.of_visit(db, revisit_id)]
     return TimelineOut(revisit=_out(visit, me), steps=steps, money=money, refunds=given_back)
+
+
+def _is_routine(entry: timeline.Entry) -> bool:
+    """A question to the channel that brought nothing new is nobody's news."""
+    return entry.name == "refund.query" and entry.before == entry.after
 
 
 def _step(entry: timeline.Entry, visit: timeline.Visit) -> StepOut:
