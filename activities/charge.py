@@ -67,20 +67,25 @@ class ChargeActivities:
         try:
             async with outside():
                 came = await self._close_orders(others)
-                answer = None if came else await self._open_order(charge, order_id, wish, expires_at, late=late)
+                answer = came or await self._open_order(charge, order_id, wish, expires_at, late=late)
         except DomainError:
             async with step.give_up() as db:
                 await charges.closed(db, order_id, *(one.id for one in others))
             raise
-        if came:
-            return await self._paid(step, charge, came)
+        if isinstance(answer, list):
+            return await self._paid(step, charge, answer)
         async with step.move(ChargeState.OPEN) as db:
             await charges.closed(db, *(one.id for one in others))
-            await charges.opened(db, order_id, known(answer))
+            await charges.opened(db, order_id, answer)
         return step.row
 
-    async def _open_order(self, charge: charges.Facts, order_id: UUID, wish: Order, expires_at: datetime, *, late: bool) -> ChannelOrder:
-        """The HIS's bill is checked again right before. Refused, nothing payable is left at the channel under this number."""
+    async def _open_order(
+        self, charge: charges.Facts, order_id: UUID, wish: Order, expires_at: datetime, *, late: bool
+    ) -> ChannelOrder | list[Came]:
+        """The HIS's bill is checked again right before. Refused, nothing payable is left at the channel under this number.
+
+        An attempt that was given up may have landed since, and been paid: then that is the answer.
+        """
         try:
             if late:
                 raise DomainError("charge.too_late", "conflict")
@@ -91,8 +96,9 @@ class ChargeActivities:
                 order_id.hex, scene=wish.scene, amount_fen=charge.amount_fen, description=DESCRIPTION, expires_at=expires_at
             )
         except DomainError:
-            if not await self._wechat_pay.close(order_id.hex):
-                raise Unknown("refused, and paid under the same number") from None
+            asked_for = charges.ChannelOrderFacts(order_id, OrderState.OPENING, wish.scene, charge.amount_fen, expires_at, None, None)
+            if came := await self._close_orders([asked_for]):
+                return came
             raise
 
     @step("charge.query")
