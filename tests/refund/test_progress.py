@@ -25,6 +25,7 @@ async def test_the_story_tells_what_happened_and_not_each_question(hospital: Hos
     for _ in range(3):
         await desk.alarm()
     await ends(desk)
+    await desk.alarm()
     assert desk.state is RefundState.ARRIVED
 
     told = (await api.get(f"/v1/revisits/{desk.now.visit_id}/timeline", headers=reader)).json()
