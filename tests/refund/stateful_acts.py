@@ -1,9 +1,10 @@
 """What people, the bank and the processes of the stateful test do, one act a method; whoever acts says in which order."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
@@ -124,16 +125,10 @@ class Acts:
 
     async def a_stranger_pays(self) -> None:
         """On an order that our books do not know, as after a restore."""
-        number, expires_at = ids.new().hex, self.clock() + timedelta(minutes=10)
-        for _ in range(PATIENCE):
-            try:
-                await self.outside.wechat_pay.order(number, scene=Scene.NATIVE, amount_fen=700, description="-", expires_at=expires_at)
-            except Unknown:
-                continue
-            except DomainError:
-                return
+        expires_at = self.clock() + timedelta(minutes=10)
+        order = partial(self.outside.wechat_pay.order, scene=Scene.NATIVE, amount_fen=700, description="-", expires_at=expires_at)
+        if number := await self._until_known(order):
             await self.outside.pays(number)
-            return
 
     async def the_patient(self, which: int, what: str) -> None:
         if desk := await self.desk("revisit", which):
@@ -157,6 +152,28 @@ class Acts:
         if stuck := pick([row for row in self.books.refunds if row["state"] == "stuck"], which):
             desk = await self.hospital.desk("refund", stuck["id"])
             await self.asks(desk, wish(PERSON[what], self.town.finance, **SAID.get(what, {})))
+
+    async def a_window_gives_back(self, which: int) -> None:
+        """All that the HIS has left of a bill goes back in cash at the hospital, under a number of its own."""
+        settled = pick([row for row in self.books.charges if row["state"] == "settled"], which)
+        assert settled is not None
+        taken = sum(one["amount_fen"] for one in self.books.settlements if one["invoice_id"] == settled["invoice_id"])
+        gone = sum(one["amount_fen"] for one in self.books.reversals if one["invoice_id"] == settled["invoice_id"])
+        if taken > gone:
+            await self._until_known(lambda number: self.outside.his.reverse(settled["invoice_id"], number, taken - gone, "window"))
+
+    async def _until_known(self, call: Callable[[str], Awaitable[object]]) -> str | None:
+        """The number under which it was done; None when it was refused."""
+        number = ids.new().hex
+        for _ in range(PATIENCE):
+            try:
+                await call(number)
+            except Unknown:
+                continue
+            except DomainError:
+                return None
+            return number
+        raise AssertionError("stays unknown")
 
     # The processes.
 

@@ -157,8 +157,9 @@ class Outside:
         """A person at the cashier; the status of the answer."""
         return (await self.http.post(f"/wechat/cashier/{order_no}/pay")).status_code
 
-    async def next_refund(self, order_no: str, fate: str) -> None:
-        (await self.http.post("/wechat/cashier/refunds/next", json={"fate": fate, "out_trade_no": order_no})).raise_for_status()
+    async def next_refund(self, fate: str) -> None:
+        """What the next new refund comes to."""
+        (await self.http.post("/wechat/cashier/refunds/next", json={"fate": fate})).raise_for_status()
 
     async def ends_refund(self, refund_no: str, status: str) -> int:
         return (await self.http.post(f"/wechat/cashier/refunds/{refund_no}/end", json={"status": status})).status_code

@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from activities.refund import GIVEN_BACK_AT_THE_HIS
 from models.charge import Order
 from models.process import Alarm
 from models.refund import Retry, Withdraw
@@ -72,14 +73,14 @@ class Walk(Acts):
             case _:
                 await self.goes_on("revisit", which)
 
-    async def gives_back(self, which: int) -> None:
-        """The next step of a refund that goes well, or is tried again."""
+    async def gives_back(self, which: int, status: str = "SUCCESS") -> None:
+        """The next step of a refund, which the bank ends in that way, and which is tried again when it is stuck."""
         refund = pick(self.running("refund"), which)
         if refund is None:
             return
         desk = await self.hospital.desk("refund", refund["id"])
         if desk.now.state == "accepted":
-            await self.outside.ends_refund(refund["number"], "SUCCESS")
+            await self.outside.ends_refund(refund["number"], status)
         if desk.now.state == "stuck":
             await self.asks(desk, wish(Retry, self.town.finance))
         elif asks_nobody(desk):
@@ -157,7 +158,7 @@ class Walk(Acts):
             await self.outside.sends_another_way(refund.number, there["refund_id"])
         if status in {"ABNORMAL", "PROCESSING"}:
             await (serve(desk, Alarm()) if refund.wake_at and refund.wake_at <= self.clock() else self.rings(desk))
-        elif refund.cause == "management" and not refund.cleared_at:
+        elif refund.trouble == GIVEN_BACK_AT_THE_HIS or (refund.cause == "management" and not refund.cleared_at):
             await serve(desk, wish(Withdraw, self.town.finance))
         else:
             await serve(desk, wish(Retry, self.town.finance))
