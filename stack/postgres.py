@@ -25,7 +25,8 @@ CONNECTIONS_MAX = 100
 STOP_BY = ((signal.SIGINT, 1.2), (signal.SIGQUIT, 0.3))  # fast, then immediate: what is committed is safe after either
 _TITLE = "PostgreSQL"
 _SECRET = "postgres-password"  # noqa: S105 the name of the file, not what it holds
-_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_FORGETFUL = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "autovacuum": "off"}
+"""Of a database that lives for one run of tests; a vacuum at work could not be ended by who drops it."""
 
 
 class PostgreSQL(Part):
