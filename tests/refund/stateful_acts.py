@@ -57,6 +57,7 @@ class Acts:
         self.asked: list[tuple[str, UUID, Command]] = []
         self.delivered: set[str] = set()
         self.forged = 0
+        self._looked_at: tuple[str | None, int] | None = None
         self._left = AsyncExitStack()
 
     async def begins(self) -> None:
@@ -73,7 +74,13 @@ class Acts:
         await self._left.aclose()
 
     async def look(self) -> None:
+        """At all books, unless nobody has written in any since the last look."""
+        async with self.database.reading() as db:
+            ours = await db.scalar(text("select pg_current_wal_insert_lsn()::text"))
+        if (written := (ours, self.outside.written)) == self._looked_at:
+            return
         self.books = await read(self.database, self.outside)
+        self._looked_at = written
         hold(self.books)
 
     # What stands.
@@ -101,8 +108,9 @@ class Acts:
         await serve(desk, command)
 
     async def repeats(self, which: int) -> None:
-        process, id, command = self.asked[-1 - which % len(self.asked)]
-        await serve(await self.hospital.desk(process, id), command)
+        if asked := pick(self.asked, -1 - which):
+            process, id, command = asked
+            await serve(await self.hospital.desk(process, id), command)
 
     async def wants_to_pay(self, which: int, scene: Scene = Scene.NATIVE) -> None:
         if desk := await self.desk("charge", which):
@@ -114,6 +122,8 @@ class Acts:
 
     async def given_up_and_lands(self, which: int, *, pays: bool) -> None:
         """The order's call is under way for minutes, its repeat is refused: then the bank has one that we call closed."""
+        if not any(row["state"] == "open" for row in self.running("charge")):
+            return
         before = set(self.orders)
         await self.outside.fault("wechat_pay", ORDERING, "late", seconds=200)
         await self.outside.fault("wechat_pay", ORDERING, "refused", code="NO_AUTH")
@@ -141,8 +151,10 @@ class Acts:
             await self.asks(desk, wish(DOCTOR[what], self.town.doctor, **SAID.get(what, {})))
 
     async def management(self, which: int, fen: int | None) -> None:
-        charge = pick(self.books.charges, which)
-        assert charge is not None
+        over = {row["id"] for row in self.books.visits if row["state"] in ENDS["revisit"]}
+        charge = pick([row for row in self.books.charges if row["visit_id"] in over], which)
+        if charge is None:
+            return
         header = await signed_in(self.database, self.clock, self.town.finance)
         answer = await self.api.post(f"/v1/charges/{charge['id']}/refunds", json={"amount_fen": fen}, headers=header | key())
         assert answer.status_code in {201, 409}, answer.text
@@ -156,7 +168,8 @@ class Acts:
     async def a_window_gives_back(self, which: int) -> None:
         """All that the HIS has left of a bill goes back in cash at the hospital, under a number of its own."""
         settled = pick([row for row in self.books.charges if row["state"] == "settled"], which)
-        assert settled is not None
+        if settled is None:
+            return
         taken = sum(one["amount_fen"] for one in self.books.settlements if one["invoice_id"] == settled["invoice_id"])
         gone = sum(one["amount_fen"] for one in self.books.reversals if one["invoice_id"] == settled["invoice_id"])
         if taken > gone:
@@ -216,8 +229,9 @@ class Acts:
 
     async def the_bank_tells(self, which: int, how: str, times: int = 1) -> None:
         """One of its letters, the newest first: as it is, too late, changed on the way, another merchant's, or by the bank and untrue."""
-        letters = self.outside.letters()
-        letter = letters[-1 - which % len(letters)]
+        letter = pick(self.outside.letters(), -1 - which)
+        if letter is None:
+            return
         self.forged += 1
         said: dict[str, Callable[[], dict[str, Any]]] = {
             "foreign": lambda: {"mchid": "1900000001"},

@@ -93,6 +93,7 @@ def hold(books: Books) -> None:
     _reservations_add_up(books)
     _the_ledger_is_what_the_rows_say(books)
     _the_bank_bears_it_out(books)
+    _closed_is_closed(books)
     _the_his_bears_it_out(books)
     _nothing_moves_backwards(books)
     _nobody_is_told_twice(books)
@@ -170,6 +171,14 @@ def _the_bank_bears_it_out(books: Books) -> None:
         assert back + out <= paid_row["total_fen"], "somebody is paid back twice"
         gone_twice = [one for one in books.refunds if one["state"] == "paid_out" and _left(at_the_bank.get(one["number"]))]
         assert not gone_twice, "paid out by hand, and by the bank"
+
+
+def _closed_is_closed(books: Books) -> None:
+    """A charge is closed by the bank's word alone: on what a person was given to pay with, nothing was paid before and nothing can be."""
+    paid = {one["out_trade_no"] for one in books.bank_payments}
+    closed = {one["id"] for one in books.charges if one["state"] == "closed"}
+    opened = [one for one in books.orders if one["charge_id"] in closed and (one["code_url"] or one["prepay_id"])]
+    assert not [one for one in opened if one["id"].hex in paid], "closed, and paid"
 
 
 def _left(there: dict[str, Any] | None) -> bool:

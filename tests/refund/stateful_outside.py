@@ -140,6 +140,11 @@ class Outside:
         await self.clock.begins_again()
         self._beginning.backup(self._books)
 
+    @property
+    def written(self) -> int:
+        """Another number as soon as somebody has written in the books."""
+        return self._books.execute("PRAGMA data_version").fetchone()[0]
+
     async def mends(self) -> None:
         (await self.http.delete("/faults")).raise_for_status()
         (await self.http.delete("/wechat/cashier/refunds/next")).raise_for_status()

@@ -4,10 +4,10 @@ from typing import Any
 from uuid import UUID
 
 from activities.refund import GIVEN_BACK_AT_THE_HIS
-from models.charge import Order
+from models.charge import Order, Scene
 from models.process import Alarm
 from models.refund import Retry, Withdraw
-from models.revisit import End, Enter
+from models.revisit import Decline, DeclineReason, End, Enter
 from tests.process.hospital import wish
 from tests.refund.stateful_acts import WEBHOOK, Acts, pick
 from tests.refund.stateful_books import ENDS, at_an_end
@@ -60,7 +60,7 @@ class Walk(Acts):
             await self.outside.pays(payable[0])
             await self.the_bank_tells(0, "good")
         else:
-            await self.asks(desk, wish(Order, self.town.patient, scene="native"))
+            await self.asks(desk, wish(Order, self.town.patient, scene=Scene.NATIVE))
 
     async def _is_seen(self, which: int, visit: dict[str, Any]) -> None:
         match visit["state"]:
@@ -74,18 +74,16 @@ class Walk(Acts):
                 await self.goes_on("revisit", which)
 
     async def gives_back(self, which: int, status: str = "SUCCESS") -> None:
-        """The next step of a refund, which the bank ends in that way, and which is tried again when it is stuck."""
+        """The next step of a refund, which the bank ends in that way. When it is stuck it waits for a person."""
         refund = pick(self.running("refund"), which)
         if refund is None:
             return
         desk = await self.hospital.desk("refund", refund["id"])
         if desk.now.state == "accepted":
             await self.outside.ends_refund(refund["number"], status)
-        if desk.now.state == "stuck":
-            await self.asks(desk, wish(Retry, self.town.finance))
-        elif asks_nobody(desk):
+        if asks_nobody(desk):
             await serve(desk)
-        else:
+        elif desk.now.state != "stuck":
             await self.rings(desk)
 
     async def ends(self) -> None:
@@ -148,7 +146,8 @@ class Walk(Acts):
         if not getattr(desk.now, "entered", False):
             await serve(desk, wish(Enter, self.town.patient))
         await self.hospital.recorded(desk.id, self.town.doctor)
-        await serve(desk, wish(End, self.town.doctor))
+        if await serve(desk, wish(End, self.town.doctor)) != "done":  # a window gave its money back, and the HIS cancelled it
+            await serve(desk, wish(Decline, self.town.doctor, reason=DeclineReason.OTHER))
 
     async def _unsticks(self, desk: AnyDesk) -> None:
         refund = await self.hospital.refund(desk.id)
