@@ -32,7 +32,7 @@ BEGINNINGS: Final = (
     *((0, None), (1, None), (2, None), (3, None), (4, None), (5, None), (8, None), (10, None)),
     *((2, "cancel"), (3, "cancel"), (5, "cancel"), (5, "absent"), (6, "cancel"), (6, "decline"), (7, "decline")),
 )
-"""How many steps of the usual way (ordered, paid, asked for, settled, booked, checked in, accepted, entered, ended), and how it was left."""
+"""How many steps of the usual way (ordered, paid, asked for, settled, booked, checked in, accepted, entered, ended), and how left."""
 FATES: Final = ("ABNORMAL", "CLOSED", "NOT_ENOUGH")
 ENDINGS: Final = ("SUCCESS", "SUCCESS", "CLOSED", "ABNORMAL")
 LETTERS: Final = ("good", "good", "good", "tampered", "stale", "foreign", "lies", "another")
