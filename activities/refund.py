@@ -22,7 +22,6 @@ from models.policy import Policy
 from models.process import Alarm
 from models.refund import (
     CHANNEL_REASONS,
-    Cause,
     ChannelRefund,
     HandOver,
     Office,
@@ -33,12 +32,13 @@ from models.refund import (
     RefundStatus,
     Retry,
     Withdraw,
+    may_pay_out,
+    may_withdraw,
 )
 from models.stores import ledger, notices
 from models.stores import policy as policies
 from models.stores import refund as refunds
 
-GIVEN_BACK_AT_THE_HIS = "his.already-reversed"
 NOT_ENOUGH = "wechat_pay.not_enough"
 CLOSED, ABNORMAL = "wechat_pay.refund_closed", "wechat_pay.refund_abnormal"
 OVERDUE = "refund.overdue"
@@ -147,7 +147,7 @@ class RefundActivities:
             await _hand_over(db, step, refund)
             await _book(db, step, refund, "refund.arrived", to=_owed(refund), of=Account.REFUND_IN_TRANSIT)
             await refunds.gone(db, refund)
-            await _tell(db, step, refund)
+            await _tell(db, step, refund, Template.REFUND_ARRIVED)
         return step.row
 
     @step("refund.retry")
@@ -178,7 +178,7 @@ class RefundActivities:
         """The hospital has transferred it. Raises `refund.not_cleared`, and `refund.at_the_channel` while the channel may still pay."""
         step = self._guard.step(now, "refund.pay_out", wish, voucher=wish.voucher)
         async with step.fence() as db:
-            if now.cleared_at is None:
+            if not may_pay_out(cleared=now.cleared_at is not None):
                 raise DomainError("refund.not_cleared", "conflict")
             refund = await refunds.facts(db, now.id)
         async with step.asking():
@@ -190,7 +190,7 @@ class RefundActivities:
             await _take_back(db, step, refund)
             await _book(db, step, refund, "refund.paid_out", to=_owed(refund), of=Account.HOSPITAL_BANK)
             await refunds.gone(db, refund)
-            await _tell(db, step, refund)
+            await _tell(db, step, refund, Template.REFUND_PAID_OUT)
         return step.row
 
     @step("refund.withdraw")
@@ -201,7 +201,7 @@ class RefundActivities:
         """
         step = self._guard.step(now, "refund.withdraw", wish)
         async with step.move(RefundState.WITHDRAWN, wake_at=None) as db:
-            if now.cleared_at or not (now.cause is Cause.MANAGEMENT or now.trouble == GIVEN_BACK_AT_THE_HIS):
+            if not may_withdraw(now.cause, now.trouble, cleared=now.cleared_at is not None):
                 raise DomainError("refund.owed", "conflict")
             await refunds.stays(db, await refunds.facts(db, now.id))
         return step.row
@@ -213,7 +213,8 @@ async def _stuck(step: Step[Refund], trouble: str, **values: Any) -> AsyncGenera
     owner = {} if step.now.state is RefundState.STUCK else {"office": Office.FINANCE}
     async with step.move(RefundState.STUCK, **({"wake_at": None, "trouble": trouble} | owner | values)) as db:
         yield db
-    log.error("refund.stuck", refund_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)
+    if step.now.trouble != trouble:  # said once, however often the channel repeats it
+        log.error("refund.stuck", refund_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)
 
 
 def _owed(refund: refunds.Facts) -> Account:
@@ -239,8 +240,8 @@ async def _book(
     await ledger.post(db, cause, legs, of=number or refund.id, charge_id=refund.charge_id, at=step.at)
 
 
-async def _tell(db: AsyncSession, step: Step[Refund], refund: refunds.Facts) -> None:
+async def _tell(db: AsyncSession, step: Step[Refund], refund: refunds.Facts, template: Template) -> None:
     """Of money for an order that nobody knows there is nobody to tell."""
     if refund.visit_id != refund.id:
         amount = yuan(refund.amount_fen)
-        await notices.tell_patient(db, refund.visit_id, Template.REFUND_ARRIVED, step.at, about=refund.id, amount=amount)
+        await notices.tell_patient(db, refund.visit_id, template, step.at, about=refund.id, amount=amount)

@@ -20,7 +20,20 @@ from models.account import Principal
 from models.kernel.errors import DomainError, known
 from models.kernel.money import FEN_MAX
 from models.process import allowed
-from models.refund import COMMANDS, MOVES, Cause, HandOver, Office, PayOut, RefundState, Retry, Voucher, Withdraw
+from models.refund import (
+    COMMANDS,
+    MOVES,
+    Cause,
+    HandOver,
+    Office,
+    PayOut,
+    RefundState,
+    Retry,
+    Voucher,
+    Withdraw,
+    may_pay_out,
+    may_withdraw,
+)
 from models.stores import audit, timeline
 from models.stores import charge as charges
 from models.stores import payment as payments
@@ -49,13 +62,20 @@ class RefundOut(RefundProgressOut):
     refund_no: str = Field(description="The channel's `out_refund_no`.")
     trouble: Annotated[str | None, Field(examples=["wechat_pay.refund_abnormal"])]
     office: Office | None
+    cleared_at: datetime | None = Field(description="When the HIS let go.")
+    voucher: str | None = Field(description="Of the hospital's own transfer (线下退费).")
     version: int
 
     @computed_field
     @property
     def allowed(self) -> list[str]:
         """What a person may ask now."""
-        return allowed(self.state, COMMANDS)
+        cleared = self.cleared_at is not None
+        never = {
+            *(() if may_pay_out(cleared=cleared) else ("pay_out",)),
+            *(() if may_withdraw(self.cause, self.trouble, cleared=cleared) else ("withdraw",)),
+        }
+        return [one for one in allowed(self.state, COMMANDS) if one not in never]
 
 
 def _out(one: refunds.Told) -> RefundOut:

@@ -15,6 +15,7 @@ class Template(StrEnum):
     REVISIT_CANCELLED = "revisit_cancelled"
     REFUND_REQUESTED = "refund_requested"
     REFUND_ARRIVED = "refund_arrived"
+    REFUND_PAID_OUT = "refund_paid_out"
     CLINIC_WAITING = "clinic_waiting"
 
     @property

@@ -164,6 +164,19 @@ RefundEvent = Annotated[RefundReported | Retry | HandOver | PayOut | Withdraw | 
 COMMANDS: tuple[type[Command], ...] = (Retry, HandOver, PayOut, Withdraw)
 
 
+GIVEN_BACK_AT_THE_HIS: Final = "his.already-reversed"
+
+
+def may_pay_out(*, cleared: bool) -> bool:
+    """Only what the HIS has let go; whether the channel may still pay is asked of the channel."""
+    return cleared
+
+
+def may_withdraw(cause: Cause, trouble: str | None, *, cleared: bool) -> bool:
+    """Only before the HIS let go: what the hospital itself wanted, or what the HIS says a window gave back. All else is owed."""
+    return not cleared and (cause is Cause.MANAGEMENT or trouble == GIVEN_BACK_AT_THE_HIS)
+
+
 class Refund(Row[RefundState, RefundEvent]):
     """The row of `refund/<id>`; its id is that of payment and cause, so that a cause gives back once."""
 

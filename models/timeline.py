@@ -5,7 +5,7 @@ from typing import Final
 
 from models.charge import ChargeState
 from models.refund import Cause, RefundState
-from models.revisit import BEFORE_ACCEPTED, PAID, DeclineReason, State
+from models.revisit import BEFORE_ACCEPTED, PAID, DeclineReason, Reason, State
 
 
 class Actor(StrEnum):
@@ -134,7 +134,7 @@ REFUND_TEXTS: Final[dict[RefundState, str]] = {
     RefundState.ACCEPTED: "退费中",
     RefundState.STUCK: "退费中（医院正在办理）",
     RefundState.ARRIVED: "已到账",
-    RefundState.PAID_OUT: "已到账",
+    RefundState.PAID_OUT: "医院已转账退回",
     RefundState.WITHDRAWN: "已撤销",
 }
 """To people 退费, 退款 only of the channel's leg; nothing is 已到账 before the channel's query, or a person who paid it out, said so."""
@@ -150,6 +150,17 @@ CAUSE_TEXTS: Final[dict[Cause, str]] = {
     Cause.SECOND: "重复缴费",
     Cause.UNKNOWN_ORDER: "未知订单的缴费",
 }
+
+REASON_TEXTS: Final[dict[Reason, str]] = {
+    Reason.PATIENT: "您已退号",
+    Reason.TIMED_OUT: "超时未完成预约",
+    Reason.UNPAID: "超时未缴费",
+    Reason.UNSETTLED: "医院未能确认预约，费用将原路退回",
+    Reason.ABSENT: "就诊时段已结束，未就诊",
+    Reason.NOT_ACCEPTED: "医生未能接诊，费用将原路退回",
+    Reason.DECLINED: "本次就诊已退诊",
+}
+"""Why a visit was left, on screens and in messages."""
 
 DECLINE_TEXTS: Final[dict[DeclineReason, str]] = {
     DeclineReason.NOT_SUITED: "您的情况不属于本科室诊疗范围，请选择其他科室。",

@@ -221,7 +221,7 @@ def upgrade() -> None:
     sa.Column('created_at', sa.DateTime(timezone=True), server_default=sa.text('now()'), nullable=False),
     sa.Column('sent_at', sa.DateTime(timezone=True), nullable=True),
     sa.CheckConstraint("state in ('due', 'sending', 'sent', 'failed')", name=op.f('ck_message_state')),
-    sa.CheckConstraint("template in ('sign_in_code', 'staff_code', 'revisit_booked', 'revisit_reminder', 'revisit_called', 'revisit_ended', 'revisit_cancelled', 'refund_requested', 'refund_arrived', 'clinic_waiting')", name=op.f('ck_message_template')),
+    sa.CheckConstraint("template in ('sign_in_code', 'staff_code', 'revisit_booked', 'revisit_reminder', 'revisit_called', 'revisit_ended', 'revisit_cancelled', 'refund_requested', 'refund_arrived', 'refund_paid_out', 'clinic_waiting')", name=op.f('ck_message_template')),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_message'))
     )
     op.create_index('ix_message_due', 'message', ['due_at'], unique=False, postgresql_where=sa.text("state in ('due','sending')"))

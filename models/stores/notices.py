@@ -14,21 +14,12 @@ from models.stores import message as messages
 from models.tables.account import AccountRow, GrantRow
 from models.tables.directory import DoctorRow
 from models.tables.revisit import RevisitRow
-
-REASONS = {
-    Reason.PATIENT: "您已退号",
-    Reason.TIMED_OUT: "超时未完成预约",
-    Reason.UNPAID: "超时未缴费",
-    Reason.UNSETTLED: "医院未能确认预约，费用将原路退回",
-    Reason.ABSENT: "就诊时段已结束，未就诊",
-    Reason.NOT_ACCEPTED: "医生未能接诊，费用将原路退回",
-    Reason.DECLINED: "本次就诊已退诊",
-}
+from models.timeline import REASON_TEXTS
 
 
 def told(reason: Reason, *, paid: bool) -> str:
     """Why a visit was left, and what becomes of money that has come."""
-    return f"{REASONS[reason]}，已缴费用将原路退回" if paid and "退回" not in REASONS[reason] else REASONS[reason]
+    return f"{REASON_TEXTS[reason]}，已缴费用将原路退回" if paid and "退回" not in REASON_TEXTS[reason] else REASON_TEXTS[reason]
 
 
 async def tell_patient(

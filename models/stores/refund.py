@@ -199,8 +199,10 @@ class Told:
     office: Office | None
     requested_at: datetime
     promised_at: datetime | None
+    cleared_at: datetime | None
     accepted_at: datetime | None
     arrived_at: datetime | None
+    voucher: str | None
     version: int
 
 
@@ -248,7 +250,9 @@ def _told(row: RefundRow, order_no: str) -> Told:
         None if row.office is None else Office(row.office),
         row.created_at,
         row.due_at,
+        row.cleared_at,
         row.accepted_at,
         row.arrived_at,
+        row.voucher,
         row.version,
     )

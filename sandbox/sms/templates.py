@@ -15,6 +15,7 @@ TEMPLATES = {
     "SMS_REVISIT_CANCELLED": "您的线上复诊已取消：${reason}。如需就诊请重新预约。",
     "SMS_REFUND_REQUESTED": "收到您的一笔重复或逾期缴费${amount}元，将原路退回，请留意到账。",
     "SMS_REFUND_ARRIVED": "您的退费${amount}元已原路退回，请以银行或微信到账记录为准。",
+    "SMS_REFUND_PAID_OUT": "您的退费${amount}元已由医院转账退回，请以银行到账记录为准，如有疑问请联系财务处。",
     "SMS_CLINIC_WAITING": "有复诊患者已报到候诊，请及时接诊。",
 }
 

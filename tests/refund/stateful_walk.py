@@ -3,10 +3,9 @@
 from typing import Any
 from uuid import UUID
 
-from activities.refund import GIVEN_BACK_AT_THE_HIS
 from models.charge import Order, Scene
 from models.process import Alarm
-from models.refund import Retry, Withdraw
+from models.refund import GIVEN_BACK_AT_THE_HIS, Retry, Withdraw
 from models.revisit import Decline, DeclineReason, End, Enter
 from tests.process.hospital import wish
 from tests.refund.stateful_acts import WEBHOOK, Acts, pick

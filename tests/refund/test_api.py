@@ -133,7 +133,7 @@ async def test_one_is_told_with_its_numbers_outside_and_what_may_be_done(
             "office": "finance",
             "accepted_at": None,
             "arrived_at": None,
-            "allowed": ["retry", "hand_over", "pay_out", "withdraw"],
+            "allowed": ["retry", "hand_over"],
         }.items()
     )
     assert told["promised_at"] > told["requested_at"]

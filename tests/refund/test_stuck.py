@@ -150,7 +150,8 @@ async def test_paid_out_by_a_transfer_it_is_given_back_and_told(hospital: Hospit
     kept = await row(desk)
     assert (kept.state, kept.voucher, kept.trouble, kept.arrived_at) == (RefundState.PAID_OUT, VOUCHER, None, hospital.clock())
     assert (await hospital.balances(), await given_back(hospital)) == (BY_TRANSFER, (FEE_FEN, 0, FEE_FEN))
-    assert (await hospital.told(desk.now.visit_id)).count(Template.REFUND_ARRIVED) == 1
+    told = await hospital.told(desk.now.visit_id)
+    assert (told.count(Template.REFUND_PAID_OUT), told.count(Template.REFUND_ARRIVED)) == (1, 0), "it did not come back the way it went"
 
 
 async def test_paid_out_after_the_channel_closed_it(hospital: Hospital) -> None:

@@ -11,13 +11,14 @@ from models.ledger import Account
 from models.process import Row, allowed
 from models.refund import CHANNEL_REASONS, Cause, Office, RefundState
 from models.revisit import BEFORE_ACCEPTED, BY_DOCTOR, BY_PATIENT, COMMANDS, MOVES, PAID, DeclineReason, Reason, State
-from models.stores.notices import REASONS, told
+from models.stores.notices import told
 from models.timeline import (
     ACTS_NEXT,
     CANCEL_TEXTS,
     CAUSE_TEXTS,
     DECLINE_TEXTS,
     MONEY_TEXTS,
+    REASON_TEXTS,
     REFUND_TEXTS,
     REFUSAL_TEXTS,
     STATE_TEXTS,
@@ -60,11 +61,11 @@ def test_every_state_of_a_refund_and_every_cause_is_said() -> None:
 
 
 def test_only_what_has_arrived_is_said_to_have_arrived() -> None:
-    assert {state for state, said in REFUND_TEXTS.items() if "已到账" in said} == {RefundState.ARRIVED, RefundState.PAID_OUT}
+    assert {state for state, said in REFUND_TEXTS.items() if "已到账" in said} == {RefundState.ARRIVED}
 
 
 def test_to_people_it_is_never_the_channels_word() -> None:
-    for said in (*REFUND_TEXTS.values(), *CAUSE_TEXTS.values(), *CANCEL_TEXTS.values(), *DECLINE_TEXTS.values(), *REASONS.values()):
+    for said in (*REFUND_TEXTS.values(), *CAUSE_TEXTS.values(), *CANCEL_TEXTS.values(), *DECLINE_TEXTS.values(), *REASON_TEXTS.values()):
         assert not re.search("退款|支付|挂号费|诊金", said), said
 
 
@@ -88,7 +89,7 @@ def test_wherever_a_patient_may_leave_the_rule_is_said_with_what_becomes_of_the_
 def test_who_paid_and_left_is_told_once_that_it_comes_back() -> None:
     for reason in Reason:
         assert told(reason, paid=True).count("原路退回") == 1
-        assert told(reason, paid=False) == REASONS[reason]
+        assert told(reason, paid=False) == REASON_TEXTS[reason]
 
 
 def test_in_every_state_but_an_end_somebody_acts_next() -> None:
@@ -118,7 +119,7 @@ def test_while_the_outside_is_asked_the_screen_says_what_for(hospital: Hospital)
 
 def test_every_refusal_and_every_reason_for_leaving_is_said() -> None:
     assert set(REFUSAL_TEXTS) == set(Refusal)
-    assert set(REASONS) == set(Reason)
+    assert set(REASON_TEXTS) == set(Reason)
 
 
 def test_every_command_is_the_patients_or_the_doctors() -> None:
