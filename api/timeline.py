@@ -19,7 +19,7 @@ from models.charge import ChargeState
 from models.eligibility import RegulatorField
 from models.process import allowed
 from models.refund import Cause, RefundState
-from models.revisit import BY_DOCTOR, BY_PATIENT, COMMANDS, DeclineReason, State
+from models.revisit import BY_DOCTOR, BY_PATIENT, COMMANDS, DeclineReason, Reason, State
 from models.stores import patient as patients
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
@@ -31,6 +31,7 @@ from models.timeline import (
     DEADLINES,
     DECLINE_TEXTS,
     MONEY_TEXTS,
+    REASON_TEXTS,
     REFUND_TEXTS,
     REFUSAL_TEXTS,
     STATE_TEXTS,
@@ -61,6 +62,7 @@ class RevisitOut(BaseModel):
     refusal: str | None
     refusal_text: str | None
     reason: str | None
+    reason_text: Annotated[str | None, Field(examples=["超时未缴费"])]
     declined_for: DeclineReason | None
     decline_text: str | None
     cancel_text: Annotated[str | None, Field(description="The rule of 退号 now, with what becomes of money.")]
@@ -81,17 +83,17 @@ def _out(visit: timeline.Visit, me: Principal) -> RevisitOut:
     state = State(visit.state)
     mine = (BY_PATIENT if me.may("revisit:act") else frozenset[str]()) | (BY_DOCTOR if me.may("revisit:accept") else frozenset[str]())
     declined_for = DeclineReason(visit.declined_for) if visit.declined_for else None
-    waits_for_patient = state is State.CONSULTING and not visit.entered
+    confirming = state is State.PAYING and visit.charge_state in {ChargeState.PAID, ChargeState.SETTLED}
     return RevisitOut(
         id=visit.id,
         patient_id=visit.patient_id,
         version=visit.version,
         state=state,
-        state_text=STATE_TEXTS[state],
-        acts_next=Actor.HOSPITAL if visit.under_way else Actor.PATIENT if waits_for_patient else ACTS_NEXT.get(state, Actor.NOBODY),
+        state_text=MONEY_TEXTS[ChargeState.PAID] if confirming else STATE_TEXTS[state],
+        acts_next=_acts_next(visit, state, confirming=confirming),
         under_way=UNDER_WAY.get(visit.under_way, "处理中") if visit.under_way else None,
-        due_at=visit.due_at,
-        due_text=DEADLINES.get(state) if visit.due_at else None,
+        due_at=None if confirming else visit.due_at,
+        due_text=DEADLINES.get(state) if visit.due_at and not confirming else None,
         allowed=[
             one for one in allowed(state, COMMANDS) if one in mine and one != visit.under_way and not (one == "enter" and visit.entered)
         ],
@@ -99,9 +101,10 @@ def _out(visit: timeline.Visit, me: Principal) -> RevisitOut:
         refusal=visit.refusal,
         refusal_text=REFUSAL_TEXTS.get(visit.refusal) if visit.refusal else None,
         reason=visit.reason,
+        reason_text=REASON_TEXTS[Reason(visit.reason)] if visit.reason else None,
         declined_for=declined_for,
         decline_text=DECLINE_TEXTS[declined_for] if declined_for else None,
-        cancel_text=CANCEL_TEXTS.get(state),
+        cancel_text=CANCEL_TEXTS[State.CLOSING] if confirming else CANCEL_TEXTS.get(state),
         past_encounter_id=visit.past_encounter_id,
         self_checked=visit.self_checked,
         slot_id=visit.slot_id,
@@ -114,6 +117,12 @@ def _out(visit: timeline.Visit, me: Principal) -> RevisitOut:
         passed_over=visit.passed_over,
         created_at=visit.created_at,
     )
+
+
+def _acts_next(visit: timeline.Visit, state: State, *, confirming: bool) -> Actor:
+    if visit.under_way or confirming:
+        return Actor.HOSPITAL
+    return Actor.PATIENT if state is State.CONSULTING and not visit.entered else ACTS_NEXT.get(state, Actor.NOBODY)
 
 
 @router.get("/v1/revisits/{revisit_id}", response_model=RevisitOut, responses=problems(missing=("revisit.missing",)))

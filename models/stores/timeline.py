@@ -131,6 +131,7 @@ class Visit:
     department: str | None
     doctor: str | None
     charge_id: UUID | None
+    charge_state: str | None
     entered: bool
     passed_over: bool
     created_at: datetime
@@ -138,14 +139,15 @@ class Visit:
 
 def _visits(reach: Reach) -> Any:
     return (
-        select(RevisitRow, DepartmentRow.name, DoctorRow.name)
+        select(RevisitRow, DepartmentRow.name, DoctorRow.name, ChargeRow.state)
+        .outerjoin(ChargeRow, ChargeRow.id == RevisitRow.charge_id)
         .outerjoin(DepartmentRow, DepartmentRow.id == RevisitRow.department_id)
         .outerjoin(DoctorRow, DoctorRow.id == RevisitRow.doctor_id)
         .where(reach.condition())
     )
 
 
-def _visit(row: RevisitRow, department: str | None, doctor: str | None) -> Visit:
+def _visit(row: RevisitRow, department: str | None, doctor: str | None, charge_state: str | None) -> Visit:
     return Visit(
         id=row.id,
         patient_id=row.patient_id,
@@ -166,6 +168,7 @@ def _visit(row: RevisitRow, department: str | None, doctor: str | None) -> Visit
         department=department,
         doctor=doctor,
         charge_id=row.charge_id,
+        charge_state=charge_state,
         entered=row.entered_at is not None,
         passed_over=row.passed_over_at is not None,
         created_at=row.created_at,
