@@ -68,6 +68,8 @@ async def _intended(
     route = request.scope["route"]
     if not isinstance(route, APIRoute):
         raise TypeError("an intent belongs to a route")
+    if route.body_field is None and _says_something(await request.body()):
+        raise DomainError("request.unexpected", "malformed")
     intent_id = ids.of_intent(me.account_id, f"{request.method} {route.path}", request.url.path, key)
     return Intended(intent_id, me.account_id, await _body_hash(request), response)
 
@@ -86,6 +88,14 @@ async def once(db: AsyncSession, intent: Intended, effect: Callable[[], Awaitabl
     done = await effect()
     await store.keep(db, intent.id, status, done.model_dump_json())
     return done
+
+
+def _says_something(body: bytes) -> bool:
+    """A wish without parameters has no body, or an empty one: what a client says beside it would be silently ignored."""
+    try:
+        return bool(body.strip()) and json.loads(body) not in ({}, None)
+    except (ValueError, RecursionError):
+        return True
 
 
 async def _body_hash(request: Request) -> str:

@@ -53,6 +53,7 @@ SENTENCES: Final[dict[str, str]] = {
     "charge.not_now": "该笔费用当前不能缴费，请查看就诊详情。",
     "charge.too_late": "号源保留时间将到，来不及缴费，请重新选择号源。",
     "charge.bill_changed": "医院费用已变更，请返回就诊详情查看后再缴费。",
+    "request.unexpected": "此项操作不需要填写内容，请刷新页面后重试。",
     "refund.missing": "没有找到该笔退费，请返回退费列表重新选择。",
     "refund.not_now": "该笔退费当前不能进行此项操作，请刷新后查看最新进展。",
     "refund.not_paid": "该笔费用没有已确认的缴费，不能退费。",
