@@ -11,7 +11,7 @@ from gateways.his.fhir import FhirHIS
 from gateways.his.port import HIS
 from tests.gateways.his.hospital import Hospital
 
-LIMIT_S = 2.0
+LIMIT_S = 5.0
 
 
 @pytest.fixture
