@@ -36,7 +36,9 @@ async def begins(client: Client) -> bool:
 async def pulled_once(client: Client) -> None:
     """The schedule counts what it was triggered to do in its own time."""
     async with asyncio.timeout(30):
-        while await pulls(client) != 1:
+        while True:
+            if await pulls(client) == 1:
+                return
             await asyncio.sleep(0.05)
 
 
@@ -56,7 +58,6 @@ async def test_what_a_lost_store_has_forgotten_is_made_again_once(tmp_path: Path
 
         await client.get_schedule_handle(SYNC_ID).delete()
         assert [await provision_again(client) for _ in range(2)] == [True, False]
-        await pulled_once(client)
 
 
 async def test_one_that_is_away_is_looked_at_again() -> None:
