@@ -16,7 +16,7 @@ from tests.refund.stateful_walk import DAY_S, Walk
 T = TypeVar("T")
 STRANGERS_MAX: Final = 1
 CALLS: Final = (
-    *(("his", f"POST /fhir/R4/Invoice/{{id}}/${one}") for one in ("settle", "reverse")),
+    *(("his", f"POST /fhir/R4/Invoice/{{id}}/${one}") for one in ("settle", "settle", "reverse")),
     *(("his", "GET /fhir/R4/Invoice/{id}"), ("his", "PUT /fhir/R4/Appointment/{id}")),
     *(("his", "POST /fhir/R4/Encounter"), ("his", "PUT /fhir/R4/Encounter/{id}")),
     *(("wechat_pay", ORDERING), ("wechat_pay", "GET /v3/pay/transactions/out-trade-no/{out_trade_no}")),
@@ -29,10 +29,11 @@ REFUSED: Final = {
     "wechat_pay": ("NO_AUTH", "SYSTEM_ERROR", "FREQUENCY_LIMITED", "NOT_ENOUGH"),
 }
 BEGINNINGS: Final = (
-    *((0, None), (1, None), (2, None), (3, None), (4, None), (5, None), (8, None), (10, None)),
-    *((2, "cancel"), (3, "cancel"), (5, "cancel"), (5, "absent"), (6, "cancel"), (6, "decline"), (7, "decline")),
+    *((0, None, 0), (1, None, 0), (2, None, 0), (3, None, 0), (4, None, 0), (5, None, 0), (8, None, 0), (10, None, 0)),
+    *((2, "cancel", 0), (3, "cancel", 0), (5, "cancel", 0), (5, "absent", 0), (6, "cancel", 0), (6, "decline", 0), (7, "decline", 0)),
+    *((5, "cancel", 2), (5, "cancel", 3), (5, "absent", 3), (6, "decline", 3)),
 )
-"""How many steps of the usual way (ordered, paid, asked for, settled, booked, checked in, accepted, entered, ended), and how left."""
+"""Steps of the usual way (ordered, paid, asked for, settled, booked, checked in, accepted, entered, ended), how left, steps back."""
 FATES: Final = ("ABNORMAL", "CLOSED", "NOT_ENOUGH")
 ENDINGS: Final = ("SUCCESS", "SUCCESS", "CLOSED", "ABNORMAL")
 LETTERS: Final = ("good", "good", "good", "tampered", "stale", "foreign", "lies", "another")
@@ -74,12 +75,14 @@ class Money(RuleBasedStateMachine):
             raise
 
     @initialize(begun=st.sampled_from(BEGINNINGS), fate=st.sampled_from((None, None, *FATES)))
-    def two_people_are_about_to_pay(self, begun: tuple[int, str | None], fate: str | None) -> None:
-        """One of them has gone so far, and may have left; the first refund may go wrong."""
-        steps, left = begun
+    def two_people_are_about_to_pay(self, begun: tuple[int, str | None, int], fate: str | None) -> None:
+        """One of them has gone so far, and may have left; the first refund may go wrong, and may have got so far."""
+        steps, left, back = begun
         self.run(self.acts.begins(), self.acts.usually(0, steps), self.acts.leaves(left))
         if fate:
             self.run(self.acts.outside.next_refund(fate))
+        for _ in range(back):
+            self.run(self.acts.gives_back(0, fate if fate in ENDINGS else "SUCCESS"))
 
     def teardown(self) -> None:
         try:

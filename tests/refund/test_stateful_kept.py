@@ -14,12 +14,12 @@ __all__ = ["town"]
 Program = tuple[tuple[str, Mapping[str, Any]], ...]
 ONCE_FAILED: Final[dict[str, Program]] = {
     "an order that was given up lands, is paid, and the same wish comes again": (
-        ("two_people_are_about_to_pay", {"begun": (0, None), "fate": None}),
+        ("two_people_are_about_to_pay", {"begun": (0, None, 0), "fate": None}),
         ("an_order_that_was_given_up_lands", {"which": 0, "pays": True}),
         ("repeats_a_wish", {"which": 0}),
     ),
     "the HIS settles and is not understood, and refuses the repeat": (
-        ("two_people_are_about_to_pay", {"begun": (3, None), "fate": None}),
+        ("two_people_are_about_to_pay", {"begun": (3, None, 0), "fate": None}),
         (
             "the_next_call_goes_wrong",
             {"call": ("his", "POST /fhir/R4/Invoice/{id}/$settle"), "kind": "tampered", "seconds": 0, "refused": 3},
