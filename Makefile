@@ -6,6 +6,7 @@ DATA ?= var/stack
 POLICY ?= standard
 ONCE ?=
 TESTS ?=
+ONLY ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -21,7 +22,7 @@ export PIP_ROOT_USER_ACTION := ignore
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run books test test-long lint format lock has-python has-setpriv has-node
+.PHONY: help run books test test-long bench lint format lock has-python has-setpriv has-node
 .DELETE_ON_ERROR:
 
 help: ## List what there is
@@ -38,6 +39,9 @@ test: lint has-setpriv ## All checks, then every test that fits into six minutes
 
 test-long: $(VENV)/dev.stamp has-setpriv ## The tests that do not fit into `make test`
 	$(BIN)/pytest -m long --timeout 1800 $(TESTS)
+
+bench: $(VENV)/dev.stamp has-setpriv ## How fast, as ratios to bare programs in one run; ONLY="reads claims" for some
+	$(BIN)/python -m bench $(ONLY)
 
 lint: $(VENV)/dev.stamp has-node ## Style, types and the import law
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 HOUSE = Path(__file__).resolve().parent.parent.parent
-ROOMS = ("models", "gateways", "activities", "workflows", "api", "worker", "sandbox", "stack", "migrations", "deploy", "tests")
+ROOMS = ("models", "gateways", "activities", "workflows", "api", "worker", "sandbox", "stack", "migrations", "deploy", "bench", "tests")
 GENERATED = HOUSE / "migrations" / "versions"
 
 
