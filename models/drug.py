@@ -1,0 +1,120 @@
+"""药品 as the hospital's catalogue has it, and what a prescription says of one. No price here: the HIS prices."""
+
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+
+class DrugKind(StrEnum):
+    WESTERN = "western"
+    """西药."""
+    PATENT = "patent"
+    """中成药."""
+    HERBAL = "herbal"
+    """中药饮片."""
+
+
+class Special(StrEnum):
+    """麻精毒放: classes under special control, never prescribed online (互联网诊疗管理办法 art. 19 [C]; toxic and radioactive [G])."""
+
+    NARCOTIC = "narcotic"
+    PSYCHOTROPIC = "psychotropic"
+    TOXIC = "toxic"
+    RADIOACTIVE = "radioactive"
+
+
+class Frequency(StrEnum):
+    """用药频次, by the abbreviations that every prescription carries."""
+
+    QD = "qd"
+    BID = "bid"
+    TID = "tid"
+    QID = "qid"
+    Q12H = "q12h"
+    Q8H = "q8h"
+    QN = "qn"
+    QOD = "qod"
+    QW = "qw"
+    PRN = "prn"
+
+
+PER_DAY: dict[Frequency, Decimal] = {
+    Frequency.QD: Decimal(1),
+    Frequency.BID: Decimal(2),
+    Frequency.TID: Decimal(3),
+    Frequency.QID: Decimal(4),
+    Frequency.Q12H: Decimal(2),
+    Frequency.Q8H: Decimal(3),
+    Frequency.QN: Decimal(1),
+    Frequency.QOD: Decimal("0.5"),
+    Frequency.QW: Decimal(1) / Decimal(7),
+    Frequency.PRN: Decimal(4),
+}
+"""Doses a day; as needed (prn) counts as four, the most that any of them is taken [G]."""
+
+
+class Route(StrEnum):
+    """给药途径."""
+
+    ORAL = "oral"
+    INHALED = "inhaled"
+    SUBLINGUAL = "sublingual"
+    TOPICAL = "topical"
+    NASAL = "nasal"
+    SUBCUTANEOUS = "subcutaneous"
+    DECOCTION = "decoction"
+    """煎服, of 中药饮片."""
+
+
+DrugCode = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,32}$")]
+"""The hospital's own code of a drug and its pack; a FHIR id of the HIS."""
+DoseUnit = Annotated[str, StringConstraints(pattern=r"^[A-Za-z\u4e00-\u9fff]{1,8}$")]
+
+
+class Drug(BaseModel):
+    """A pack of a drug in the HIS's catalogue."""
+
+    model_config = ConfigDict(frozen=True)
+    code: DrugCode
+    name: str
+    """通用名."""
+    spec: str
+    """As on the pack: `0.3g×100片`."""
+    kind: DrugKind
+    special: Special | None = None
+    antimicrobial: bool = False
+    """抗微生物药."""
+    tuberculosis: bool = False
+    """抗结核药: exempt where the law exempts it from the rules for antimicrobials."""
+    injection: bool = False
+    self_injectable: bool = False
+    """On the hospital's white list (insulin class)."""
+    special_storage: bool = False
+    online_allowed: bool = True
+    """The hospital's own word; it can only forbid more than the law does."""
+    stopped: bool = False
+    """No more in the catalogue for new prescriptions."""
+    pack_unit: str = "盒"
+    dose_unit: DoseUnit
+    """The unit in which a dose is said (mg, g, 片, 吸, U …)."""
+    doses_in_pack: Decimal = Field(gt=0)
+    """How many of `dose_unit` one pack holds."""
+
+
+class Item(BaseModel):
+    """One drug of a prescription: how it is taken, for how long, and how many packs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    drug_code: DrugCode
+    dose: Annotated[Decimal, Field(gt=0, le=100_000, max_digits=9, decimal_places=3)]
+    """One dose, in the drug's own unit."""
+    frequency: Frequency
+    route: Route
+    days: int = Field(ge=1, le=366)
+    packs: int = Field(ge=1, le=999)
+
+    def need(self) -> Decimal:
+        """How many of the dose unit the days ask for."""
+        return self.dose * PER_DAY[self.frequency] * self.days

@@ -1,0 +1,286 @@
+"""处方: from the doctor's draft over review, signatures and the pharmacist to the drug in the patient's hand; a process of its own.
+
+Nothing personal stands in these types: what is prescribed, for which diagnosis and why lies sealed in `prescription_content`, and its id
+travels. A time-out never approves: each deadline here reminds, escalates, or ends the prescription unused.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from models.kernel.text import Line
+from models.prescription_rules import Prescribed
+from models.process import Alarm, Command, Moves, News, Row
+
+
+class PrescriptionState(StrEnum):
+    DRAFTING = "drafting"
+    """开具中."""
+    CHECKING = "checking"
+    """合理用药审查中."""
+    SIGNING = "signing"
+    """待医师签名."""
+    QUEUED = "queued"
+    """待审方."""
+    QUESTIONED = "questioned"
+    """待医师答复."""
+    RETURNED = "returned"
+    """待修改."""
+    COUNTERSIGNING = "countersigning"
+    """待药师签名."""
+    PRICING = "pricing"
+    """计价中."""
+    CHOOSING = "choosing"
+    """待选择取药方式."""
+    PAYING = "paying"
+    """待缴费."""
+    CLOSING = "closing"
+    """正在撤销缴费."""
+    AT_HOSPITAL = "at_hospital"
+    """待到院缴费."""
+    DISPENSING = "dispensing"
+    """待调配."""
+    READY = "ready"
+    """待取药."""
+    SHIPPING = "shipping"
+    """配送中."""
+    COMPLETED = "completed"
+    WITHDRAWN = "withdrawn"
+    """The doctor took it back, or never signed it."""
+    CANCELLED = "cancelled"
+    """The patient did not want it, or it came back; what was paid goes back by rule."""
+    EXPIRED = "expired"
+
+
+_S = PrescriptionState
+
+
+def _to(*after: PrescriptionState) -> frozenset[PrescriptionState]:
+    return frozenset(after)
+
+
+MOVES = Moves[PrescriptionState](
+    {
+        _S.DRAFTING: _to(_S.DRAFTING, _S.CHECKING, _S.WITHDRAWN),
+        _S.CHECKING: _to(_S.SIGNING, _S.DRAFTING),
+        _S.SIGNING: _to(_S.SIGNING, _S.DRAFTING, _S.QUEUED, _S.WITHDRAWN),
+        _S.QUEUED: _to(_S.QUEUED, _S.QUESTIONED, _S.RETURNED, _S.COUNTERSIGNING, _S.WITHDRAWN, _S.EXPIRED),
+        _S.QUESTIONED: _to(_S.QUESTIONED, _S.QUEUED, _S.DRAFTING, _S.WITHDRAWN, _S.EXPIRED),
+        _S.RETURNED: _to(_S.RETURNED, _S.DRAFTING, _S.WITHDRAWN, _S.EXPIRED),
+        _S.COUNTERSIGNING: _to(_S.COUNTERSIGNING, _S.QUEUED, _S.PRICING, _S.EXPIRED),
+        _S.PRICING: _to(_S.CHOOSING, _S.RETURNED),
+        _S.CHOOSING: _to(_S.CHOOSING, _S.PAYING, _S.AT_HOSPITAL, _S.CANCELLED, _S.EXPIRED),
+        _S.PAYING: _to(_S.CLOSING, _S.CHOOSING, _S.DISPENSING, _S.CANCELLED),
+        _S.CLOSING: _to(_S.DISPENSING, _S.CANCELLED),
+        _S.AT_HOSPITAL: _to(_S.AT_HOSPITAL, _S.CHOOSING, _S.DISPENSING, _S.CANCELLED, _S.EXPIRED),
+        _S.DISPENSING: _to(_S.DISPENSING, _S.READY, _S.SHIPPING, _S.COMPLETED, _S.CANCELLED),
+        _S.READY: _to(_S.READY, _S.COMPLETED),
+        _S.SHIPPING: _to(_S.SHIPPING, _S.COMPLETED, _S.CANCELLED),
+        _S.COMPLETED: _to(),
+        _S.WITHDRAWN: _to(),
+        _S.CANCELLED: _to(),
+        _S.EXPIRED: _to(),
+    }
+)
+"""The one table of allowed moves."""
+
+UNSIGNED: Final = _to(_S.DRAFTING, _S.CHECKING, _S.SIGNING)
+"""The doctor is not done with it: the visit does not end before."""
+BEFORE_APPROVED: Final = _to(_S.DRAFTING, _S.SIGNING, _S.QUEUED, _S.QUESTIONED, _S.RETURNED)
+
+
+class Way(StrEnum):
+    """How the patient comes to the drugs, chosen before paying."""
+
+    PICKUP = "pickup"
+    """线上自费缴费，到院取药."""
+    PARCEL = "parcel"
+    """线上自费缴费，配送到家."""
+    AT_HOSPITAL = "at_hospital"
+    """到院医保缴费取药: kept payable at the hospital while the prescription is valid."""
+
+
+class Remark(StrEnum):
+    """Why a pharmacist gives a prescription back; words stand beside it under `note_id`."""
+
+    INDICATION = "indication"
+    DOSE = "dose"
+    INTERACTION = "interaction"
+    DUPLICATE = "duplicate"
+    CONTRAINDICATED = "contraindicated"
+    OTHER = "other"
+
+
+class PrescriptionContent(BaseModel):
+    """What is prescribed and why: sealed in its row, never in a history. Each amendment is a new one; each signature is of one."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    prescribed: Prescribed
+    diagnosis_text: Line
+    reason: Line | None = None
+    """Why more than seven days."""
+    advice: Line | None = None
+
+
+class Amend(Command):
+    """The doctor writes it anew; what changed is shown, and it is signed again."""
+
+    kind: Literal["amend"] = "amend"
+    allowed_in = _to(_S.DRAFTING, _S.QUESTIONED, _S.RETURNED)
+    content_id: UUID
+
+
+class Submit(Command):
+    """Written: judged by the rules of the law, then by the rational-drug review, then signed."""
+
+    kind: Literal["submit"] = "submit"
+    allowed_in = _to(_S.DRAFTING)
+
+
+class Withdraw(Command):
+    """The doctor takes it back, before a pharmacist has approved it."""
+
+    kind: Literal["withdraw"] = "withdraw"
+    allowed_in = BEFORE_APPROVED
+
+
+class Answer(Command):
+    """The doctor answers the pharmacist's question without changing the prescription; the words are stored under `note_id`."""
+
+    kind: Literal["answer"] = "answer"
+    allowed_in = _to(_S.QUESTIONED)
+    note_id: UUID
+
+
+class ClaimReview(Command):
+    """A pharmacist takes it from the queue; held until it lapses, or another takes it over."""
+
+    kind: Literal["claim_review"] = "claim_review"
+    allowed_in = _to(_S.QUEUED)
+    take_over: bool = False
+
+
+class ReleaseReview(Command):
+    kind: Literal["release_review"] = "release_review"
+    allowed_in = _to(_S.QUEUED)
+
+
+class Approve(Command):
+    """审方通过, by the pharmacist who holds it, and signed by them before it counts."""
+
+    kind: Literal["approve"] = "approve"
+    allowed_in = _to(_S.QUEUED)
+
+
+class Question(Command):
+    kind: Literal["question"] = "question"
+    allowed_in = _to(_S.QUEUED)
+    note_id: UUID
+
+
+class Reject(Command):
+    kind: Literal["reject"] = "reject"
+    allowed_in = _to(_S.QUEUED)
+    remark: Remark
+    note_id: UUID
+
+
+class Extend(Command):
+    """The doctor lets it be valid longer: to the end of the third day at most (处方管理办法 art. 18 [C])."""
+
+    kind: Literal["extend"] = "extend"
+    allowed_in = _to(_S.CHOOSING, _S.AT_HOSPITAL)
+    days: Annotated[int, Field(ge=2, le=3)]
+
+
+class Choose(Command):
+    """取药方式; a parcel's address is stored under `address_id`."""
+
+    kind: Literal["choose"] = "choose"
+    allowed_in = _to(_S.CHOOSING)
+    way: Way
+    address_id: UUID | None = None
+
+
+class CancelDrugs(Command):
+    """The patient does not want the drugs: free until they are prepared (调配)."""
+
+    kind: Literal["cancel_drugs"] = "cancel_drugs"
+    allowed_in = _to(_S.CHOOSING, _S.PAYING, _S.AT_HOSPITAL, _S.DISPENSING)
+
+
+class SignatureReported(News):
+    """The signature service says that something became of a task: only a reason to ask it."""
+
+    kind: Literal["signature_reported"] = "signature_reported"
+
+
+class DrugsReported(News):
+    """The HIS says that the prescription was paid at a window, prepared or handed out: only a reason to ask it."""
+
+    kind: Literal["drugs_reported"] = "drugs_reported"
+
+
+class DrugsCharged(News):
+    """The charge's own word."""
+
+    kind: Literal["charge_ended"] = "charge_ended"
+    charge_id: UUID
+    outcome: Literal["settled", "closed", "unsettled"]
+
+
+class DeliveryEnded(News):
+    """The parcel's own word."""
+
+    kind: Literal["delivery_ended"] = "delivery_ended"
+    delivery_id: UUID
+    outcome: Literal["signed", "refund", "kept"]
+    """`refund`: it came back, or never went, and a person decided that the money goes back; `kept`: decided that it does not."""
+
+
+PrescriptionEvent = Annotated[
+    Amend
+    | Submit
+    | Withdraw
+    | Answer
+    | ClaimReview
+    | ReleaseReview
+    | Approve
+    | Question
+    | Reject
+    | Extend
+    | Choose
+    | CancelDrugs
+    | SignatureReported
+    | DrugsReported
+    | DrugsCharged
+    | DeliveryEnded
+    | Alarm,
+    Field(discriminator="kind"),
+]
+COMMANDS: tuple[type[Command], ...] = (
+    *(Amend, Submit, Withdraw, Answer, ClaimReview, ReleaseReview, Approve, Question, Reject),
+    *(Extend, Choose, CancelDrugs),
+)
+BY_DOCTOR: Final = frozenset({"amend", "submit", "withdraw", "answer", "extend"})
+BY_PHARMACIST: Final = frozenset({"claim_review", "release_review", "approve", "question", "reject"})
+BY_PATIENT: Final = frozenset({"choose", "cancel_drugs"})
+
+
+class Prescription(Row[PrescriptionState, PrescriptionEvent]):
+    """The row of `prescription/<id>`, as much of it as the pathway decides by."""
+
+    visit_id: UUID
+    content_id: UUID
+    """What stands in it now."""
+    round: int = 0
+    """How often it was submitted; each round has its own review, signatures and remarks."""
+    task_id: UUID | None = None
+    """The signature that is being waited for."""
+    way: Way | None = None
+    charge_id: UUID | None = None
+    delivery_id: UUID | None = None
+    valid_until: datetime | None = None
