@@ -4,7 +4,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 
 class DrugKind(StrEnum):
@@ -118,3 +118,22 @@ class Item(BaseModel):
     def need(self) -> Decimal:
         """How many of the dose unit the days ask for."""
         return self.dose * PER_DAY[self.frequency] * self.days
+
+
+class Dispensing(StrEnum):
+    """How far the HIS's pharmacy is with a prescription."""
+
+    UNPAID = "unpaid"
+    PAID = "paid"
+    PREPARED = "prepared"
+    """调配完成: free to cancel until here."""
+    HANDED_OUT = "handed_out"
+    """发药: to the patient, or to the courier."""
+
+
+class Dispense(BaseModel):
+    """The HIS's word on a prescription of ours."""
+
+    model_config = ConfigDict(frozen=True)
+    state: Dispensing
+    at: AwareDatetime | None = None

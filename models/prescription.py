@@ -6,11 +6,12 @@ travels. A time-out never approves: each deadline here reminds, escalates, or en
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from models.kernel import ids
 from models.kernel.text import Line
 from models.prescription_rules import Prescribed
 from models.process import Alarm, Command, Moves, News, Row
@@ -192,7 +193,7 @@ class Extend(Command):
     """The doctor lets it be valid longer: to the end of the third day at most (处方管理办法 art. 18 [C])."""
 
     kind: Literal["extend"] = "extend"
-    allowed_in = _to(_S.CHOOSING, _S.AT_HOSPITAL)
+    allowed_in = _to(_S.QUEUED, _S.CHOOSING, _S.AT_HOSPITAL)
     days: Annotated[int, Field(ge=2, le=3)]
 
 
@@ -239,6 +240,18 @@ class DeliveryEnded(News):
     delivery_id: UUID
     outcome: Literal["signed", "refund", "kept"]
     """`refund`: it came back, or never went, and a person decided that the money goes back; `kept`: decided that it does not."""
+
+
+class PrescriptionEnded(News):
+    """Told to the visit, which waits for all of its prescriptions before it closes."""
+
+    kind: Literal["prescription_ended"] = "prescription_ended"
+    prescription_id: UUID
+
+    @classmethod
+    def of(cls, prescription_id: UUID) -> Self:
+        """A prescription ends once."""
+        return cls(id=ids.derived("prescription_ended", prescription_id), prescription_id=prescription_id)
 
 
 PrescriptionEvent = Annotated[
