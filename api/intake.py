@@ -40,7 +40,7 @@ _HARMLESS = {
 """What strangers uploaded is shown as what it is, runs nothing and stays in no cache."""
 
 
-def _files(wiring: Wired) -> Files:
+async def _files(wiring: Wired) -> Files:
     return Files(wiring.settings.files_dir)
 
 

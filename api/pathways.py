@@ -158,7 +158,7 @@ def _not_now(process: str, where: Position) -> DomainError:
     return DomainError(f"{process}.not_now", "conflict", state=where.state, allowed=allowed(where.state, COMMANDS[process]))
 
 
-def _pathways(wiring: Wired) -> Pathways:
+async def _pathways(wiring: Wired) -> Pathways:
     async def healthy() -> bool:
         try:
             async with asyncio.timeout(REACH_S):

@@ -42,21 +42,28 @@ def wired(request: Request) -> Wiring:
     return wiring_of(cast(FastAPI, request.app))
 
 
-async def _transaction(wiring: Annotated[Wiring, Depends(wired)]) -> AsyncIterator[AsyncSession]:
+async def _parts(request: Request) -> Wiring:
+    return wired(request)
+
+
+# All of them coroutines, whether they wait or not: the framework takes a plain function to a thread and back, which costs more than a read.
+Wired = Annotated[Wiring, Depends(_parts)]
+
+
+async def _transaction(wiring: Wired) -> AsyncIterator[AsyncSession]:
     async with wiring.database.transaction() as db:
         yield db
 
 
-async def _reading(wiring: Annotated[Wiring, Depends(wired)]) -> AsyncIterator[AsyncSession]:
+async def _reading(wiring: Wired) -> AsyncIterator[AsyncSession]:
     async with wiring.database.reading() as db:
         yield db
 
 
-def _now(wiring: Annotated[Wiring, Depends(wired)]) -> datetime:
+async def _now(wiring: Wired) -> datetime:
     return wiring.clock()
 
 
-Wired = Annotated[Wiring, Depends(wired)]
 Writing = Annotated[AsyncSession, Depends(_transaction, scope="function")]
 """One transaction for the request: committed before the answer leaves, or not at all when the route raises."""
 Reading = Annotated[AsyncSession, Depends(_reading, scope="function")]

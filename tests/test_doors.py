@@ -3,6 +3,7 @@
 FastAPI includes routers lazily: looping over `app.routes` would pass without looking.
 """
 
+import inspect
 import re
 from collections.abc import Iterator
 from typing import cast, get_args
@@ -94,6 +95,18 @@ def test_who_calls_is_known_before_a_connection_is_held(doors: list[RouteContext
     ]
 
     assert not wrong
+
+
+def test_nothing_that_is_asked_before_a_route_goes_to_a_thread(doors: list[RouteContext]) -> None:
+    """The framework takes a plain function there and back for each request, which costs more than most routes do themselves."""
+    asked = {one for door in doors for one in called(door.dependant)}
+    plain = {one for one in asked if not any(coroutine(kind) for kind in (one, type(one).__call__))}
+
+    assert not plain
+
+
+def coroutine(kind: object) -> bool:
+    return inspect.iscoroutinefunction(kind) or inspect.isasyncgenfunction(kind)
 
 
 def test_a_path_stands_whole_in_its_router(doors: list[RouteContext]) -> None:
