@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from sandbox import console, credentials, his, sms, wechat_pay
+from sandbox import console, credentials, his, logistics, sms, wechat_pay
 from sandbox.faults import Faults
 from sandbox.logs import RequestLog
 from sandbox.settings import Settings
@@ -21,16 +21,18 @@ def create_app(settings: Settings) -> FastAPI:
     hospital = his.build(store, faults, settings)
     bank = wechat_pay.build(store, faults, settings)
     operator = sms.build(store, faults)
+    carrier = logistics.build(store, faults, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        working = asyncio.create_task(bank.run())
+        working = [asyncio.create_task(work) for work in (bank.run(), carrier.pusher.run())]
         try:
             yield
         finally:
-            working.cancel()
-            with suppress(asyncio.CancelledError):
-                await working
+            for task in working:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await faults.close()
             store.close()
 
@@ -39,10 +41,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(hospital.router, prefix="/his")
     app.include_router(bank.router, prefix="/wechat")
     app.include_router(operator.router, prefix="/sms")
+    app.include_router(carrier.router, prefix="/logistics")
     app.include_router(faults.router)
-    app.include_router(credentials.router(hospital, bank, operator))
-    app.include_router(_books(hospital, bank, operator))
-    app.include_router(console.router(console.Outside(his=hospital, wechat_pay=bank, sms=operator, faults=faults)))
+    app.include_router(credentials.router(hospital, bank, operator, carrier))
+    app.include_router(_books(hospital, bank, operator, carrier))
+    app.include_router(console.router(console.Outside(his=hospital, wechat_pay=bank, sms=operator, logistics=carrier, faults=faults)))
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:
@@ -51,12 +54,13 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/health")
     async def health() -> JSONResponse:
         store.row("SELECT 1")
-        return JSONResponse({"status": "ok" if bank.alive else "the bank stands still"}, 200 if bank.alive else 503)
+        still = next((name for name, party in (("bank", bank), ("carrier", carrier.pusher)) if not party.alive), None)
+        return JSONResponse({"status": f"the {still} stands still" if still else "ok"}, 503 if still else 200)
 
     return app
 
 
-def _books(hospital: his.His, bank: wechat_pay.WeChatPay, operator: sms.Sms) -> APIRouter:
+def _books(hospital: his.His, bank: wechat_pay.WeChatPay, operator: sms.Sms, carrier: logistics.Logistics) -> APIRouter:
     books = APIRouter(prefix="/books", tags=["books"])
 
     @books.get("/his")
@@ -70,5 +74,9 @@ def _books(hospital: his.His, bank: wechat_pay.WeChatPay, operator: sms.Sms) -> 
     @books.get("/sms")
     async def of_the_operator() -> dict[str, object]:
         return operator.books()
+
+    @books.get("/logistics")
+    async def of_the_carrier() -> dict[str, object]:
+        return carrier.books()
 
     return books

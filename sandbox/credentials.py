@@ -3,12 +3,13 @@
 from fastapi import APIRouter, Request
 
 from sandbox.his import His
+from sandbox.logistics import Logistics
 from sandbox.sms import Sms
 from sandbox.sms.templates import SIGN_NAME
 from sandbox.wechat_pay import WeChatPay
 
 
-def router(his: His, wechat_pay: WeChatPay, sms: Sms) -> APIRouter:
+def router(his: His, wechat_pay: WeChatPay, sms: Sms, logistics: Logistics) -> APIRouter:
     """The one route; addresses are told as the caller reached us."""
     desk = APIRouter(tags=["credentials"])
 
@@ -34,6 +35,7 @@ def router(his: His, wechat_pay: WeChatPay, sms: Sms) -> APIRouter:
                 "access_key_secret": sms.access_key_secret,
                 "sign_name": SIGN_NAME,
             },
+            "logistics": logistics.credentials(f"{here}/logistics"),
         }
 
     return desk

@@ -4,7 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Coroutine
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from fastapi import APIRouter, HTTPException, Response
 from fastapi.routing import APIRoute
@@ -15,7 +15,7 @@ from sandbox.fault_kinds import BEHAVIOURS, Kind, Manners, Spoilt
 from sandbox.logs import log
 from sandbox.store import Store
 
-System = Literal["his", "wechat_pay", "sms"]
+System = Literal["his", "wechat_pay", "sms", "logistics"]
 Naming = Callable[[Scope, str], str]
 """Gives a call its name from the request's scope and the route's template, e.g. `POST /v3/pay/transactions/{kind}`."""
 
@@ -74,8 +74,8 @@ class Faults:
         store.script(DDL)
         store.extend("fault", "code", "TEXT")
         self._store = store
-        self._calls: dict[System, list[str]] = {"his": [], "wechat_pay": [], "sms": []}
-        self._codes: dict[System, list[str]] = {"his": [], "wechat_pay": [], "sms": []}
+        self._calls: dict[System, list[str]] = {system: [] for system in get_args(System)}
+        self._codes: dict[System, list[str]] = {system: [] for system in get_args(System)}
         self._late: set[asyncio.Task[None]] = set()
         self.router = self._router()
 
@@ -156,10 +156,10 @@ class Faults:
                     await super().handle(scope, receive, send)
                     return
                 scope["sandbox.fault"] = fault.kind  # told in the request's log line
-                body = await _whole(receive)
+                body = await whole(receive)
 
                 async def answer(where: Send) -> None:
-                    await super(FaultyRoute, self).handle(dict(scope), _replayed(body, receive), where)
+                    await super(FaultyRoute, self).handle(dict(scope), replayed(body, receive), where)
 
                 spoilt = Spoilt(
                     seconds=fault.seconds,
@@ -208,7 +208,7 @@ class Faults:
         return router
 
 
-async def _whole(receive: Receive) -> bytes:
+async def whole(receive: Receive) -> bytes:
     """The request's body: a call may be carried out after its caller has gone, or twice."""
     parts: list[bytes] = []
     while True:
@@ -218,7 +218,7 @@ async def _whole(receive: Receive) -> bytes:
             return b"".join(parts)
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
+def replayed(body: bytes, receive: Receive) -> Receive:
     """The same request from its beginning."""
     given = False
 

@@ -24,12 +24,16 @@ class Settings(BaseSettings):
     """Seconds before each repetition of a notify that was not answered with 200 or 204; a comma list in the environment."""
     refund_s: Annotated[float, Field(ge=0)] = 0.5
     """How long WeChat Pay takes from accepting a refund to its end, in seconds; really minutes, or days for a bank card [C]."""
+    push_url: str = ""
+    """Where SF pushes routes to; empty: nowhere until somebody registers an address at `/logistics/desk/push`."""
+    push_retry_s: Annotated[tuple[float, ...], NoDecode] = (60.0, 300.0, 900.0)
+    """Seconds before each repetition of a push that was not answered OK: three times [B], the pauses [G]; a comma list."""
     seed: int = 7
     """What the demo hospital grows from: the same number gives the same hospital."""
     lock_s: int = 1800
     """How long the HIS keeps a slot locked that nobody settles, in seconds."""
 
-    @field_validator("notify_retry_s", mode="before")
+    @field_validator("notify_retry_s", "push_retry_s", mode="before")
     @classmethod
     def _from_comma_list(cls, value: object) -> object:
         return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from sandbox import clock
 from sandbox.console.faults import add_fault_routes
+from sandbox.console.logistics import add_parcel_routes
 from sandbox.console.notice import back
 from sandbox.console.page import Outside, page
 from sandbox.console.refunds import add_refund_routes
@@ -39,4 +40,5 @@ def router(outside: Outside) -> APIRouter:
 
     add_fault_routes(console, outside.faults)
     add_refund_routes(console, outside.wechat_pay)
+    add_parcel_routes(console, outside.logistics)
     return console

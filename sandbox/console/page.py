@@ -9,14 +9,24 @@ from urllib.parse import quote
 from sandbox import clock
 from sandbox.console.faults import faults_section
 from sandbox.console.html import ROWS_SHOWN, Html, button, join, section, short, show, table, tag, yuan
+from sandbox.console.logistics import parcels_section
 from sandbox.console.refunds import refunds_section
 from sandbox.faults import Faults
 from sandbox.his import His
+from sandbox.logistics import Logistics
 from sandbox.sms import Sms
 from sandbox.wechat_pay import WeChatPay
 
 STYLE = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-_NAV = (("orders", "收银台"), ("phones", "手机短信"), ("bank", "银行账"), ("refunds", "退款"), ("his", "医院 HIS"), ("faults", "故障"))
+_NAV = (
+    ("orders", "收银台"),
+    ("phones", "手机短信"),
+    ("bank", "银行账"),
+    ("refunds", "退款"),
+    ("his", "医院 HIS"),
+    ("logistics", "快递"),
+    ("faults", "故障"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +36,7 @@ class Outside:
     his: His
     wechat_pay: WeChatPay
     sms: Sms
+    logistics: Logistics
     faults: Faults
 
 
@@ -40,6 +51,7 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
             _bank(outside),
             refunds_section(outside.wechat_pay),
             _his(outside),
+            parcels_section(outside.logistics),
             faults_section(outside.faults),
         )
     )
@@ -55,7 +67,7 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
 <body>
 <header><div><h1>外部系统沙箱</h1><nav>{nav}<a href="/console{_phone_query(phone)}">刷新</a></nav></div></header>
 <main>{body}</main>
-<footer>模拟的医院 HIS、微信支付与短信，数据均为演示数据。页面时间 {clock.now():%Y-%m-%d %H:%M:%S}</footer>
+<footer>模拟的医院 HIS、微信支付、短信与快递，数据均为演示数据。页面时间 {clock.now():%Y-%m-%d %H:%M:%S}</footer>
 </body>
 </html>
 """
