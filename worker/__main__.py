@@ -12,7 +12,9 @@ from activities.booking_locks import StrayLocks
 from models.kernel.clock import now
 from models.stores import intent as intents
 from models.stores.database import Database
+from models.stores.history import HistoryFiles
 from worker import health
+from worker.archive import Archive
 from worker.build import Builds, build_of
 from worker.provision import provision, provision_again
 from worker.relay import Loop, Relay, as_the_only_one, ended
@@ -43,6 +45,7 @@ async def main() -> None:
     relay = Relay(database, client, runs, strays(database, outside, runs, now, settings.policy), builds, now)
     sending = outbox(database, outside, now)
     locks = StrayLocks(database, outside.his, now)
+    archive = Archive(database, client, HistoryFiles(settings.files_dir), now)
     await provision(client)
     work = activities(database, outside, runs, now, settings.policy)
     polling = worker(client, work, workflow_cache=settings.workflow_cache, build=build)
@@ -58,6 +61,7 @@ async def main() -> None:
                     (Loop.FORGET, lambda: _forget(database), 3600),
                     (Loop.LOCKS, locks.release_due, 10),
                     (Loop.PROVISION, lambda: provision_again(client), 3),
+                    (Loop.ARCHIVE, archive.archive_due, 60),
                 )
             ]
             tasks.create_task(builds.live(build, stop))

@@ -59,6 +59,7 @@ class Loop(IntEnum):
     FORGET = 0x46555A04
     LOCKS = 0x46555A05
     PROVISION = 0x46555A06
+    ARCHIVE = 0x46555A07
 
     def __str__(self) -> str:
         return self.name.lower()

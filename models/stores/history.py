@@ -1,0 +1,135 @@
+"""The archive of histories: a row for each closed run, and its history in a file of object storage."""
+
+import gzip
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+import obstore
+from obstore.store import LocalStore
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.account import AccountKind
+from models.history import ClosedRun, Closing
+from models.tables.account import AccountRow
+from models.tables.history import WAITS, HistoryRow
+
+_AT_ONCE = 1000
+
+
+class HistoryFiles:
+    """Histories as gzip of JSON. The name says the run, whose history never changes: whoever writes it again writes the same."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def put(self, file: str, content: bytes) -> int:
+        """Whole or not at all; answers the size of the file."""
+        packed = gzip.compress(content, mtime=0)
+        await obstore.put_async(_at(self._folder), file, packed)
+        return len(packed)
+
+    async def get(self, file: str) -> bytes:
+        """What was put. That it is not there, or is damaged, is a fault and raised as one."""
+        found = await obstore.get_async(_at(self._folder), file)
+        return gzip.decompress(bytes(await found.bytes_async()))
+
+
+@cache
+def _at(folder: Path) -> LocalStore:
+    return LocalStore(folder, mkdir=True)
+
+
+async def newest(db: AsyncSession) -> datetime | None:
+    """When the run ended that was the last to end of all that were found."""
+    return await db.scalar(select(func.max(HistoryRow.ended_at)))
+
+
+async def found(db: AsyncSession, runs: Sequence[ClosedRun]) -> int:
+    """Rows for those that have none yet; answers for how many."""
+    new = 0
+    for start in range(0, len(runs), _AT_ONCE):
+        rows = [asdict(run) for run in runs[start : start + _AT_ONCE]]
+        inserted = insert(HistoryRow).values(rows).on_conflict_do_nothing().returning(HistoryRow.run_id)
+        new += len((await db.scalars(inserted)).all())
+    return new
+
+
+async def due(db: AsyncSession, at: datetime, limit: int) -> list[ClosedRun]:
+    """Some that wait to be archived and were not tried since `at`, marked as tried: one that cannot be read never holds up the others."""
+    waiting = (
+        select(HistoryRow.run_id)
+        .where(WAITS, HistoryRow.tried_at.is_(None) | (HistoryRow.tried_at < at))
+        .order_by(HistoryRow.tried_at.nulls_first(), HistoryRow.ended_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    tried = update(HistoryRow).where(HistoryRow.run_id.in_(waiting)).values(tried_at=at).returning(HistoryRow)
+    rows = await db.scalars(tried.execution_options(synchronize_session=False))
+    return [_run(row) for row in rows]
+
+
+def _run(row: HistoryRow) -> ClosedRun:
+    return ClosedRun(
+        run_id=row.run_id,
+        workflow_id=row.workflow_id,
+        process=row.process,
+        process_id=row.process_id,
+        visit_id=row.visit_id,
+        status=Closing(row.status),
+        began_at=row.began_at,
+        ended_at=row.ended_at,
+    )
+
+
+async def archived(db: AsyncSession, run: ClosedRun, *, events: int, size: int, at: datetime) -> None:
+    """Its history lies in its file. Archived already is archived."""
+    kept = {"archived_at": at, "events": events, "bytes": size, "file": run.file}
+    await db.execute(
+        update(HistoryRow).where(HistoryRow.run_id == run.run_id, HistoryRow.archived_at.is_(None)).values(lost_at=None, **kept)
+    )
+
+
+async def lost(db: AsyncSession, run: ClosedRun, at: datetime) -> None:
+    """The engine has it no more, and no file was written."""
+    await db.execute(update(HistoryRow).where(HistoryRow.run_id == run.run_id, WAITS).values(lost_at=at))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A closed run as its row has it; `file` once it is archived."""
+
+    run: ClosedRun
+    file: str | None
+    archived_at: datetime | None
+
+
+async def of_visit(db: AsyncSession, visit_id: UUID) -> list[Kept]:
+    """The closed runs that were found of a visit, its charges and its refunds, oldest first."""
+    rows = await db.scalars(select(HistoryRow).where(HistoryRow.visit_id == visit_id).order_by(HistoryRow.began_at, HistoryRow.run_id))
+    return [Kept(_run(row), row.file, row.archived_at) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody as a story names them: staff by their name, a patient by nothing."""
+
+    kind: AccountKind
+    name: str | None
+
+
+async def people(db: AsyncSession, accounts: Collection[UUID]) -> dict[UUID, Person]:
+    """By account; staff alone have a name there."""
+    rows = await db.execute(select(AccountRow.id, AccountRow.kind, AccountRow.name).where(AccountRow.id.in_(accounts)))
+    return {id: Person(AccountKind(kind), name) for id, kind, name in rows}
+
+
+async def waiting(db: AsyncSession) -> tuple[int, datetime | None]:
+    """How many closed runs were found and are not yet archived, and when the oldest of them ended."""
+    number, since = (await db.execute(select(func.count(), func.min(HistoryRow.ended_at)).where(WAITS))).one()
+    return number, since
