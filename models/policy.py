@@ -44,6 +44,10 @@ class Rules(BaseModel):
     """The merchant's balance does not suffice: tried again after so long."""
     refund_tries_max: int = Field(ge=1)
     """Then a person is called."""
+    delivery_polls_s: tuple[PositiveInt, ...] = Field(default=(600, 1800, 3600), min_length=1)
+    """Pauses between two questions to the carrier where a parcel is; the last one again and again. Versions of before have none."""
+    delivery_silent_s: int = Field(default=48 * 3600, ge=1)
+    """Nothing new was heard of a parcel for so long: an office looks for it."""
 
 
 class Policy(BaseModel):
@@ -89,6 +93,16 @@ class Policy(BaseModel):
         pauses = self.rules.refund_polls_s
         return now + timedelta(seconds=pauses[min(polls, len(pauses) - 1)])
 
+    def delivery_asked_at(self, now: datetime, polls: int, until: datetime | None = None) -> datetime:
+        """When the carrier is asked next, after so many questions; at the end of its silence in any case."""
+        pauses = self.rules.delivery_polls_s
+        at = now + timedelta(seconds=pauses[min(polls, len(pauses) - 1)])
+        return at if until is None else min(at, until)
+
+    def delivery_until(self, now: datetime) -> datetime:
+        """A parcel of which nothing is heard until then is looked for."""
+        return now + timedelta(seconds=self.rules.delivery_silent_s)
+
 
 STANDARD = Rules(
     draft_s=30 * 60,
@@ -121,5 +135,6 @@ TEST = STANDARD.model_copy(
         "unpaid_holds_max": 50,
         "refund_polls_s": (1, 1, 2),
         "refund_pause_s": 2,
+        "delivery_polls_s": (1, 1, 2),
     }
 )
