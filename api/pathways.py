@@ -18,8 +18,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.wiring import Wired
-from models import charge, refund, revisit
 from models.kernel.errors import DomainError, Kind
+from models.pathways import PATHWAYS
 from models.process import Command, allowed
 from models.stores import inbox, timeline
 from models.stores.database import Database
@@ -31,11 +31,6 @@ ANSWER_S = 8.0
 """How long a caller waits; then the wish is kept and the screen follows the timeline."""
 REACH_S = 1.0
 
-COMMANDS: dict[str, tuple[type[Command], ...]] = {
-    "revisit": revisit.COMMANDS,
-    "charge": charge.COMMANDS,
-    "refund": refund.COMMANDS,
-}
 KINDS: frozenset[Kind] = frozenset({"malformed", "forbidden", "missing", "conflict", "invalid", "limited"})
 log = structlog.get_logger()
 
@@ -116,7 +111,7 @@ class Pathways:
     async def _not_there(self, process: str, where: Position, asked: Command) -> Exception:
         """No run: either the row is at its end, or its run is about to be begun by the sweep."""
         now = await self._stand(process, where.id) or where
-        if now.state not in {state for one in COMMANDS[process] for state in one.allowed_in}:
+        if now.state not in {state for one in PATHWAYS[process].commands for state in one.allowed_in}:
             return _not_now(process, now)
         await self.runs.begin(process, where.id, where.visit_id)
         return _OutcomeUnknown()
@@ -155,7 +150,7 @@ def _answer(id: UUID, entry: timeline.Entry, asked: Command, *, replayed: bool) 
 
 
 def _not_now(process: str, where: Position) -> DomainError:
-    return DomainError(f"{process}.not_now", "conflict", state=where.state, allowed=allowed(where.state, COMMANDS[process]))
+    return DomainError(f"{process}.not_now", "conflict", state=where.state, allowed=allowed(where.state, PATHWAYS[process].commands))
 
 
 async def _pathways(wiring: Wired) -> Pathways:

@@ -7,11 +7,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import datetime, timedelta
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 import structlog
-from pydantic import TypeAdapter
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
@@ -19,8 +18,9 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.payment import StrayReports
-from models import charge, refund, revisit
+from models import charge
 from models.kernel.clock import Clock
+from models.pathways import PATHWAYS
 from models.process import Command, News, command_of
 from models.stores import inbox, open_rows, steps, timeline
 from models.stores.database import Database
@@ -30,16 +30,6 @@ from workflows.runs import SHORT, Runs, reaching, run_id
 
 log = structlog.get_logger()
 
-COMMANDS: dict[str, tuple[type[Command], ...]] = {
-    "revisit": revisit.COMMANDS,
-    "charge": charge.COMMANDS,
-    "refund": refund.COMMANDS,
-}
-EVENTS: dict[str, TypeAdapter[Any]] = {
-    "revisit": TypeAdapter(revisit.RevisitEvent),
-    "charge": TypeAdapter(charge.ChargeEvent),
-    "refund": TypeAdapter(refund.RefundEvent),
-}
 MONEY = charge.Reported.model_fields["kind"].default
 KNOCKS_ALARM = 12
 FAILING_ATTEMPTS = 6
@@ -90,10 +80,10 @@ class Relay:
         elif where is None or where.ended or one.process_id is None:
             await self._close(one, "late")
         elif one.party == "person":
-            wish = command_of(one.kind, COMMANDS[one.process]).model_validate({**one.event, "seen": where.version})
+            wish = command_of(one.kind, PATHWAYS[one.process].commands).model_validate({**one.event, "seen": where.version})
             await self._repeat(one, one.process_id, wish)
         else:
-            event: News = EVENTS[one.process].validate_python({**one.event, "seen": where.version})
+            event: News = PATHWAYS[one.process].events.validate_python({**one.event, "seen": where.version})
             await self._runs.knock(one.process, one.process_id, event)
 
     async def _stands(self, one: inbox.Waiting) -> tuple[open_rows.Position | None, bool]:

@@ -8,17 +8,14 @@ from uuid import UUID
 from sqlalchemy import or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models import charge, refund, revisit
+from models.pathways import PATHWAYS
 from models.process import Moves
 from models.tables.charge import ChargeRow, RefundRow
 from models.tables.revisit import RevisitRow
 
-PROCESSES: dict[str, tuple[Any, Moves[Any]]] = {
-    "revisit": (RevisitRow, revisit.MOVES),
-    "charge": (ChargeRow, charge.MOVES),
-    "refund": (RefundRow, refund.MOVES),
-}
-"""Each process's table and moves. A new process is added here."""
+_TABLES: dict[str, Any] = {"revisit": RevisitRow, "charge": ChargeRow, "refund": RefundRow}
+PROCESSES: dict[str, tuple[Any, Moves[Any]]] = {process: (_TABLES[process], pathway.moves) for process, pathway in PATHWAYS.items()}
+"""Each process's table and moves."""
 
 PAUSE = timedelta(seconds=10)
 """Between two looks at one row."""

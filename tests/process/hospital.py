@@ -7,20 +7,18 @@ from types import MethodType
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
-from pydantic import TypeAdapter
 from sqlalchemy import func, select, text
 
-from models.charge import MOVES, ChargeEvent
+from models.charge import MOVES
 from models.eligibility import HisPatient, PastVisit, RegulatorField
 from models.kernel import ids
 from models.kernel.clock import SHANGHAI, Clock
 from models.ledger import Account
 from models.message import Template
+from models.pathways import PATHWAYS
 from models.policy import Policy
 from models.process import Command, News, Runs
 from models.record import Record, RecordContent
-from models.refund import RefundEvent
-from models.revisit import RevisitEvent
 from models.stores import booking, intake, ledger
 from models.stores import record as records
 from models.stores.database import Database
@@ -31,6 +29,7 @@ from models.tables.process import InboxRow, TimelineRow
 from models.tables.revisit import RevisitRow
 from tests.builders import FEE_FEN, NAME, Person, Unit, a_person, a_unit, an_opened_visit, rules
 from tests.process.his import InMemoryHIS, Place
+from tests.process.logistics import InMemoryLogistics
 from tests.process.wechat_pay import InMemoryWeChatPay
 from worker.wiring import activities, strays
 
@@ -40,11 +39,6 @@ C = TypeVar("C", bound=Command)
 CHARGE_ENDS: Final = MOVES.ends()
 MORNING: Final = datetime(2026, 3, 2, 9, 0, tzinfo=SHANGHAI)
 """A Monday. Nothing of a test with a clock of its own depends on when it runs."""
-EVENTS: Final[dict[str, TypeAdapter[Any]]] = {
-    "revisit": TypeAdapter(RevisitEvent),
-    "charge": TypeAdapter(ChargeEvent),
-    "refund": TypeAdapter(RefundEvent),
-}
 
 
 @dataclass
@@ -65,6 +59,7 @@ class Unheard:
 class Outside:
     his: InMemoryHIS
     wechat_pay: InMemoryWeChatPay
+    logistics: InMemoryLogistics
 
 
 class Hospital:
@@ -72,8 +67,8 @@ class Hospital:
 
     def __init__(self, database: Database, clock: Clock, runs: Runs) -> None:
         self.database, self.clock = database, clock
-        self.his, self.wechat_pay = InMemoryHIS(clock), InMemoryWeChatPay(clock)
-        outside = Outside(self.his, self.wechat_pay)
+        self.his, self.wechat_pay, self.logistics = InMemoryHIS(clock), InMemoryWeChatPay(clock), InMemoryLogistics(clock)
+        outside = Outside(self.his, self.wechat_pay, self.logistics)
         self.activities = activities(database, outside, runs, clock, "test")
         self.strays = strays(database, outside, runs, clock, "test")
         self._bound = {cast(MethodType, one).__func__: one for one in self.activities}
@@ -133,7 +128,7 @@ class Hospital:
     async def hand_time_is_up(self) -> None:
         """As if the six seconds of whoever fenced last had passed."""
         async with self.database.transaction() as db:
-            for table in EVENTS:
+            for table in PATHWAYS:
                 await db.execute(text(f"update {table} set step_until = clock_timestamp() - interval '1 second' where step is not null"))
 
     async def row(self, revisit_id: UUID) -> RevisitRow:
@@ -190,7 +185,7 @@ class Hospital:
         """News in the inbox of a process that nobody has acted on, oldest first."""
         async with self.database.reading() as db:
             query = select(InboxRow).where(InboxRow.process_id == process_id, InboxRow.handled_at.is_(None)).order_by(InboxRow.created_at)
-            return [EVENTS[row.process].validate_python(row.event) for row in await db.scalars(query)]
+            return [PATHWAYS[row.process].events.validate_python(row.event) for row in await db.scalars(query)]
 
     async def relays(self) -> None:
         """Reports of money for which there is no desk are looked after, as the relay does it."""
