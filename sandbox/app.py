@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from sandbox import console, credentials, his, logistics, sms, wechat_pay
+from sandbox import console, credentials, his, logistics, signature, sms, wechat_pay
 from sandbox.faults import Faults
 from sandbox.logs import RequestLog
 from sandbox.settings import Settings
@@ -22,10 +22,11 @@ def create_app(settings: Settings) -> FastAPI:
     bank = wechat_pay.build(store, faults, settings)
     operator = sms.build(store, faults)
     carrier = logistics.build(store, faults, settings)
+    signing = signature.build(store, faults, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        working = [asyncio.create_task(work) for work in (bank.run(), carrier.pusher.run())]
+        working = [asyncio.create_task(work) for work in (bank.run(), carrier.pusher.run(), signing.notifier.run())]
         try:
             yield
         finally:
@@ -42,10 +43,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(bank.router, prefix="/wechat")
     app.include_router(operator.router, prefix="/sms")
     app.include_router(carrier.router, prefix="/logistics")
+    app.include_router(signing.router, prefix="/signature")
     app.include_router(faults.router)
-    app.include_router(credentials.router(hospital, bank, operator, carrier))
-    app.include_router(_books(hospital, bank, operator, carrier))
-    app.include_router(console.router(console.Outside(his=hospital, wechat_pay=bank, sms=operator, logistics=carrier, faults=faults)))
+    app.include_router(credentials.router(hospital, bank, operator, carrier, signing))
+    app.include_router(_books(hospital, bank, operator, carrier, signing))
+    outside = console.Outside(his=hospital, wechat_pay=bank, sms=operator, logistics=carrier, signature=signing, faults=faults)
+    app.include_router(console.router(outside))
 
     @app.get("/", include_in_schema=False)
     async def home() -> RedirectResponse:
@@ -54,13 +57,16 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/health")
     async def health() -> JSONResponse:
         store.row("SELECT 1")
-        still = next((name for name, party in (("bank", bank), ("carrier", carrier.pusher)) if not party.alive), None)
+        parties = {"bank": bank, "carrier": carrier.pusher, "CA": signing.notifier}
+        still = next((name for name, party in parties.items() if not party.alive), None)
         return JSONResponse({"status": f"the {still} stands still" if still else "ok"}, 503 if still else 200)
 
     return app
 
 
-def _books(hospital: his.His, bank: wechat_pay.WeChatPay, operator: sms.Sms, carrier: logistics.Logistics) -> APIRouter:
+def _books(
+    hospital: his.His, bank: wechat_pay.WeChatPay, operator: sms.Sms, carrier: logistics.Logistics, signing: signature.Signing
+) -> APIRouter:
     books = APIRouter(prefix="/books", tags=["books"])
 
     @books.get("/his")
@@ -78,5 +84,9 @@ def _books(hospital: his.His, bank: wechat_pay.WeChatPay, operator: sms.Sms, car
     @books.get("/logistics")
     async def of_the_carrier() -> dict[str, object]:
         return carrier.books()
+
+    @books.get("/signature")
+    async def of_the_ca() -> dict[str, object]:
+        return signing.books()
 
     return books

@@ -4,12 +4,13 @@ from fastapi import APIRouter, Request
 
 from sandbox.his import His
 from sandbox.logistics import Logistics
+from sandbox.signature import Signing
 from sandbox.sms import Sms
 from sandbox.sms.templates import SIGN_NAME
 from sandbox.wechat_pay import WeChatPay
 
 
-def router(his: His, wechat_pay: WeChatPay, sms: Sms, logistics: Logistics) -> APIRouter:
+def router(his: His, wechat_pay: WeChatPay, sms: Sms, logistics: Logistics, signature: Signing) -> APIRouter:
     """The one route; addresses are told as the caller reached us."""
     desk = APIRouter(tags=["credentials"])
 
@@ -36,6 +37,7 @@ def router(his: His, wechat_pay: WeChatPay, sms: Sms, logistics: Logistics) -> A
                 "sign_name": SIGN_NAME,
             },
             "logistics": logistics.credentials(f"{here}/logistics"),
+            "signature": signature.credentials(f"{here}/signature"),
         }
 
     return desk

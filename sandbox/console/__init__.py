@@ -11,6 +11,7 @@ from sandbox.console.logistics import add_parcel_routes
 from sandbox.console.notice import back
 from sandbox.console.page import Outside, page
 from sandbox.console.refunds import add_refund_routes
+from sandbox.console.signatures import add_signature_routes
 from sandbox.wechat_pay.wire import WeChatPayError
 
 __all__ = ["Outside", "router"]
@@ -41,4 +42,5 @@ def router(outside: Outside) -> APIRouter:
     add_fault_routes(console, outside.faults)
     add_refund_routes(console, outside.wechat_pay)
     add_parcel_routes(console, outside.logistics)
+    add_signature_routes(console, outside.signature)
     return console

@@ -11,7 +11,7 @@ from sandbox.console.notice import back
 from sandbox.fault_kinds import Kind
 from sandbox.faults import EVERY_CALL, EVERY_NOTIFY, Fault, FaultIn, Faults, System
 
-SYSTEMS: dict[System, str] = {"his": "医院 HIS", "wechat_pay": "微信支付", "sms": "短信", "logistics": "快递"}
+SYSTEMS: dict[System, str] = {"his": "医院 HIS", "wechat_pay": "微信支付", "sms": "短信", "logistics": "快递", "signature": "电子签名"}
 KINDS: dict[Kind, str] = {
     "slow": "变慢",
     "refused": "拒绝",

@@ -11,9 +11,11 @@ from sandbox.console.faults import faults_section
 from sandbox.console.html import ROWS_SHOWN, Html, button, join, section, short, show, table, tag, yuan
 from sandbox.console.logistics import parcels_section
 from sandbox.console.refunds import refunds_section
+from sandbox.console.signatures import signatures_section
 from sandbox.faults import Faults
 from sandbox.his import His
 from sandbox.logistics import Logistics
+from sandbox.signature import Signing
 from sandbox.sms import Sms
 from sandbox.wechat_pay import WeChatPay
 
@@ -25,6 +27,7 @@ _NAV = (
     ("refunds", "退款"),
     ("his", "医院 HIS"),
     ("logistics", "快递"),
+    ("signatures", "签名"),
     ("faults", "故障"),
 )
 
@@ -37,6 +40,7 @@ class Outside:
     wechat_pay: WeChatPay
     sms: Sms
     logistics: Logistics
+    signature: Signing
     faults: Faults
 
 
@@ -52,6 +56,7 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
             refunds_section(outside.wechat_pay),
             _his(outside),
             parcels_section(outside.logistics),
+            signatures_section(outside.signature),
             faults_section(outside.faults),
         )
     )
@@ -67,7 +72,7 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
 <body>
 <header><div><h1>外部系统沙箱</h1><nav>{nav}<a href="/console{_phone_query(phone)}">刷新</a></nav></div></header>
 <main>{body}</main>
-<footer>模拟的医院 HIS、微信支付、短信与快递，数据均为演示数据。页面时间 {clock.now():%Y-%m-%d %H:%M:%S}</footer>
+<footer>模拟的医院 HIS、微信支付、短信、快递与电子签名，数据均为演示数据。页面时间 {clock.now():%Y-%m-%d %H:%M:%S}</footer>
 </body>
 </html>
 """

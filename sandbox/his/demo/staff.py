@@ -6,7 +6,7 @@ from typing import Final
 HOSPITAL_ID: Final = "org-hospital"
 HOSPITAL_NAME: Final = "北京燕山胸科医院"
 
-TITLE_NAMES: Final = {"231": "主任医师", "232": "副主任医师", "233": "主治医师"}
+TITLE_NAMES: Final = {"231": "主任医师", "232": "副主任医师", "233": "主治医师", "242": "副主任药师", "243": "主管药师", "244": "药师"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,20 @@ class Doctor:
         return "general" if self.title == "233" else "expert"
 
 
+@dataclass(frozen=True, slots=True)
+class Pharmacist:
+    """Who reviews prescriptions; sees no patients, so has no department and no schedule."""
+
+    key: str
+    name: str
+    title: str
+
+    @property
+    def id(self) -> str:
+        """As the hospital numbers its staff."""
+        return f"pha-{self.key}"
+
+
 DIVISIONS: Final = (
     Division(
         "respiratory",
@@ -110,4 +124,11 @@ DOCTORS: Final = (
     Doctor("pengjianing", "彭佳宁", "231", "child-respiratory", "儿童慢性咳嗽、反复呼吸道感染"),
     Doctor("zengxiaoman", "曾小满", "233", "child-asthma", "儿童哮喘的规范化管理"),
     Doctor("yuanbo", "袁博", "233", "dental", "牙体牙髓病、牙周病"),
+)
+
+PHARMACISTS: Final = (
+    Pharmacist("qianyulan", "钱玉兰", "242"),
+    Pharmacist("shenjiahe", "沈嘉禾", "243"),
+    Pharmacist("duruifeng", "杜瑞峰", "243"),
+    Pharmacist("mengxiaoxi", "孟晓溪", "244"),
 )
