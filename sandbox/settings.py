@@ -28,12 +28,18 @@ class Settings(BaseSettings):
     """Where SF pushes routes to; empty: nowhere until somebody registers an address at `/logistics/desk/push`."""
     push_retry_s: Annotated[tuple[float, ...], NoDecode] = (60.0, 300.0, 900.0)
     """Seconds before each repetition of a push that was not answered OK: three times [B], the pauses [G]; a comma list."""
+    his_listener: str = ""
+    """Where the HIS tells what happens there; empty: nowhere until somebody registers an address at `/his/desk/listener`."""
+    his_retry_s: Annotated[tuple[float, ...], NoDecode] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+    """Seconds before each repetition of what the HIS tells, the last one again and again; a comma list."""
+    his_dispense_s: float | None = None
+    """How long after payment the pharmacy prepares, and as long again hands out, without a person; none: a person does both."""
     seed: int = 7
     """What the demo hospital grows from: the same number gives the same hospital."""
     lock_s: int = 1800
     """How long the HIS keeps a slot locked that nobody settles, in seconds."""
 
-    @field_validator("notify_retry_s", "push_retry_s", mode="before")
+    @field_validator("notify_retry_s", "push_retry_s", "his_retry_s", mode="before")
     @classmethod
     def _from_comma_list(cls, value: object) -> object:
         return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -10,3 +10,5 @@ class HisAccount:
     base_url: str
     client_id: str
     client_secret: str = field(repr=False)
+    webhook_key: str = field(default="", repr=False)
+    """64 hex digits: proves what the HIS tells us by itself. Who only asks needs none; without one nothing is believed."""

@@ -1,5 +1,6 @@
 """The hospital's information system as a FHIR R4 server, by protocols.md §4b; the hospital behind it is `demo`."""
 
+import asyncio
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Depends, Request
@@ -15,8 +16,13 @@ from sandbox.his.documents import Documents
 from sandbox.his.encounters import Encounters
 from sandbox.his.hospital import Hospital
 from sandbox.his.invoices import Invoices
+from sandbox.his.messages import Messages
 from sandbox.his.outcome import MANNERS, Refusal, fhir_route
 from sandbox.his.patients import Patients
+from sandbox.his.pharmacy.catalogue import Catalogue
+from sandbox.his.pharmacy.desk import PharmacyDesk
+from sandbox.his.pharmacy.dispensing import Dispensing
+from sandbox.his.pharmacy.prescriptions import Prescriptions
 from sandbox.his.reversals import Reversals
 from sandbox.his.schedules import Schedules
 from sandbox.settings import Settings
@@ -32,6 +38,8 @@ class His:
     router: APIRouter
     hospital: Hospital
     access: access.Access
+    dispensing: Dispensing
+    messages: Messages
 
     @property
     def client_id(self) -> str:
@@ -43,10 +51,26 @@ class His:
         """The secret that the hospital gave its client."""
         return self.access.secret
 
+    @property
+    def webhook_key(self) -> str:
+        """By which its client knows what comes from it."""
+        return self.messages.key
+
+    @property
+    def alive(self) -> bool:
+        """Whether it tells what it has to tell."""
+        return self.messages.alive and self.dispensing.alive
+
+    async def run(self) -> None:
+        """Tell, and dispense what is to be dispensed by itself. Runs until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.messages.run())
+            tasks.create_task(self.dispensing.run())
+
     def books(self) -> dict[str, object]:
-        """Appointments, bills, settlements, reversals and online visits with the client's numbers and amounts in fen."""
+        """Appointments, bills, money, online visits, prescriptions and messages, with the client's numbers and amounts in fen."""
         places.expire_due(self.hospital)
-        return books.books(self.hospital)
+        return books.books(self.hospital) | {"messages": self.messages.books()}
 
     def console(self) -> list[dict[str, object]]:
         """The newest appointments."""
@@ -60,13 +84,15 @@ def build(store: Store, faults: Faults, settings: Settings, now: instants.Clock 
     door = access.Access(hospital)
     demo = Demo(hospital)
     demo.top_up()
+    messages = Messages(hospital, faults, settings.his_retry_s, settings.his_listener or None)
+    dispensing = Dispensing(hospital, messages, settings.his_dispense_s)
     router = APIRouter(tags=["his"])
-    router.include_router(_wire(hospital, door, demo, faults))
-    router.include_router(_desk(hospital, demo))
-    return His(router, hospital, door)
+    router.include_router(_wire(hospital, door, demo, dispensing, faults))
+    router.include_router(_desk(hospital, demo, PharmacyDesk(hospital, dispensing, messages)))
+    return His(router, hospital, door, dispensing, messages)
 
 
-def _wire(hospital: Hospital, door: access.Access, demo: Demo, faults: Faults) -> APIRouter:
+def _wire(hospital: Hospital, door: access.Access, demo: Demo, dispensing: Dispensing, faults: Faults) -> APIRouter:
     """Token and FHIR calls; each can be spoiled by a fault."""
     route = fhir_route(faults.route_class("his", MANNERS))
     calls = APIRouter(route_class=route)
@@ -79,8 +105,9 @@ def _wire(hospital: Hospital, door: access.Access, demo: Demo, faults: Faults) -
         places.expire_due(hospital)
 
     fhir = APIRouter(prefix=wire.FHIR_ROOT, route_class=route, dependencies=[Depends(come_in)])
-    for part in (Patients, Encounters, Documents, Schedules, Appointments, Invoices, Reversals):
+    for part in (Patients, Encounters, Documents, Schedules, Appointments, Invoices, Reversals, Catalogue, Prescriptions):
         part(hospital).mount(fhir)
+    dispensing.mount(fhir)
     calls.include_router(fhir)
     rest = APIRouter(prefix=wire.FHIR_ROOT, route_class=fhir_route(APIRoute))
     rest.add_api_route("/{rest:path}", _unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
@@ -88,13 +115,14 @@ def _wire(hospital: Hospital, door: access.Access, demo: Demo, faults: Faults) -
     return calls
 
 
-def _desk(hospital: Hospital, demo: Demo) -> APIRouter:
+def _desk(hospital: Hospital, demo: Demo, pharmacy: PharmacyDesk) -> APIRouter:
     async def come_in() -> None:
         demo.top_up()
         places.expire_due(hospital)
 
     desk = APIRouter(prefix="/desk", route_class=fhir_route(APIRoute), dependencies=[Depends(come_in)])
     Desk(hospital).mount(desk)
+    pharmacy.mount(desk)
     return desk
 
 

@@ -24,7 +24,7 @@ class Access:
     def __init__(self, hospital: Hospital) -> None:
         """The client's secret is made once and kept with the books."""
         self._hospital = hospital
-        hospital.store.script(tables.DDL)
+        tables.open_books(hospital.store)
         with hospital.store.transaction() as db:
             db.execute("INSERT OR IGNORE INTO his_client (id, secret) VALUES (?, ?)", (CLIENT_ID, secrets.token_urlsafe(32)))
             self.secret: str = db.execute("SELECT secret FROM his_client WHERE id = ?", (CLIENT_ID,)).fetchone()["secret"]

@@ -8,13 +8,18 @@ from sandbox.his.hospital import Hospital
 _CONSOLE_ROWS: Final = 100
 _BOOKS: Final = {
     "appointments": "SELECT id, claim_no, slot_id, schedule_id, patient_id, status, cancel_reason FROM his_appointment ORDER BY rowid",
-    "invoices": "SELECT id, appointment_id, status, total_fen, "
+    "invoices": "SELECT id, appointment_id, prescription_no, status, total_fen, "
     "(SELECT coalesce(sum(amount_fen), 0) FROM his_reversal WHERE invoice_id = bill.id) AS reversed_fen "
     "FROM his_invoice AS bill ORDER BY rowid",
     "settlements": "SELECT payment_no, invoice_id, channel, channel_no, amount_fen, cash_fen, account_fen, fund_fen FROM his_settlement "
     "ORDER BY rowid",
     "reversals": "SELECT refund_no, invoice_id, amount_fen, cash_fen, account_fen, fund_fen, reason FROM his_reversal ORDER BY rowid",
     "encounters": "SELECT id, visit_no, appointment_id, status FROM his_encounter_now WHERE class = 'VR' ORDER BY start_ms, id",
+    "prescriptions": "SELECT number, patient_id, encounter_id, practitioner_id, icd10, authored_ms, valid_until_ms, prepared_ms, "
+    "dispensed_ms, returned_ms, (SELECT count(*) FROM his_provenance WHERE number = rx.number) AS signed "
+    "FROM his_prescription AS rx WHERE ours = 1 ORDER BY rowid",
+    "prescription_lines": "SELECT id, number, line_no, drug_id, status, dose, frequency, route, days, packs FROM his_prescription_line_now "
+    "WHERE ours = 1 ORDER BY number, rank",
     "slots": "SELECT id, schedule_id, capacity, sold_at_window, remaining, status FROM his_slot_now AS slot "
     "WHERE EXISTS (SELECT 1 FROM his_appointment WHERE slot_id = slot.id) ORDER BY start_ms, id",
 }

@@ -17,6 +17,7 @@ from sandbox.his.demo.staff import DEPARTMENTS, DOCTORS
 from sandbox.his.elements import Json
 from sandbox.his.hospital import Hospital
 from sandbox.his.outcome import Refusal
+from sandbox.his.pharmacy import past
 
 
 class EncounterIn(BaseModel):
@@ -116,6 +117,7 @@ class Desk:
                 registration.register(db, person, hospital.now_ms())
                 for visit in wish.encounters:
                     registration.record(db, id, _past(visit), hospital.now().date())
+                past.fill(db)
         return JSONResponse({"id": id, "name": wish.name, "id_number": number, "phone": wish.phone}, status_code=200 if kept else 201)
 
     async def open_slot(self, wish: SlotIn) -> JSONResponse:
@@ -155,7 +157,8 @@ class Desk:
     async def dispense(self, id: str) -> Json:
         """发药: what a bill was for has left the hospital, so its money does not go back."""
         with self._hospital.store.transaction() as db:
-            invoices.load(db, id)
+            if invoices.load(db, id)["prescription_no"]:
+                raise Refusal("not-supported", hint="a prescription is handed out at the pharmacy")
             db.execute("INSERT OR IGNORE INTO his_dispensing VALUES (?, ?)", (id, self._hospital.now_ms()))
         return {"invoice": id}
 

@@ -1,8 +1,9 @@
 """What every part of the HIS is given: its books, its clock, how long it locks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from sandbox.alarm import Alarm
 from sandbox.his import instants
 from sandbox.store import Store
 
@@ -15,6 +16,8 @@ class Hospital:
     clock: instants.Clock
     lock_s: int
     seed: int
+    paid: Alarm = field(default_factory=Alarm)
+    """Rung when money has come for a bill."""
 
     def now(self) -> datetime:
         """The instant in Beijing."""

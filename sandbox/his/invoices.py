@@ -1,9 +1,11 @@
 """Bills: Invoice, its `$settle`, and PaymentReconciliation, by which a client asks whether a payment or a refund was taken [4b].
 
-The hospital prices, nobody else. The body of `$settle` is a FHIR Parameters resource: `ourPaymentNo`, `amount`, `legs` (parameters.py),
-`channel` valueCode, `channelNo` valueString, `paidAt` valueDateTime. It answers the Invoice.
+The hospital prices, nobody else: a place's service fee with its lock, a prescription's drugs once it is valid. The body of `$settle` is a
+FHIR Parameters resource: `ourPaymentNo`, `amount`, `legs` (parameters.py), `channel` valueCode, `channelNo` valueString, `paidAt`
+valueDateTime. It answers the Invoice.
 """
 
+import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -18,10 +20,13 @@ from sandbox.his.elements import Json
 from sandbox.his.hospital import Hospital
 from sandbox.his.outcome import Refusal
 from sandbox.his.parameters import LEG_NAMES, Legs, Parameters, element, wrong
+from sandbox.his.pharmacy import prescriptions
 from sandbox.his.search import Search
 from sandbox.store import Store
 
 SERVICE_FEE: Final = "医事服务费"
+WINDOW: Final = "window"
+"""The channel of what was paid at the hospital's own window; its number is the hospital's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +50,18 @@ class Invoices:
 
     def mount(self, fhir: APIRouter) -> None:
         """The calls."""
+        fhir.add_api_route("/Invoice", self.search, methods=["GET"])
         fhir.add_api_route("/Invoice/{id}", self.read, methods=["GET"])
         fhir.add_api_route("/Invoice/{id}/$settle", self.settle, methods=["POST"])
         fhir.add_api_route("/PaymentReconciliation", self.reconciliations, methods=["GET"])
+
+    async def search(self, request: Request) -> JSONResponse:
+        """By the client's number of the prescription that it is of."""
+        search = Search(request, self._hospital.store, "his_invoice_now", order="issued_ms")
+        search.number("identifier", {wire.BILL: "id", wire.PRESCRIPTION: "prescription_no"})
+        search.code("status", "status")
+        page = search.page()
+        return exchange.searchset(request, [invoice(row) for row in page.rows], page.total, page.next_url)
 
     async def read(self, id: str) -> JSONResponse:
         """One bill."""
@@ -55,7 +69,7 @@ class Invoices:
             return exchange.answer(invoice(load(db, id)))
 
     async def settle(self, request: Request, id: str) -> JSONResponse:
-        """Take a payment: the bill is balanced and the lock becomes a booking. The same number again is taken once.
+        """Take a payment: the bill is balanced, and a lock becomes a booking. The same number again is taken once.
 
         What was given back in whole takes no payment any more, not even the one that it was: a settlement that comes late is refused.
         """
@@ -68,10 +82,11 @@ class Invoices:
                 raise Refusal("already-reversed", "Invoice.status")
             first = db.execute("SELECT * FROM his_settlement WHERE payment_no = ?", (paid.payment_no,)).fetchone()
             if first is None:
-                _take(db, bill, paid, now_ms)
+                take(db, bill, paid, now_ms)
             else:
                 _same(first, bill, paid)
             balanced = load(db, id)
+        self._hospital.paid.ring()
         return exchange.answer(invoice(balanced))
 
     async def reconciliations(self, request: Request) -> JSONResponse:
@@ -114,17 +129,17 @@ def content(row: sqlite3.Row) -> Json:
     """
     back_fen = row["reversed_fen"] if row["status"] == "balanced" else 0
     total = elements.money(row["total_fen"] - back_fen)
-    prices = [{"type": "base", "amount": elements.money(row["total_fen"])}]
-    if back_fen:
-        prices.append({"type": "deduction", "amount": elements.money(back_fen)})
+    numbers = [elements.identifier(wire.BILL, row["id"])]
+    if row["prescription_no"]:
+        numbers.append(elements.identifier(wire.PRESCRIPTION, row["prescription_no"]))
     return {
         "resourceType": "Invoice",
         "id": row["id"],
-        "identifier": [elements.identifier(wire.BILL, row["id"])],
+        "identifier": numbers,
         "status": row["status"],
         "subject": elements.reference("Patient", row["patient_id"]),
         "date": instants.datetime_text(row["issued_ms"]),
-        "lineItem": [{"sequence": 1, "chargeItemCodeableConcept": {"text": SERVICE_FEE}, "priceComponent": prices}],
+        "lineItem": _items(row, back_fen),
         "totalNet": total,
         "totalGross": total,
     }
@@ -132,17 +147,29 @@ def content(row: sqlite3.Row) -> Json:
 
 def invoice(row: sqlite3.Row) -> Json:
     """The bill as a resource of its own."""
-    appointment = elements.reference("Appointment", row["appointment_id"])
-    return content(row) | {
-        "meta": elements.meta(row["version"], row["updated_ms"]),
-        "extension": [elements.extension(wire.INVOICE_APPOINTMENT, "Reference", appointment)],
-    }
+    resource = content(row) | {"meta": elements.meta(row["version"], row["updated_ms"])}
+    if row["appointment_id"]:
+        appointment = elements.reference("Appointment", row["appointment_id"])
+        resource["extension"] = [elements.extension(wire.INVOICE_APPOINTMENT, "Reference", appointment)]
+    return resource
+
+
+def _items(row: sqlite3.Row, back_fen: int) -> list[Json]:
+    """The service fee, or each drug with its packs; what was given back in part is a deduction on the first of them."""
+    lines: list[tuple[str, int, int]] = json.loads(row["items"]) if row["items"] else [(SERVICE_FEE, 1, row["total_fen"])]
+    items: list[Json] = []
+    for sequence, (words, packs, fen) in enumerate(lines, start=1):
+        price: Json = {"type": "base", "amount": elements.money(fen)} | ({"factor": packs} if row["items"] else {})
+        items.append({"sequence": sequence, "chargeItemCodeableConcept": {"text": words}, "priceComponent": [price]})
+    if back_fen:
+        items[0]["priceComponent"].append({"type": "deduction", "amount": elements.money(back_fen)})
+    return items
 
 
 def reconciliation(row: sqlite3.Row) -> Json:
     """A payment taken, or a refund, whose amounts are negative and whose lines name the payment: numbers, and what each leg paid."""
     bill = elements.reference("Invoice", row["invoice_id"])
-    payment = elements.identifier(wire.PAYMENT, row["payment_no"])
+    payment = elements.identifier(wire.WINDOW if row["channel"] == WINDOW else wire.PAYMENT, row["payment_no"])
     back = row["refund_no"] is not None
     undone = {"predecessor": payment} if back else {}
     return {
@@ -173,17 +200,14 @@ def _same(first: sqlite3.Row, bill: sqlite3.Row, paid: Settlement) -> None:
         raise Refusal("amount-differs", element("amount"))
 
 
-def _take(db: sqlite3.Connection, bill: sqlite3.Row, paid: Settlement, now_ms: int) -> None:
-    held = db.execute(
-        "SELECT held.*, slot.stopped FROM his_appointment AS held JOIN his_slot AS slot ON slot.id = held.slot_id WHERE held.id = ?",
-        (bill["appointment_id"],),
-    ).fetchone()
+def take(db: sqlite3.Connection, bill: sqlite3.Row, paid: Settlement, now_ms: int) -> None:
+    """Money for a bill that is open and still means something: a lock that holds, a prescription that is valid."""
     if bill["status"] == "balanced":
         raise Refusal("paid-elsewhere", "Invoice.status")
-    if held["stopped"]:
-        raise Refusal("slot-stopped", "Appointment.slot")
-    if held["status"] != "pending":
-        raise Refusal("lock-expired", "Appointment.status", f"the appointment is {held['status']}: {held['cancel_reason']}")
+    if bill["prescription_no"]:
+        prescriptions.require_payable(db, bill["prescription_no"], now_ms)
+    else:
+        _require_lock(db, bill["appointment_id"])
     if paid.amount_fen != bill["total_fen"]:
         raise Refusal("amount-differs", element("amount"))
     db.execute(
@@ -195,6 +219,17 @@ def _take(db: sqlite3.Connection, bill: sqlite3.Row, paid: Settlement, now_ms: i
     db.execute(
         "UPDATE his_appointment SET status = 'booked', version = version + 1, updated_ms = ? WHERE id = ?", (now_ms, bill["appointment_id"])
     )
+
+
+def _require_lock(db: sqlite3.Connection, appointment_id: str) -> None:
+    held = db.execute(
+        "SELECT held.*, slot.stopped FROM his_appointment AS held JOIN his_slot AS slot ON slot.id = held.slot_id WHERE held.id = ?",
+        (appointment_id,),
+    ).fetchone()
+    if held["stopped"]:
+        raise Refusal("slot-stopped", "Appointment.slot")
+    if held["status"] != "pending":
+        raise Refusal("lock-expired", "Appointment.status", f"the appointment is {held['status']}: {held['cancel_reason']}")
 
 
 def _settlement(body: Json) -> Settlement:

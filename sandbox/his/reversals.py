@@ -1,7 +1,8 @@
 """Giving back what was settled: `$reverse` of a bill, in whole or in part [4b].
 
 The body is a FHIR Parameters resource: `ourRefundNo`, `amount`, `legs` (parameters.py) and `reason` valueString. It answers the Invoice. In
-whole, the bill is cancelled, the booking ends and its place is free; in part, the bill is less and the booking stays.
+whole, the bill is cancelled, the booking ends and its place is free; in part, the bill is less and the booking stays. With the bill of a
+prescription, the prescription ends; once its drugs are handed out, nothing goes back.
 """
 
 import sqlite3
@@ -17,6 +18,7 @@ from sandbox.his.elements import Json
 from sandbox.his.hospital import Hospital
 from sandbox.his.outcome import Refusal
 from sandbox.his.parameters import Legs, Parameters, element, wrong
+from sandbox.his.pharmacy import prescriptions
 
 _ENDED_BY_IT: Final = ("booked", "checked-in")
 """States of an appointment that end with its money. 未就诊 and what was cancelled already stay what they are."""
@@ -84,8 +86,8 @@ def _undo(db: sqlite3.Connection, bill: sqlite3.Row, wish: Reversal, now_ms: int
         raise Refusal("not-settled", "Invoice.status", f"the bill is {bill['status']}")
     if bill["status"] == "cancelled":
         raise Refusal("already-reversed", "Invoice.status")
-    held = db.execute("SELECT * FROM his_appointment WHERE id = ?", (bill["appointment_id"],)).fetchone()
-    if held["status"] == "fulfilled":
+    held = db.execute("SELECT * FROM his_appointment WHERE id = ?", (bill["appointment_id"],)).fetchone()  # none of a prescription
+    if held and held["status"] == "fulfilled":
         raise Refusal("executed", "Appointment.status", "the visit is finished")
     if db.execute("SELECT 1 FROM his_dispensing WHERE invoice_id = ?", (bill["id"],)).fetchone():
         raise Refusal("dispensed", "Invoice")
@@ -100,7 +102,9 @@ def _undo(db: sqlite3.Connection, bill: sqlite3.Row, wish: Reversal, now_ms: int
     )
     status = "cancelled" if whole else "balanced"
     db.execute("UPDATE his_invoice SET status = ?, version = version + 1, updated_ms = ? WHERE id = ?", (status, now_ms, bill["id"]))
-    if whole and held["status"] in _ENDED_BY_IT:
+    if whole and bill["prescription_no"]:
+        prescriptions.end_lines(db, bill["prescription_no"], "cancelled", now_ms)
+    elif whole and held["status"] in _ENDED_BY_IT:
         places.let_go(db, held, "refunded", now_ms)
 
 

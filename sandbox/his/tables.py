@@ -1,5 +1,25 @@
 """The HIS's own tables in the sandbox's SQLite file. Instants are integer milliseconds, money is integer fen."""
 
+from sandbox.his.pharmacy import tables as pharmacy
+from sandbox.store import Store
+
+_BILLS = """
+-- A bill is of an appointment, or of a prescription; `items` are then its lines as JSON: words, packs, fen.
+CREATE TABLE IF NOT EXISTS his_invoice (
+    id TEXT PRIMARY KEY,
+    appointment_id TEXT UNIQUE REFERENCES his_appointment (id),
+    prescription_no TEXT UNIQUE REFERENCES his_prescription (number),
+    patient_id TEXT NOT NULL REFERENCES his_patient (id),
+    status TEXT NOT NULL CHECK (status IN ('issued', 'balanced', 'cancelled')),
+    total_fen INTEGER NOT NULL CHECK (total_fen >= 0),
+    items TEXT,
+    issued_ms INTEGER NOT NULL,
+    version INTEGER NOT NULL DEFAULT 1,
+    updated_ms INTEGER NOT NULL,
+    CHECK ((appointment_id IS NULL) <> (prescription_no IS NULL))
+);
+"""
+
 DDL = """
 CREATE TABLE IF NOT EXISTS his_client (id TEXT PRIMARY KEY, secret TEXT NOT NULL);
 
@@ -102,17 +122,6 @@ CREATE INDEX IF NOT EXISTS his_appointment_holding ON his_appointment (slot_id) 
 CREATE INDEX IF NOT EXISTS his_appointment_pending ON his_appointment (lock_expires_ms) WHERE status = 'pending';
 CREATE INDEX IF NOT EXISTS his_appointment_by_unit ON his_appointment (schedule_id, patient_id);
 
-CREATE TABLE IF NOT EXISTS his_invoice (
-    id TEXT PRIMARY KEY,
-    appointment_id TEXT NOT NULL UNIQUE REFERENCES his_appointment (id),
-    patient_id TEXT NOT NULL REFERENCES his_patient (id),
-    status TEXT NOT NULL CHECK (status IN ('issued', 'balanced', 'cancelled')),
-    total_fen INTEGER NOT NULL CHECK (total_fen >= 0),
-    issued_ms INTEGER NOT NULL,
-    version INTEGER NOT NULL DEFAULT 1,
-    updated_ms INTEGER NOT NULL
-);
-
 CREATE TABLE IF NOT EXISTS his_settlement (
     id TEXT PRIMARY KEY,
     payment_no TEXT NOT NULL UNIQUE,
@@ -194,3 +203,27 @@ FROM (
     FROM his_slot AS slot JOIN his_schedule AS unit ON unit.id = slot.schedule_id
 ) AS counted;
 """
+
+_FREE_BILLS = """
+PRAGMA foreign_keys = OFF;
+BEGIN IMMEDIATE;
+DROP VIEW IF EXISTS his_invoice_now;
+ALTER TABLE his_invoice RENAME TO his_invoice_before;
+%s
+INSERT INTO his_invoice (id, appointment_id, patient_id, status, total_fen, issued_ms, version, updated_ms)
+SELECT id, appointment_id, patient_id, status, total_fen, issued_ms, version, updated_ms FROM his_invoice_before;
+DROP TABLE his_invoice_before;
+COMMIT;
+PRAGMA foreign_keys = ON;
+"""
+
+
+def open_books(store: Store) -> None:
+    """Make what is missing; bills of a file of an earlier build, which all had an appointment, are carried over."""
+    known = {row["name"] for row in store.rows("PRAGMA table_info(his_invoice)")}
+    if known and "prescription_no" not in known:
+        store.script("PRAGMA legacy_alter_table = ON")  # what refers to the bills goes on referring to them by their name
+        store.script(_FREE_BILLS % _BILLS)
+        store.script("PRAGMA legacy_alter_table = OFF")
+    for ddl in (_BILLS, DDL, pharmacy.DDL):
+        store.script(ddl)

@@ -9,6 +9,7 @@ from sandbox.his.demo import people, staff, units
 from sandbox.his.demo.staff import DEPARTMENTS, DOCTORS
 from sandbox.his.elements import Json
 from sandbox.his.hospital import Hospital
+from sandbox.his.pharmacy import catalogue, past
 
 _RENEWED: Final = ("eligible", "missing_fields", "two_cards", "other_diagnosis", "child")
 """Kinds whose last visit must stay recent however long the books are kept."""
@@ -37,6 +38,8 @@ class Demo:
             for ahead in range(units.DAYS_AHEAD + 1):
                 for unit in units.units_on(now.date() + timedelta(days=ahead), self._hospital.seed):
                     _schedule(db, unit, now_ms)
+            catalogue.stock(db, now_ms)
+            past.fill(db)
         self._open_until = until
 
 

@@ -43,10 +43,12 @@ class Client:
         """Speaks over `http`, whose base is the sandbox's."""
         self.http = http
         self.seen: set[str] = set()
+        self.keys = ("", "")
         http.event_hooks = {"response": [self._look]}
 
     async def sign_in(self, client_id: str, client_secret: str) -> None:
         """Take a token and show it on every later call."""
+        self.keys = (client_id, client_secret)
         answer = await self.http.post("/his/token", data={"grant_type": "client_credentials"}, auth=(client_id, client_secret))
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
 

@@ -38,6 +38,16 @@ REQUIRED: Final[dict[str, set[str]]] = {
         *("throttled", "informational"),
     },
     "OperationOutcomeIssue.severity": {"fatal", "error", "warning", "information"},
+    "Medication.status": {"active", "inactive", "entered-in-error"},
+    "MedicationDispense.status": {
+        *("preparation", "in-progress", "cancelled", "on-hold", "completed", "entered-in-error", "stopped", "declined", "unknown"),
+    },
+    "MedicationRequest.intent": {
+        *("proposal", "plan", "order", "original-order", "reflex-order", "filler-order", "instance-order", "option"),
+    },
+    "MedicationRequest.status": {
+        *("active", "on-hold", "cancelled", "completed", "entered-in-error", "stopped", "draft", "unknown"),
+    },
     "Patient.gender": {"male", "female", "other", "unknown"},
     "PatientLink.type": {"replaced-by", "replaces", "refer", "seealso"},
     "PaymentReconciliation.outcome": {"queued", "complete", "error", "partial"},

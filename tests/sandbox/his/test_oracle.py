@@ -6,7 +6,8 @@ import pytest
 from fhir.resources.R4B import get_fhir_model_class
 
 from tests.sandbox.his import oracle
-from tests.sandbox.his.client import LATER_SLOT, SLOT, Client, a_payment, a_refund, a_visit
+from tests.sandbox.his.client import LATER_SLOT, SLOT, Client, Clock, a_payment, a_refund, a_visit
+from tests.sandbox.his.pharmacy import AT, a_line, a_provenance, an_open_visit, sign, write
 
 
 @pytest.mark.parametrize("name", sorted(oracle.REQUIRED))
@@ -30,6 +31,9 @@ async def test_every_kind_of_message_was_looked_at(client: Client) -> None:
         "Slot",
         "Appointment",
         "PaymentReconciliation",
+        "Medication",
+        "MedicationRequest",
+        "MedicationDispense",
     ):
         await client.found(f"/{kind}")
     await client.found("/Encounter", _include="Encounter:diagnosis")
@@ -39,7 +43,21 @@ async def test_every_kind_of_message_was_looked_at(client: Client) -> None:
     assert client.seen == {
         *("Organization", "HealthcareService", "Practitioner", "PractitionerRole", "Schedule", "Slot", "Appointment", "Invoice"),
         *("PaymentReconciliation", "Encounter", "Condition", "Patient", "Bundle", "OperationOutcome"),
+        *("Medication", "MedicationRequest", "MedicationDispense"),
     }
+
+
+async def test_what_is_written_of_a_prescription_is_fhir_as_well(client: Client, clock: Clock) -> None:
+    clock.forward(minutes=20)
+    visit = await an_open_visit(client)
+    line = a_line(visit, "rx1")
+    oracle.check({**line, "id": "x", "meta": {"versionId": "1", "lastUpdated": AT}})
+    written = (await write(client, line)).json()
+    signed = a_provenance([written])
+
+    assert (await sign(client, [written])).json()["signature"] == signed["signature"]
+    assert "Provenance" in client.seen
+    get_fhir_model_class("Provenance").model_validate(signed)
 
 
 @pytest.mark.parametrize("body", [a_payment("p1"), a_refund("r1"), a_refund("r2", 30.0, {"cash": 20.0, "fund": 10.0})])
