@@ -26,7 +26,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        working = [asyncio.create_task(work) for work in (bank.run(), carrier.pusher.run(), signing.notifier.run())]
+        working = [asyncio.create_task(work) for work in (bank.run(), carrier.pusher.run(), signing.notifier.run(), hospital.run())]
         try:
             yield
         finally:
@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/health")
     async def health() -> JSONResponse:
         store.row("SELECT 1")
-        parties = {"bank": bank, "carrier": carrier.pusher, "CA": signing.notifier}
+        parties = {"bank": bank, "carrier": carrier.pusher, "HIS": hospital, "CA": signing.notifier}
         still = next((name for name, party in parties.items() if not party.alive), None)
         return JSONResponse({"status": f"the {still} stands still" if still else "ok"}, 503 if still else 200)
 

@@ -19,7 +19,12 @@ def router(his: His, wechat_pay: WeChatPay, sms: Sms, logistics: Logistics, sign
         here = str(request.base_url).rstrip("/")
         keys = wechat_pay.keys
         return {
-            "his": {"base_url": f"{here}/his", "client_id": his.client_id, "client_secret": his.client_secret},
+            "his": {
+                "base_url": f"{here}/his",
+                "client_id": his.client_id,
+                "client_secret": his.client_secret,
+                "webhook_key": his.webhook_key,
+            },
             "wechat_pay": {
                 "base_url": f"{here}/wechat",
                 "appid": keys.appid,
