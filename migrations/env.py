@@ -35,7 +35,7 @@ async def online() -> None:
 
 def offline() -> None:
     """The SQL alone, for who reads it before it runs: the gate, and a database's own administrators."""
-    context.configure(dialect_name="postgresql", **REVISIONS)
+    context.configure(dialect_name="postgresql", dialect_opts={"paramstyle": "named"}, **REVISIONS)
     for name, value in TIMEOUTS.items():
         context.execute(f"set {name} = '{value}'")
     with context.begin_transaction():

@@ -11,7 +11,7 @@ from tests.migrations.revisions import differences
 
 TOLD = """
 select 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
-  from pg_constraint where connamespace = to_regnamespace(:schema) and contype <> 'n'
+  from pg_constraint where connamespace = to_regnamespace(:schema) and contype not in ('n', 't')
 union all select 'index', tablename, indexname, indexdef from pg_indexes where schemaname = cast(:schema as text)
 union all select 'column', table_name, column_name, concat_ws(' ', data_type, is_nullable, column_default)
   from information_schema.columns where table_schema = cast(:schema as text)
