@@ -45,7 +45,7 @@ class MessageOutbox:
         else:
             async with self._database.transaction() as db:
                 ours = await store.was_sent(db, mine, receipt)
-            log.info("message.sent", message_id=str(mine.id), template=mine.template, attempt=mine.attempt, ours=ours)
+            log.info("message.sent", **_named(mine), attempt=mine.attempt, ours=ours)
 
     async def _receipt(self, mine: Taken) -> str:
         """Asks first where an earlier hand may have sent it. What the carrier does not know is sent again, once."""
@@ -61,7 +61,7 @@ class MessageOutbox:
         if not ours:
             raise Unknown("in another hand")
         if again:
-            log.warning("message.repeated", message_id=str(mine.id), template=mine.template)
+            log.warning("message.repeated", **_named(mine))
         return await self._sms.send(mine.id, mine.phone, mine.template.code, mine.params)
 
     async def _known(self, mine: Taken, at: datetime) -> str | None:
@@ -79,12 +79,12 @@ class MessageOutbox:
             return
         async with self._database.transaction() as db:
             await store.was_not_taken(db, mine, _later(mine, now))
-        log.error("message.not_taken", message_id=str(mine.id), template=mine.template, code=refused.code)
+        log.error("message.not_taken", **_named(mine), code=refused.code)
 
     async def _end_failed(self, mine: Taken, code: str) -> None:
         async with self._database.transaction() as db:
             await store.was_refused(db, mine, code)
-        log.warning("message.failed", message_id=str(mine.id), template=mine.template, code=code)
+        log.warning("message.failed", **_named(mine), code=code)
 
     async def _ask_later(self, mine: Taken) -> None:
         now = self._clock()
@@ -93,6 +93,11 @@ class MessageOutbox:
             return
         async with self._database.transaction() as db:
             await store.stays_unknown(db, mine, _later(mine, now))
+
+
+def _named(mine: Taken) -> dict[str, str | None]:
+    """How a log line names it, and the visit by which it is looked for."""
+    return {"message_id": str(mine.id), "template": mine.template, "visit_id": str(mine.visit_id) if mine.visit_id else None}
 
 
 def _later(mine: Taken, now: datetime) -> datetime:

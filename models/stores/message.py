@@ -25,6 +25,7 @@ class Taken:
     """A message in one hand."""
 
     id: UUID
+    visit_id: UUID | None
     template: Template
     phone: str
     params: dict[str, str]
@@ -139,6 +140,7 @@ def _taken_by(db: AsyncSession, row: MessageRow, now: datetime) -> Taken:
     row.state, row.attempt, row.lease_until = MessageState.SENDING, row.attempt + 1, now + LEASE
     return Taken(
         id=row.id,
+        visit_id=row.visit_id,
         template=Template(row.template),
         phone=box.open(_PHONE, row.id, row.phone),
         params=json.loads(box.open(_PARAMS, row.id, row.params)),

@@ -148,7 +148,8 @@ async def test_a_text_whose_answer_was_lost_is_not_sent_again(hospital: Hospital
         await met()
 
         async def told() -> list[str]:
-            return [line for line in hospital.log("worker").splitlines() if "message.sent" in line and '"attempt": 2' in line]
+            sent = [line for line in hospital.log("worker").splitlines() if "message.sent" in line and str(visit.id) in line]
+            return [line for line in sent if '"attempt": 2' in line]
 
         await until("the carrier to be asked", told, bool, within_s=40)
     assert len(await hospital.texts(visit.patient.card.phone, "SMS_REVISIT_BOOKED")) == 1
