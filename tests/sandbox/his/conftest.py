@@ -27,7 +27,7 @@ def clock() -> Clock:
 def hospital(tmp_path: Path, clock: Clock) -> Iterator[his.His]:
     """A HIS on a fresh file."""
     store = Store(tmp_path / "sandbox.sqlite")
-    yield his.build(store, Faults(store), Settings(data=tmp_path, lock_s=LOCK_S), clock)
+    yield his.build(store, Faults(store), Settings(data=tmp_path, lock_s=LOCK_S, his_retry_s=(0.02, 0.05)), clock)
     store.close()
 
 
