@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from temporalio.client import Client
 
@@ -26,6 +27,7 @@ VISITS = 36
 COUNTED = 8
 """Of each kind, whose histories are read afterwards: what was really compared."""
 Walk = Callable[[], Awaitable[str]]
+T = TypeVar("T")
 
 
 @dataclass
@@ -41,18 +43,24 @@ class Rate:
         return len(self.walked) / self.seconds
 
     async def add(self, walks: Sequence[Walk]) -> None:
-        """So many at once, until all have ended; a fault in one ends the measure."""
-        waiting = list(walks)
-
-        async def walker() -> None:
-            while waiting:
-                self.walked.append(await waiting.pop()())
-
+        """All of them, so many at once."""
         began = time.perf_counter()
-        async with asyncio.TaskGroup() as walkers:
-            for _ in range(AT_ONCE):
-                walkers.create_task(walker())
+        self.walked += await side_by_side(walks, AT_ONCE)
         self.seconds += time.perf_counter() - began
+
+
+async def side_by_side(works: Sequence[Callable[[], Awaitable[T]]], at_once: int) -> list[T]:
+    """What they answered, in the order in which they ended; so many are under way at any time. A fault in one ends all."""
+    waiting, answered = list(reversed(works)), list[T]()
+
+    async def one_by_one() -> None:
+        while waiting:
+            answered.append(await waiting.pop()())
+
+    async with asyncio.TaskGroup() as hands:
+        for _ in range(at_once):
+            hands.create_task(one_by_one())
+    return answered
 
 
 async def measure() -> list[Result]:
@@ -85,7 +93,7 @@ async def _over_http() -> Result:
         shape = await _shape(client, await _walk(hospital, await hospital.patient()))
 
         async def walks() -> list[Walk]:
-            patients = [await hospital.patient() for _ in range(VISITS)]
+            patients = await side_by_side([hospital.patient] * VISITS, AT_ONCE)
             return [lambda patient=patient: _walk(hospital, patient) for patient in patients]
 
         ours, theirs = await _by_turns(client, shape, walks)
