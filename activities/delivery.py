@@ -113,11 +113,11 @@ class DeliveryActivities:
                 await self._runs.knock("prescription", delivery.prescription_id, ended)
                 return step.row
             case DeliveryState.RETURNED:
-                values: dict[str, Any] = {"due_at": None, "wake_at": None, "polls": 0}
+                values: dict[str, Any] = {"due_at": None, "wake_at": None}
             case DeliveryState.UNDELIVERABLE:
                 values = {}
             case DeliveryState.OVERDUE:
-                values = {"wake_at": policy.delivery_asked_at(step.at, 0), "polls": 0}
+                values = {"wake_at": policy.delivery_asked_at(step.at, 0), "polls": 1}
             case _:
                 values = _anew(policy, step.at) | {"trouble": None}
         async with step.move(to, **values) as db:
@@ -218,7 +218,7 @@ async def _tell(db: AsyncSession, delivery: deliveries.Facts, ended: DeliveryEnd
 def _anew(policy: Policy, at: datetime) -> dict[str, Any]:
     """Something was heard: asked again soon, and overdue only after as long a silence."""
     due_at = policy.delivery_until(at)
-    return {"polls": 0, "due_at": due_at, "wake_at": policy.delivery_asked_at(at, 0, due_at)}
+    return {"polls": 1, "due_at": due_at, "wake_at": policy.delivery_asked_at(at, 0, due_at)}
 
 
 @asynccontextmanager

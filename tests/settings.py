@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from worker.settings import HisSettings, Settings, SmsSettings, WechatPaySettings
+from worker.settings import HisSettings, LogisticsSettings, Settings, SmsSettings, WechatPaySettings
 
 NOWHERE = "http://127.0.0.1:9"
 COLUMN_KEY, INDEX_KEY = "6b" * 16, "69" * 32
@@ -37,6 +37,15 @@ def settings(database_url: str = "postgresql+asyncpg://nobody@127.0.0.1:9/none",
             public_key="none",
         ),
         sms=SmsSettings(base_url=NOWHERE, access_key_id="none", access_key_secret=SecretStr("none"), sign_name="互联网医院"),
+        logistics=LogisticsSettings(
+            base_url=NOWHERE,
+            partner_id="none",
+            checkword=SecretStr("none"),
+            monthly_card="none",
+            sender_name="药房",
+            sender_phone="13900110011",
+            sender_address="演示路1号",
+        ),
     )
 
 
@@ -56,7 +65,7 @@ def environment(database_url: str, files: Path, port: int) -> dict[str, str]:
         "COLUMN_KEY_ID": "test",
         "INDEX_KEY": INDEX_KEY,
     }
-    outside: dict[str, BaseSettings] = {"HIS": known.his, "WECHAT_PAY": known.wechat_pay, "SMS": known.sms}
+    outside: dict[str, BaseSettings] = {"HIS": known.his, "WECHAT_PAY": known.wechat_pay, "SMS": known.sms, "LOGISTICS": known.logistics}
     for party, told in outside.items():
         for field, value in told:
             plain[f"{party}_{field.upper()}"] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -65,6 +65,24 @@ class SmsSettings(BaseSettings):
     sign_name: str
 
 
+class LogisticsSettings(BaseSettings):
+    """Our account at the carrier, SF 丰桥, and where its contract lets parcels be picked up. `/std/service` comes after the base URL."""
+
+    model_config = SettingsConfigDict(env_prefix="FUZHEN_LOGISTICS_", frozen=True, hide_input_in_errors=True)
+    base_url: str
+    partner_id: str
+    checkword: SecretStr
+    """The secret of the digest."""
+    monthly_card: str
+    sender_name: str
+    sender_phone: str
+    sender_address: str
+
+    def plain(self) -> dict[str, str]:
+        """As the gateway's account takes them."""
+        return self.model_dump() | {"checkword": self.checkword.get_secret_value()}
+
+
 class Settings(BaseSettings):
     """What one API or worker process is started with."""
 
@@ -98,13 +116,15 @@ class Settings(BaseSettings):
     his: HisSettings = Field(default_factory=lambda: HisSettings.model_validate({}))
     wechat_pay: WechatPaySettings = Field(default_factory=lambda: WechatPaySettings.model_validate({}))
     sms: SmsSettings = Field(default_factory=lambda: SmsSettings.model_validate({}))
+    logistics: LogisticsSettings = Field(default_factory=lambda: LogisticsSettings.model_validate({}))
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
         """Production speaks to real parties over TLS and by the standard rules; the sandbox is on this machine and speaks plain HTTP."""
         if self.environment != "production":
             return self
-        outside = {"his": self.his.base_url, "wechat_pay": self.wechat_pay.base_url, "sms": self.sms.base_url, "public": self.public_url}
+        parties = ("his", self.his), ("wechat_pay", self.wechat_pay), ("sms", self.sms), ("logistics", self.logistics)
+        outside = {name: party.base_url for name, party in parties} | {"public": self.public_url}
         for party, url in outside.items():
             at = urlsplit(url)
             if at.scheme != "https" or at.hostname is None or at.hostname in _LOOPBACK:

@@ -12,6 +12,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from activities.booking import BookingActivities
 from activities.charge import ChargeActivities
 from activities.consent import ConsentActivities
+from activities.delivery import DeliveryActivities
 from activities.eligibility import EligibilityActivities
 from activities.intake import IntakeActivities
 from activities.message import MessageOutbox
@@ -24,6 +25,9 @@ from activities.steps import Guard
 from gateways.his.account import HisAccount
 from gateways.his.fhir import FhirHIS
 from gateways.his.port import HIS
+from gateways.logistics.account import SfAccount
+from gateways.logistics.port import Logistics
+from gateways.logistics.sf import SfLogistics
 from gateways.sms.aliyun import AliyunAccount, AliyunSMS
 from gateways.wechat_pay.account import WeChatPayAccount
 from gateways.wechat_pay.port import WeChatPay
@@ -31,6 +35,7 @@ from gateways.wechat_pay.v3 import WeChatPayV3
 from models.kernel.clock import Clock
 from models.process import Runs
 from models.stores import charge as charges
+from models.stores import delivery as deliveries
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
 from models.stores.database import Database
@@ -39,12 +44,13 @@ from worker.build import pinned_to
 from worker.failures import Failures
 from worker.settings import Settings
 from workflows.charge import ChargeWorkflow
+from workflows.delivery import DeliveryWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
 from workflows.runs import TASK_QUEUE
 from workflows.schedule import ScheduleSyncWorkflow
 
-WORKFLOWS: list[type] = [RevisitWorkflow, ChargeWorkflow, RefundWorkflow, ScheduleSyncWorkflow]
+WORKFLOWS: list[type] = [RevisitWorkflow, ChargeWorkflow, RefundWorkflow, DeliveryWorkflow, ScheduleSyncWorkflow]
 ACTIVITIES_AT_ONCE = 40
 POOL = 28
 
@@ -58,6 +64,9 @@ class Outside(Protocol):
     @property
     def wechat_pay(self) -> WeChatPay: ...
 
+    @property
+    def logistics(self) -> Logistics: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Parties:
@@ -66,9 +75,10 @@ class Parties:
     his: FhirHIS
     wechat_pay: WeChatPayV3
     sms: AliyunSMS
+    logistics: SfLogistics
 
     async def aclose(self) -> None:
-        for party in (self.his, self.wechat_pay, self.sms):
+        for party in (self.his, self.wechat_pay, self.sms, self.logistics):
             await party.aclose()
 
 
@@ -84,7 +94,8 @@ def parties(settings: Settings, clock: Clock) -> Parties:
         access_key_secret=settings.sms.access_key_secret.get_secret_value(),
         sign_name=settings.sms.sign_name,
     )
-    return Parties(FhirHIS(his), WeChatPayV3(pay, clock=clock), AliyunSMS(sms, clock=clock))
+    logistics = SfLogistics(SfAccount(**settings.logistics.plain()), clock=clock)
+    return Parties(FhirHIS(his), WeChatPayV3(pay, clock=clock), AliyunSMS(sms, clock=clock), logistics)
 
 
 def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, policy_line: str) -> list[Callable[..., Any]]:
@@ -98,6 +109,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
     queue = QueueActivities(visits, outside.his)
     charge = ChargeActivities(money, outside.his, outside.wechat_pay, runs)
     refund = RefundActivities(Guard(database, clock, refunds.STORE), outside.his, outside.wechat_pay)
+    delivery = DeliveryActivities(Guard(database, clock, deliveries.STORE), outside.logistics, runs)
     schedule = ScheduleActivities(database, outside.his, clock)
     return [
         *(revisit.load, revisit.end, revisit.close),
@@ -108,6 +120,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
         *(queue.remind, queue.check_in, queue.urge, queue.accept, queue.enter, queue.call_again, queue.pass_over),
         *(charge.load, charge.order, charge.query, charge.close, charge.settle),
         *(refund.load, refund.reverse, refund.apply, refund.query, refund.retry, refund.hand_over, refund.pay_out, refund.withdraw),
+        *(delivery.load, delivery.create, delivery.poll, delivery.cancel, delivery.note, delivery.decide),
         schedule.sync,
     ]
 

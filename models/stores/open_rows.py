@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.pathways import PATHWAYS
 from models.process import Moves
 from models.tables.charge import ChargeRow, RefundRow
+from models.tables.delivery import DeliveryRow
 from models.tables.revisit import RevisitRow
 
-_TABLES: dict[str, Any] = {"revisit": RevisitRow, "charge": ChargeRow, "refund": RefundRow}
+_TABLES: dict[str, Any] = {"revisit": RevisitRow, "charge": ChargeRow, "refund": RefundRow, "delivery": DeliveryRow}
 PROCESSES: dict[str, tuple[Any, Moves[Any]]] = {process: (_TABLES[process], pathway.moves) for process, pathway in PATHWAYS.items()}
 """Each process's table and moves."""
 

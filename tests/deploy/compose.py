@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from sandbox.settings import Settings as SandboxSettings
 from tests.house.rooms import HOUSE
-from worker.settings import HisSettings, Settings, SmsSettings, WechatPaySettings
+from worker.settings import Settings
 
 FILE = HOUSE / "docker-compose.yml"
 DEPLOY = HOUSE / "deploy"
@@ -45,13 +45,18 @@ def fields(settings: type[BaseSettings]) -> Iterator[tuple[str, Any]]:
     """Each setting by its name in the environment; those of a party stand in a class of their own."""
     prefix = settings.model_config.get("env_prefix", "")
     for name, field in settings.model_fields.items():
-        if not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings)):
+        if not _is_party(field):
             yield f"{prefix}{name}".upper(), field
 
 
 def ours() -> dict[str, Any]:
     """Every setting of API and worker."""
-    return {name: field for kind in (Settings, HisSettings, WechatPaySettings, SmsSettings) for name, field in fields(kind)}
+    parties = [field.annotation for field in Settings.model_fields.values() if _is_party(field)]
+    return {name: field for kind in (Settings, *parties) for name, field in fields(cast(type[BaseSettings], kind))}
+
+
+def _is_party(field: Any) -> bool:
+    return isinstance(field.annotation, type) and issubclass(field.annotation, BaseSettings)
 
 
 def of_sandbox() -> dict[str, Any]:

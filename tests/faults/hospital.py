@@ -14,6 +14,7 @@ from sqlalchemy import text
 from activities.schedule import ScheduleActivities
 from api.wiring import Wiring, wire
 from gateways.his.port import HIS
+from gateways.logistics.port import Logistics
 from gateways.sms.port import SMS
 from gateways.wechat_pay.account import WeChatPayAccount
 from gateways.wechat_pay.port import WeChatPay
@@ -98,6 +99,7 @@ async def _under_way(database: Database) -> tuple[str, ...]:
 class _Lines:
     his: HIS
     wechat_pay: WeChatPay
+    logistics: Logistics
 
 
 class Hospital(process.Hospital):
@@ -106,7 +108,8 @@ class Hospital(process.Hospital):
     def __init__(self, database: Database, outside: Outside, parties: Parties) -> None:
         self.outside, self.seen = outside, Seen()
         super().__init__(database, outside.clock, self.seen)
-        lines = _Lines(cast(HIS, self._line(parties.his)), cast(WeChatPay, self._line(parties.wechat_pay)))
+        his, wechat_pay, logistics = (self._line(party) for party in (parties.his, parties.wechat_pay, parties.logistics))
+        lines = _Lines(cast(HIS, his), cast(WeChatPay, wechat_pay), cast(Logistics, logistics))
         self.activities = activities(database, lines, self.seen, outside.clock, "test")
         self.strays = strays(database, lines, self.seen, outside.clock, "test")
         self.lines, self.sms = lines, cast(SMS, self._line(parties.sms))

@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from models.charge import Charge, ChargeState
+from models.delivery import Delivery, DeliveryState
 from models.kernel.errors import DomainError, Unknown
 from models.process import Alarm, AnyRow, Command, Event
 from models.refund import Refund, RefundState
@@ -13,6 +14,7 @@ from models.revisit import Revisit, State
 from tests.client import Hands
 from tests.process.hospital import Hospital
 from workflows.charge import ChargeWorkflow
+from workflows.delivery import DeliveryWorkflow
 from workflows.process import Process
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
@@ -92,6 +94,14 @@ class RefundDesk(StandIn[Refund], RefundWorkflow):
 
     @property
     def state(self) -> RefundState:
+        return self.now.state
+
+
+class DeliveryDesk(StandIn[Delivery], DeliveryWorkflow):
+    """A parcel at its desk."""
+
+    @property
+    def state(self) -> DeliveryState:
         return self.now.state
 
 

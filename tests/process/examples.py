@@ -5,6 +5,7 @@ from uuid import UUID
 
 from models.charge import Close, Order, Reported, Scene
 from models.consent import Symptom
+from models.delivery import Decide, Decision, DeliveryPushed, DeliveryUnwanted
 from models.process import Alarm, Event
 from models.refund import HandOver, Office, PayOut, RefundReported, Retry, Withdraw
 from models.revisit import (
@@ -60,6 +61,13 @@ _back: list[Event | Alarm] = [
     Alarm(),
 ]
 
+_parcel: list[Event | Alarm] = [
+    Decide(**_ASKED, decision=Decision.RESEND, address_id=_THING),
+    DeliveryPushed(id=_ID, seen=4),
+    DeliveryUnwanted(id=_ID, seen=4),
+    Alarm(),
+]
+
 
 def _by_kind(events: list[Event | Alarm]) -> dict[str, Event | Alarm]:
     return {str(event.model_dump()["kind"]): event for event in events}
@@ -68,3 +76,4 @@ def _by_kind(events: list[Event | Alarm]) -> dict[str, Event | Alarm]:
 REVISIT_EVENTS: Final = _by_kind(_visit)
 CHARGE_EVENTS: Final = _by_kind(_money)
 REFUND_EVENTS: Final = _by_kind(_back)
+DELIVERY_EVENTS: Final = _by_kind(_parcel)

@@ -13,16 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.exceptions import TemporalError
 
-from models import charge, refund, revisit
+from models import charge, delivery, refund, revisit
 from models.charge import ChargeState
+from models.delivery import DeliveryState
 from models.kernel import ids
 from models.kernel.clock import SHANGHAI
 from models.process import Alarm, Command, Event, Moves, News, Row, allowed, command_of
 from models.refund import RefundState
 from models.revisit import State
 from models.timeline import DEADLINES
-from tests.process.examples import CHARGE_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
+from tests.process.examples import CHARGE_EVENTS, DELIVERY_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
 from workflows.charge import ChargeWorkflow
+from workflows.delivery import DeliveryWorkflow
 from workflows.process import Process
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
@@ -46,11 +48,13 @@ KINDS = [
     Kind("revisit", State, revisit.MOVES, RevisitWorkflow, revisit.COMMANDS, REVISIT_EVENTS),
     Kind("charge", ChargeState, charge.MOVES, ChargeWorkflow, charge.COMMANDS, CHARGE_EVENTS),
     Kind("refund", RefundState, refund.MOVES, RefundWorkflow, refund.COMMANDS, REFUND_EVENTS),
+    Kind("delivery", DeliveryState, delivery.MOVES, DeliveryWorkflow, delivery.COMMANDS, DELIVERY_EVENTS),
 ]
 SNAPSHOTS: dict[str, tuple[type[Row[Any, Any]], dict[str, Any]]] = {
     "revisit": (revisit.Revisit, {}),
     "charge": (charge.Charge, {"visit_id": UUID(int=2)}),
     "refund": (refund.Refund, {"visit_id": UUID(int=2), "cause": refund.Cause.PATIENT}),
+    "delivery": (delivery.Delivery, {"visit_id": UUID(int=2), "prescription_id": UUID(int=3)}),
 }
 kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 

@@ -12,19 +12,25 @@ from pydantic import BaseModel
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from models.charge import Charge, ChargeEvent, ChargeState
+from models.delivery import Delivery, DeliveryEvent, DeliveryState
 from models.process import Alarm, Event
 from models.refund import Cause, Refund, RefundEvent, RefundState
 from models.revisit import Revisit, RevisitEvent, State
 from models.stores.database import Database
 from tests.client import Hands
-from tests.process.examples import CHARGE_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
+from tests.process.examples import CHARGE_EVENTS, DELIVERY_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
 from tests.process.hospital import MORNING, Hospital, Unheard
 from worker.wiring import WORKFLOWS
 from workflows.process import Process
 
 EVENTS = [
     (union, one)
-    for union, events in ((RevisitEvent, REVISIT_EVENTS), (ChargeEvent, CHARGE_EVENTS), (RefundEvent, REFUND_EVENTS))
+    for union, events in (
+        (RevisitEvent, REVISIT_EVENTS),
+        (ChargeEvent, CHARGE_EVENTS),
+        (RefundEvent, REFUND_EVENTS),
+        (DeliveryEvent, DELIVERY_EVENTS),
+    )
     for one in events.values()
 ]
 
@@ -62,11 +68,14 @@ async def test_an_event_arrives_as_itself(union: Any, event: Event | Alarm) -> N
 async def test_a_row_arrives_with_what_is_under_way(union: Any, event: Event | Alarm) -> None:
     at = datetime(2026, 3, 2, 1, 0, 0, 123456, tzinfo=UTC)
     clocks: dict[str, Any] = {"id": UUID(int=1), "version": 7, "due_at": at, "wake_at": at}
-    row: Revisit | Charge | Refund
+    row: Revisit | Charge | Refund | Delivery
     if union is RevisitEvent:
         row = Revisit(**clocks, state=State.CHOOSING, under_way=event, leaving_as=State.CANCELLED, entered=True, calls=2)  # pyright: ignore[reportArgumentType]
     elif union is RefundEvent:
         row = Refund(**clocks, state=RefundState.STUCK, under_way=event, visit_id=UUID(int=2), cause=Cause.LATE, trouble="refund.overdue")  # pyright: ignore[reportArgumentType]
+    elif union is DeliveryEvent:
+        ids = {"visit_id": UUID(int=2), "prescription_id": UUID(int=3)}
+        row = Delivery(**clocks, **ids, state=DeliveryState.OVERDUE, under_way=event, trouble="delivery.unreachable")  # pyright: ignore[reportArgumentType]
     else:
         row = Charge(**clocks, state=ChargeState.OPEN, under_way=event, visit_id=UUID(int=2))  # pyright: ignore[reportArgumentType]
 
@@ -76,7 +85,7 @@ async def test_a_row_arrives_with_what_is_under_way(union: Any, event: Event | A
     assert type(arrived.under_way) is type(event)
 
 
-@pytest.mark.parametrize("union", [RevisitEvent, ChargeEvent, RefundEvent])
+@pytest.mark.parametrize("union", [RevisitEvent, ChargeEvent, RefundEvent, DeliveryEvent])
 def test_the_examples_are_all_there_is(union: Any) -> None:
     members = set(get_args(get_args(union)[0]))
 
@@ -125,7 +134,7 @@ def signatures() -> Iterator[Any]:
 def test_no_payload_has_a_place_for_a_personal_value() -> None:
     crossing = list(signatures())
     payloads = {model for one in crossing for model in models_in(one)}
-    assert {Revisit, Charge, Refund, *(type(event) for _, event in EVENTS)} <= payloads
+    assert {Revisit, Charge, Refund, Delivery, *(type(event) for _, event in EVENTS)} <= payloads
 
     wordy = [
         f"{model.__name__}.{name}: {leaf}"

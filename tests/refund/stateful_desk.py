@@ -13,6 +13,7 @@ from activities.charge import ChargeActivities
 from activities.refund import RefundActivities
 from activities.revisit import RevisitActivities
 from gateways.his.port import HIS
+from gateways.logistics.port import Logistics
 from gateways.wechat_pay.port import WeChatPay
 from models.charge import Charge
 from models.kernel.clock import Clock
@@ -86,6 +87,7 @@ class Lines:
 
     his: HIS
     wechat_pay: WeChatPay
+    logistics: Logistics
 
 
 @dataclass
@@ -181,7 +183,7 @@ class SandboxHospital(Hospital):
         self.fate, self.knocks = Fate(), Knocks()
         runs: Runs = self.knocks
         super().__init__(database, clock, runs)
-        lines = Lines(cast(HIS, Line(his, self.fate)), cast(WeChatPay, Line(wechat_pay, self.fate)))
+        lines = Lines(cast(HIS, Line(his, self.fate)), cast(WeChatPay, Line(wechat_pay, self.fate)), self.logistics)
         self.activities = activities(database, lines, runs, clock, "test")
         self.strays = strays(database, lines, runs, clock, "test")
         self._bound = {cast(MethodType, one).__func__: one for one in self.activities}

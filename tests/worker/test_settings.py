@@ -16,6 +16,7 @@ PRODUCTION = {
     "FUZHEN_HIS_BASE_URL": "https://his.hospital.example",
     "FUZHEN_WECHAT_PAY_BASE_URL": "https://pay.example",
     "FUZHEN_SMS_BASE_URL": "https://sms.example",
+    "FUZHEN_LOGISTICS_BASE_URL": "https://sf.example",
 }
 
 
@@ -79,6 +80,7 @@ def test_production_takes_real_parties(monkeypatch: pytest.MonkeyPatch) -> None:
         {"FUZHEN_HIS_BASE_URL": "http://his.hospital.example"},
         {"FUZHEN_WECHAT_PAY_BASE_URL": "https://127.0.0.1:8401/wechat"},
         {"FUZHEN_SMS_BASE_URL": "https://localhost/sms"},
+        {"FUZHEN_LOGISTICS_BASE_URL": "http://sf.example"},
         {"FUZHEN_PUBLIC_URL": "http://fuzhen.hospital.example"},
         {"FUZHEN_POLICY": "test"},
     ],
