@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import httpx
 import pytest
@@ -214,18 +214,30 @@ class Outside:
         return self._books.execute(due, (self.clock().timestamp(),)).fetchone()[0]
 
 
+Touch = TypeVar("Touch", bound=Outside)
+
+
 @asynccontextmanager
-async def served(data: Path, clock: World, monkeypatch: pytest.MonkeyPatch, notify_url: str) -> AsyncGenerator[Outside]:
-    """The sandbox, as it was when the clock's day began; it reports to `notify_url`."""
+async def served(
+    data: Path,
+    clock: World,
+    monkeypatch: pytest.MonkeyPatch,
+    notify_url: str,
+    of: type[Touch] = Outside,
+    *,
+    retry_s: tuple[float, ...] = RETRY_S,
+    refund_s: float = REFUND_S,
+) -> AsyncGenerator[Touch]:
+    """The sandbox, as it was when the clock's day began; it reports to `notify_url`, and is touched through `of`."""
     monkeypatch.setattr(sandbox_clock, "now", clock)
     monkeypatch.setattr(his.build, "__defaults__", (clock,))
     monkeypatch.setattr(fault_kinds, "asyncio", SimpleNamespace(sleep=clock.sleep))
     monkeypatch.setattr(notify, "asyncio", SimpleNamespace(sleep=clock.sleep, TaskGroup=asyncio.TaskGroup))
     monkeypatch.setattr(alarm, "asyncio", SimpleNamespace(Event=asyncio.Event, timeout=clock.timeout))
-    app = create_app(Settings(data=data, notify_retry_s=RETRY_S, refund_s=REFUND_S))
+    app = create_app(Settings(data=data, notify_retry_s=retry_s, refund_s=refund_s))
     async with listening(app) as address, httpx.AsyncClient(base_url=address, trust_env=False, timeout=30) as http:
         credentials = (await http.get("/credentials")).raise_for_status().json()
-        outside = Outside(address, data, clock, credentials, http, notify_url)
+        outside = of(address, data, clock, credentials, http, notify_url)
         yield outside
         await clock.begins_again()
         outside.close()

@@ -118,7 +118,7 @@ class Acts:
 
     async def pays(self, which: int) -> None:
         if number := pick(self.payable, -1 - which):
-            await self.outside.pays(number)
+            await self.outside.tries_to_pay(number)
 
     async def given_up_and_lands(self, which: int, *, pays: bool) -> None:
         """The order's call is under way for minutes, its repeat is refused: then the bank has one that we call closed."""
@@ -131,14 +131,14 @@ class Acts:
         await self.clock.passes(200)
         for number in set(self.orders) - before:
             if pays:
-                await self.outside.pays(number)
+                await self.outside.tries_to_pay(number)
 
     async def a_stranger_pays(self) -> None:
         """On an order that our books do not know, as after a restore."""
         expires_at = self.clock() + timedelta(minutes=10)
         order = partial(self.outside.wechat_pay.order, scene=Scene.NATIVE, amount_fen=700, description="-", expires_at=expires_at)
         if number := await self._until_known(order):
-            await self.outside.pays(number)
+            await self.outside.tries_to_pay(number)
 
     async def the_patient(self, which: int, what: str) -> None:
         if desk := await self.desk("revisit", which):

@@ -26,8 +26,9 @@ from tests.account.builders import a_staff_member
 from tests.builders import FEE_FEN, NAME, NOTICE, a_person, an_opened_visit, rules
 from tests.database import Server
 from tests.process.hospital import MORNING, wish
+from tests.process.outside import World
 from tests.refund.stateful_desk import SandboxHospital
-from tests.refund.stateful_outside import Outside, World, served
+from tests.refund.stateful_outside import Outside, served
 from tests.settings import NOWHERE, settings
 from worker.settings import Settings
 

@@ -56,7 +56,7 @@ class Walk(Acts):
         elif waiting := await self.hospital.waiting(desk.id):
             await serve(desk, waiting[-1])
         elif payable := [number for number in self.payable if number in ours]:
-            await self.outside.pays(payable[0])
+            await self.outside.tries_to_pay(payable[0])
             await self.the_bank_tells(0, "good")
         else:
             await self.asks(desk, wish(Order, self.town.patient, scene=Scene.NATIVE))
