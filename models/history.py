@@ -1,9 +1,26 @@
-"""What the engine recorded of a process, kept beyond the engine: its runs, and how each of them was closed."""
+"""What the engine recorded of a process, kept beyond the engine: its runs, how each of them was closed, and the entries of its story."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Final
 from uuid import UUID
+
+from models.charge import ChargeState
+from models.pathways import PATHWAYS
+from models.refund import RefundState
+from models.revisit import State
+from models.timeline import ACTS_NEXT, MONEY_TEXTS, REFUND_TEXTS, STATE_TEXTS, Actor
+
+
+def process_of(workflow_id: str) -> tuple[str, UUID] | None:
+    """`<process>/<row id>` in its parts; None for what is no process of ours, such as a pull of schedules."""
+    process, _, id = workflow_id.partition("/")
+    try:
+        return (process, UUID(id)) if process in PATHWAYS else None
+    except ValueError:
+        return None
 
 
 class Closing(StrEnum):
@@ -36,3 +53,49 @@ class ClosedRun:
     def file(self) -> str:
         """The name of its file: by the month in which it ended, the same whoever archives it."""
         return f"history/{self.ended_at:%Y/%m}/{self.run_id}.json.gz"
+
+
+class What(StrEnum):
+    """What an entry tells of."""
+
+    BEGUN = "begun"
+    WISH = "wish"
+    NEWS = "news"
+    STEP = "step"
+    WAIT = "wait"
+    RENEWED = "renewed"
+    FAILED = "failed"
+    ENDED = "ended"
+
+
+@dataclass(slots=True, kw_only=True)
+class Entry:
+    """One thing of the story; `api/history.py` says what each field means to who reads it."""
+
+    at: datetime
+    process: str
+    process_id: UUID
+    run_id: str
+    what: What
+    name: str | None = None
+    title: str | None = None
+    by: UUID | None = None
+    took_s: float | None = None
+    attempts: int | None = None
+    waited_for: str | None = None
+    until: datetime | None = None
+    outcome: str | None = None
+    outcome_title: str | None = None
+    first_event: int
+    last_event: int
+
+
+# Of each process in `PATHWAYS`.
+PROCESS_TITLES: Final[dict[str, str]] = {"revisit": "线上复诊", "charge": "缴费", "refund": "退费"}
+STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {"revisit": STATE_TEXTS, "charge": MONEY_TEXTS, "refund": REFUND_TEXTS}
+WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
+    "revisit": ACTS_NEXT | {State.CLOSING: "charge"},
+    "charge": {ChargeState.OPEN: Actor.PATIENT},
+    "refund": {RefundState.CLEARED: "wechat_pay", RefundState.ACCEPTED: "wechat_pay", RefundState.STUCK: Actor.HOSPITAL},
+}
+"""Whose turn a wait was, by process and state."""

@@ -14,11 +14,11 @@ import structlog
 from temporalio.client import Client, WorkflowExecution
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.history import ClosedRun, Closing
+from models.history import ClosedRun, Closing, process_of
 from models.kernel.clock import Clock
+from models.pathways import PATHWAYS
 from models.stores import history as histories
 from models.stores.database import Database
-from models.stores.open_rows import PROCESSES
 from worker.provision import RETENTION
 from workflows.runs import VISIT, reaching
 
@@ -29,7 +29,7 @@ WINDOW = timedelta(days=1)
 AT_ONCE = 8
 ANSWER = timedelta(seconds=5)
 """For a page of runs or of events."""
-_OURS: Final = " or ".join(f"WorkflowType = '{process}'" for process in PROCESSES)
+_OURS: Final = " or ".join(f"WorkflowType = '{process}'" for process in PATHWAYS)
 log = structlog.get_logger()
 
 
@@ -107,23 +107,19 @@ class Archive:
 
 def _closed_run(one: WorkflowExecution) -> ClosedRun | None:
     """As we name our runs; None for one that somebody began by hand under another name."""
-    process, _, id = one.id.partition("/")
-    visit = one.typed_search_attributes.get(VISIT)
-    try:
-        process_id, visit_id = UUID(id), UUID(visit or id)
-    except ValueError:
-        process_id = visit_id = None
-    if process_id is None or visit_id is None or process != one.workflow_type:
+    named = process_of(one.id)
+    if named is None or named[0] != one.workflow_type:
         log.warning("history.foreign", run=one.run_id)
         return None
     if one.status is None or one.close_time is None:
         raise RuntimeError("a run was listed by the time of its end, and has none")
+    process, process_id = named
     return ClosedRun(
         run_id=UUID(one.run_id),
         workflow_id=one.id,
         process=process,
         process_id=process_id,
-        visit_id=visit_id,
+        visit_id=UUID(one.typed_search_attributes.get(VISIT) or str(process_id)),
         status=Closing(one.status.name),
         began_at=one.start_time,
         ended_at=one.close_time,

@@ -27,7 +27,6 @@ def upgrade() -> None:
     sa.Column('events', sa.BigInteger(), nullable=True),
     sa.Column('bytes', sa.BigInteger(), nullable=True),
     sa.Column('file', sa.Text(), nullable=True),
-    sa.CheckConstraint("process in ('revisit', 'charge', 'refund')", name=op.f('ck_history_process')),
     sa.CheckConstraint("status in ('COMPLETED', 'CONTINUED_AS_NEW', 'TERMINATED', 'FAILED', 'CANCELED', 'TIMED_OUT')", name=op.f('ck_history_status')),
     sa.CheckConstraint("num_nonnulls(archived_at, events, bytes, file) in (0, 4)", name=op.f('ck_history_archived')),
     sa.CheckConstraint("num_nonnulls(archived_at, lost_at) < 2", name=op.f('ck_history_lost')),

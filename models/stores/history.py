@@ -17,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.account import AccountKind
 from models.history import ClosedRun, Closing
 from models.tables.account import AccountRow
+from models.tables.charge import RefundRow
 from models.tables.history import WAITS, HistoryRow
+from models.tables.process import AuditRow, TimelineRow
 
 _AT_ONCE = 1000
 
@@ -127,6 +129,14 @@ async def people(db: AsyncSession, accounts: Collection[UUID]) -> dict[UUID, Per
     """By account; staff alone have a name there."""
     rows = await db.execute(select(AccountRow.id, AccountRow.kind, AccountRow.name).where(AccountRow.id.in_(accounts)))
     return {id: Person(AccountKind(kind), name) for id, kind, name in rows}
+
+
+async def begun_by(db: AsyncSession, visit_id: UUID) -> dict[UUID, UUID]:
+    """Who wanted a process of the visit, by its row: the visit's opener, and whoever gave money back for the hospital."""
+    opened = select(TimelineRow.process_id, TimelineRow.by).where(TimelineRow.visit_id == visit_id, TimelineRow.step == "open")
+    refunds = select(RefundRow.id).where(RefundRow.visit_id == visit_id)
+    given_back = select(AuditRow.subject_id, AuditRow.account_id).where(AuditRow.action == "refund:begin", AuditRow.subject_id.in_(refunds))
+    return {id: account for asked in (opened, given_back) for id, account in await db.execute(asked) if id and account}
 
 
 async def waiting(db: AsyncSession) -> tuple[int, datetime | None]:

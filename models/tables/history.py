@@ -17,7 +17,6 @@ class HistoryRow(Table):
 
     __tablename__ = "history"
     __table_args__ = (
-        CheckConstraint("process in ('revisit', 'charge', 'refund')", name="process"),
         CheckConstraint(one_of("status", Closing), name="status"),
         CheckConstraint("num_nonnulls(archived_at, events, bytes, file) in (0, 4)", name="archived"),
         CheckConstraint("num_nonnulls(archived_at, lost_at) < 2", name="lost"),

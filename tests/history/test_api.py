@@ -1,182 +1,250 @@
-"""What the engine recorded of a visit, over HTTP: all runs of its processes by time, and nothing of what they carried."""
+"""A visit's history over HTTP: one story of all its runs, live or from the archive, and nothing of what they carried."""
 
-import asyncio
+import json
 from collections.abc import AsyncIterator
-from datetime import timedelta
-from typing import Any
+from pathlib import Path
 from uuid import UUID
 
-import httpx
+import pytest
 import pytest_asyncio
-from sqlalchemy.ext.asyncio import AsyncSession
-from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from api import history
+from api.history_runs import Runs as Asked
 from models.account import Role
 from models.kernel import ids
-from models.stores.database import Database
+from models.revisit import State
+from models.stores.history import HistoryFiles
 from tests.account.builders import patient_signed_in, staff_signed_in
-from tests.builders import a_visit
-from tests.client import Hands, key, speaking, wiring
+from tests.builders import NAME, a_visit
+from tests.client import Hands, key
+from tests.history.conftest import archive_of, closed, listed
+from tests.history.visits import HOW_MANY, Desk, a_desk, a_visit_with_a_story, lines, renewed, rests
+from tests.process.running import Live, Running
+from tests.settings import settings
+from worker.wiring import worker
+from workflows.runs import Runs
 
-QUEUE, SECRET, WITHIN_S = "history-test", "张秀英", 60.0
-AT_ONCE = RetryPolicy(initial_interval=timedelta(milliseconds=1))
-
-
-@activity.defn(name="booking.hold")
-async def hold(word: str) -> str:
-    if activity.info().attempt == 1:
-        raise RuntimeError(word)
-    return word
-
-
-@workflow.defn(name="pathway")
-class Pathway:
-    """Waits for a signal and an Update; unless it is `short` it rests a moment and does one step that fails once."""
-
-    def __init__(self) -> None:
-        self.told = self.asked = False
-
-    @workflow.run
-    async def run(self, word: str, short: bool) -> str:
-        await workflow.wait_condition(lambda: self.told and self.asked)
-        if short:
-            return word
-        await workflow.sleep(timedelta(milliseconds=1))
-        return await workflow.execute_activity(hold, word, start_to_close_timeout=timedelta(seconds=WITHIN_S), retry_policy=AT_ONCE)
-
-    @workflow.signal(name="charge_ended")
-    def charge_ended(self, word: str) -> None:
-        self.told = True
-
-    @workflow.update(name="check_in")
-    async def check_in(self, word: str) -> str:
-        self.asked = True
-        return word
+OF_THE_VISIT = [
+    *("begun revisit →", "step eligibility.check → consenting"),
+    *("wait consenting → self_check", "wish self_check → done", "step consent.self_check → consenting"),
+    *("wait consenting → consent", "wish consent → done", "step consent.consent → choosing"),
+    *("wait choosing → renew", "renewed revisit →"),
+    *("wait choosing → choose_slot", "wish choose_slot → slot.missing", "step booking.hold → slot.missing"),
+    *("wait choosing → choose_slot", "wish choose_slot → done", "step booking.hold → describing"),
+    *("wait describing → describe", "wish describe → done", "step intake.describe → paying"),
+    *("wait paying → charge_ended", "news charge_ended →", "step booking.book → booked"),
+    *("wait booked → check_in", "wish check_in → done", "step queue.check_in → waiting"),
+    *("wait waiting → cancel", "wish cancel → done", "step booking.leave → cancelled"),
+    "ended revisit → cancelled",
+]
+OF_ITS_CHARGE = [
+    *("begun charge →", "wish order → done", "step charge.order → open"),
+    *("news reported →", "step charge.query → paid", "step charge.settle → settled", "ended charge → settled"),
+]
+OF_ITS_REFUND = [
+    *("begun refund →", "step refund.reverse → stuck"),
+    *("wait stuck → retry", "wish retry → done", "step refund.retry → requested"),
+    *("step refund.reverse → cleared", "step refund.apply → accepted"),
+    *("wait accepted → refund_reported", "news refund_reported →", "step refund.query → arrived", "ended refund → arrived"),
+]
 
 
 @pytest_asyncio.fixture(scope="module")
-async def visit_runs(temporal: Client) -> UUID:
-    """Two runs of a visit, one after the other, and one of its charge; the visit's id."""
-    visit_id = ids.new()
-    of_visit = TypedSearchAttributes([SearchAttributePair(SearchAttributeKey.for_keyword("Visit"), str(visit_id))])
-    async with Worker(temporal, task_queue=QUEUE, workflows=[Pathway], activities=[hold], workflow_runner=UnsandboxedWorkflowRunner()):
-        for process, short in (("revisit", False), ("revisit", True), ("charge", True)):
-            run = await temporal.start_workflow(
-                Pathway.run, args=[SECRET, short], id=f"{process}/{visit_id}", task_queue=QUEUE, search_attributes=of_visit
-            )
-            await run.execute_update(Pathway.check_in, SECRET)  # pyright: ignore[reportUnknownMemberType]
-            await run.signal(Pathway.charge_ended, SECRET)
-            await run.result()
-    async with asyncio.timeout(WITHIN_S):  # the server lists a run some moments later, and tells nobody
-        while (await temporal.count_workflows(f"Visit = '{visit_id}' and ExecutionStatus = 'Completed'")).count < 3:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-    return visit_id
+async def visit(running: Running) -> Live:
+    told = await a_visit_with_a_story(running)
+    await closed(running.client, told.id, HOW_MANY)
+    return told
 
 
 @pytest_asyncio.fixture
-async def visit(visit_runs: UUID, db: AsyncSession) -> AsyncIterator[UUID]:
-    await a_visit(db, id=visit_runs)
-    yield visit_runs
+async def desk(running: Running, folder: Path) -> AsyncIterator[Desk]:
+    async with a_desk(running.database, running.client, folder) as desk:
+        yield desk
 
 
-@pytest_asyncio.fixture
-async def manager(database: Database, clock: Hands) -> dict[str, str]:
-    _, headers = await staff_signed_in(database, clock, Role.MANAGEMENT)
-    return headers
-
-
-async def read(api: httpx.AsyncClient, visit: UUID, manager: dict[str, str]) -> Any:
-    answer = await api.get(f"/v1/revisits/{visit}/history", headers=manager)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
-
-
-async def test_all_runs_of_a_visit_and_its_charge_in_one_list(api: httpx.AsyncClient, visit: UUID, manager: dict[str, str]) -> None:
-    told = await read(api, visit, manager)
+async def test_all_runs_of_a_visit_its_charge_and_its_refund_are_one_story(desk: Desk, visit: Live) -> None:
+    told = await desk.reads(visit.id)
 
     assert [(run["process"], run["status"]) for run in told["runs"]] == [
-        ("revisit", "COMPLETED"),
-        ("revisit", "COMPLETED"),
-        ("charge", "COMPLETED"),
+        *(("revisit", "CONTINUED_AS_NEW"), ("revisit", "COMPLETED")),
+        *(("charge", "COMPLETED"), ("refund", "COMPLETED")),
     ]
-    assert len({run["run_id"] for run in told["runs"]}) == 3
+    assert lines(told, "revisit") == OF_THE_VISIT
+    assert lines(told, "charge", waits=False) == OF_ITS_CHARGE
+    assert lines(told, "refund") == OF_ITS_REFUND
+    assert [entry["at"] for entry in told["story"]] == sorted(entry["at"] for entry in told["story"])
+    assert (told["cut"], {entry["process_id"] for entry in told["story"]}) == (False, {run["process_id"] for run in told["runs"]})
+
+
+async def test_it_says_in_words_how_long_how_often_and_what_was_waited_for(desk: Desk, visit: Live) -> None:
+    told = {(entry["what"], entry["name"], entry["outcome"]): entry for entry in (await desk.reads(visit.id))["story"]}
+
+    held = told["step", "booking.hold", "describing"]
+    assert (held["title"], held["outcome_title"], held["attempts"], held["waited_for"]) == ("锁定号源", "待描述病情", 2, "outside.unknown")
+    assert held["took_s"] > 0.2, "the pause between the attempts is in it"
+    assert held["first_event"] < held["last_event"]
+    turn = told["wait", "waiting", "cancel"]
+    assert (turn["title"], turn["waited_for"], turn["until"] > turn["at"]) == ("待接诊", "doctor", True)
+    stuck, reached = told["wait", "stuck", "retry"], told["wait", "accepted", "refund_reported"]
+    assert (stuck["title"], stuck["waited_for"], reached["waited_for"]) == ("退费中（医院正在办理）", "hospital", "wechat_pay")
+
+
+async def test_it_says_who_asked_and_only_staff_have_a_name(desk: Desk, visit: Live) -> None:
+    told = await desk.reads(visit.id)
+
+    who = {(entry["what"], entry["name"]): entry["who"] for entry in told["story"]}
+    patient, clerk = {"kind": "patient", "name": None}, {"kind": "staff", "name": "王医生"}
+    assert (who["begun", "revisit"], who["wish", "cancel"], who["step", "booking.leave"]) == (patient, patient, patient)
+    assert (who["wish", "retry"], who["step", "refund.retry"]) == (clerk, clerk)
+    assert (who["step", "booking.book"], who["begun", "refund"], who["news", "reported"]) == (None, None, None)
+    assert NAME not in json.dumps(told, ensure_ascii=False)
+
+
+async def test_an_open_visit_says_what_it_waits_for_now(desk: Desk, running: Running) -> None:
+    visit = await (await running.opened()).to(State.CHOOSING)
+
+    [*_, last] = (await desk.reads(visit.id))["story"]
+
+    assert (last["what"], last["title"], last["waited_for"], last["took_s"], last["outcome"]) == ("wait", "待选号源", "patient", None, None)
+
+
+async def test_raw_events_are_named_by_what_they_are_of(desk: Desk, visit: Live) -> None:
+    told = await desk.reads(visit.id, "/events")
+
+    named = {(event["process"], event["type"], event["name"], event["attempt"]) for event in told["events"]}
+    assert {
+        ("revisit", "WORKFLOW_EXECUTION_STARTED", "revisit", 1),
+        ("revisit", "WORKFLOW_EXECUTION_UPDATE_ACCEPTED", "check_in", None),
+        ("revisit", "WORKFLOW_EXECUTION_UPDATE_COMPLETED", "check_in", None),
+        ("revisit", "WORKFLOW_EXECUTION_SIGNALED", "charge_ended", None),
+        ("revisit", "TIMER_STARTED", "1", None),
+        ("revisit", "ACTIVITY_TASK_SCHEDULED", "booking.hold", None),
+        ("revisit", "ACTIVITY_TASK_STARTED", "booking.book", 1),
+        ("revisit", "ACTIVITY_TASK_COMPLETED", "booking.hold", None),
+        ("refund", "ACTIVITY_TASK_COMPLETED", "refund.query", None),
+    } <= named
     assert [event["at"] for event in told["events"]] == sorted(event["at"] for event in told["events"])
-    assert told["cut"] is False
 
 
-async def test_an_event_is_named_by_what_it_is_of(api: httpx.AsyncClient, visit: UUID, manager: dict[str, str]) -> None:
-    told = await read(api, visit, manager)
-    first = told["runs"][0]["run_id"]
+async def test_more_than_is_told_is_cut_and_said(desk: Desk, visit: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = await desk.reads(visit.id, "/events")
 
-    named = {(event["type"], event["name"], event["attempt"]) for event in told["events"] if event["run_id"] == first and event["name"]}
-
-    assert named == {
-        ("WORKFLOW_EXECUTION_STARTED", "pathway", 1),
-        ("WORKFLOW_EXECUTION_UPDATE_ACCEPTED", "check_in", None),
-        ("WORKFLOW_EXECUTION_UPDATE_COMPLETED", "check_in", None),
-        ("WORKFLOW_EXECUTION_SIGNALED", "charge_ended", None),
-        ("TIMER_STARTED", "1", None),
-        ("TIMER_FIRED", "1", None),
-        ("ACTIVITY_TASK_SCHEDULED", "booking.hold", None),
-        ("ACTIVITY_TASK_STARTED", "booking.hold", 2),
-        ("ACTIVITY_TASK_COMPLETED", "booking.hold", None),
-    }
+    monkeypatch.setattr(history, "EVENTS_MAX", len(whole["events"]))
+    assert (await desk.reads(visit.id))["cut"] is False
+    monkeypatch.setattr(history, "EVENTS_MAX", 20)
+    cut, events = await desk.reads(visit.id), await desk.reads(visit.id, "/events")
+    assert (cut["cut"], lines(cut, "revisit"), events["cut"], events["events"]) == (True, OF_THE_VISIT[:2], True, whole["events"][:20])
+    monkeypatch.setattr(history, "RUNS_MAX", 3)
+    assert [run["process"] for run in (await desk.reads(visit.id))["runs"]] == ["revisit"]
 
 
-async def test_it_links_into_the_ui(api: httpx.AsyncClient, visit: UUID, manager: dict[str, str]) -> None:
-    told = await read(api, visit, manager)
+async def test_each_run_links_into_the_ui(desk: Desk, visit: Live) -> None:
+    told = await desk.reads(visit.id)
+
     run = told["runs"][0]
-
-    assert run["url"].endswith(f"/namespaces/default/workflows/revisit%2F{visit}/{run['run_id']}/history")
-    assert told["events"][0]["url"] == run["url"]
-
-
-async def test_what_runs_carried_is_not_told(api: httpx.AsyncClient, visit: UUID, manager: dict[str, str]) -> None:
-    answer = await api.get(f"/v1/revisits/{visit}/history", headers=manager)
-
-    assert SECRET not in answer.text
+    assert run["url"].endswith(f"/namespaces/default/workflows/revisit%2F{visit.id}/{run['run_id']}/history")
+    assert {entry["run_id"]: entry["url"] for entry in told["story"]} == {run["run_id"]: run["url"] for run in told["runs"]}
 
 
-async def test_more_than_is_shown_is_cut_and_said(api: httpx.AsyncClient, temporal: Client, visit: UUID, manager: dict[str, str]) -> None:
-    whole = await read(api, visit, manager)
-    runs = [history.RunOut.model_validate(run) for run in whole["runs"]]
-
-    shown, cut = await history.events_of(temporal, runs, 7)
-    every, cut_of_every = await history.events_of(temporal, runs, len(whole["events"]))
-
-    assert ([event.model_dump(mode="json") for event in shown], cut) == (whole["events"][:7], True)
-    assert (len(every), cut_of_every) == (len(whole["events"]), False)
+@pytest_asyncio.fixture
+async def later(running: Running, elsewhere: Client, folder: Path) -> AsyncIterator[Desk]:
+    """After the engine's store was lost."""
+    async with a_desk(running.database, elsewhere, folder) as desk:
+        yield desk
 
 
-async def test_a_visit_that_never_ran(api: httpx.AsyncClient, db: AsyncSession, manager: dict[str, str]) -> None:
-    told = await read(api, await a_visit(db), manager)
+async def test_when_the_engine_has_forgotten_all_the_story_is_the_same(
+    running: Running, desk: Desk, later: Desk, visit: Live, folder: Path
+) -> None:
+    before, events_before = await desk.reads(visit.id), await desk.reads(visit.id, "/events")
+    await archive_of(running, folder).archive_due()
 
-    assert (told["runs"], told["events"], told["cut"]) == ([], [], False)
+    after, events_after = await later.reads(visit.id), await later.reads(visit.id, "/events")
 
-
-async def test_who_may_read_it(api: httpx.AsyncClient, database: Database, clock: Hands, visit: UUID, manager: dict[str, str]) -> None:
-    _, patient = await patient_signed_in(database, clock)
-    _, doctor = await staff_signed_in(database, clock)
-
-    for headers in (patient, doctor):
-        assert (await api.get(f"/v1/revisits/{visit}/history", headers=headers)).json()["code"] == "account.forbidden"
-    assert (await api.get(f"/v1/revisits/{ids.new()}/history", headers=manager)).json()["code"] == "revisit.missing"
+    assert [{**entry, "url": None, "archived": True} for entry in before["story"]] == after["story"]
+    assert all(run["archived"] and run["archived_at"] and run["url"] is None for run in after["runs"])
+    assert [{**event, "url": None} for event in events_before["events"]] == events_after["events"]
 
 
-async def test_with_temporal_away_it_says_so(database: Database, clock: Hands, visit: UUID, manager: dict[str, str]) -> None:
-    async with speaking(await wiring(database, clock)) as without:
-        refused = await without.get(f"/v1/revisits/{visit}/history", headers=manager)
+async def test_a_visit_begun_again_in_a_new_store_is_told_from_both(
+    running: Running, desk: Desk, later: Desk, elsewhere: Client, folder: Path
+) -> None:
+    visit = await renewed(running)
+    await closed(running.client, visit.id, 1)
+    await archive_of(running, folder).archive_due()
+    before = lines(await desk.reads(visit.id), "revisit")
+
+    async with worker(elsewhere, running.activities, workflow_cache=10):
+        await Runs(elsewhere).begin_again("revisit", visit.id, visit.id, by_force=False)
+        await rests(elsewhere.get_workflow_handle(visit.run.id))
+    await listed(elsewhere, f"Visit = '{visit.id}'", 1)
+
+    told = await later.reads(visit.id)
+    assert [(run["status"], run["archived"], run["url"] is None) for run in told["runs"]] == [
+        ("CONTINUED_AS_NEW", True, True),
+        ("RUNNING", False, False),
+    ]
+    assert lines(told, "revisit") == [*before[:-1], "begun revisit → again", before[-1]]
+
+
+async def test_a_run_that_was_lost_before_it_was_archived_is_still_named(running: Running, later: Desk, folder: Path) -> None:
+    visit = await renewed(running)
+    await closed(running.client, visit.id, 1)
+    (folder / "no folder").touch()
+    with pytest.raises(BaseExceptionGroup):
+        await archive_of(running, folder / "no folder").archive_due()
+
+    told = await later.reads(visit.id)
+
+    assert [(run["status"], run["archived"], run["url"]) for run in told["runs"]] == [("CONTINUED_AS_NEW", False, None)]
+    assert told["story"] == []
+
+
+async def test_a_run_that_the_engine_lists_and_has_no_more_is_told_from_its_file(running: Running, elsewhere: Client, folder: Path) -> None:
+    """It forgets what it lists some moments later."""
+    visit = await renewed(running)
+    await closed(running.client, visit.id, 1)
+    await archive_of(running, folder).archive_due()
+    files = HistoryFiles(folder)
+    [run, _], _ = await Asked(running.client, running.database, files).of_visit(visit.id, 10)
+
+    [(told, recorded, more)] = [one async for one in Asked(elsewhere, running.database, files).recorded([run], 1000)]
+
+    assert (run.there, told.there, len(recorded.events) > 20, more) == (True, False, True, False)
+
+
+async def test_a_visit_that_never_ran(desk: Desk, running: Running) -> None:
+    async with running.database.transaction() as db:
+        visit_id: UUID = await a_visit(db)
+
+    told = await desk.reads(visit_id)
+
+    assert (told["runs"], told["story"], told["cut"]) == ([], [], False)
+
+
+async def test_who_may_read_it(desk: Desk, running: Running, visit: Live) -> None:
+    _, patient = await patient_signed_in(running.database, Hands())
+    _, doctor = await staff_signed_in(running.database, Hands(), Role.DOCTOR)
+
+    for path in (f"/v1/revisits/{visit.id}/history", f"/v1/revisits/{visit.id}/history/events"):
+        for headers in (patient, doctor):
+            assert (await desk.client.get(path, headers=headers)).json()["code"] == "account.forbidden"
+        elsewhere = path.replace(str(visit.id), str(ids.new()))
+        assert (await desk.client.get(elsewhere, headers=desk.headers)).json()["code"] == "revisit.missing"
+
+
+async def test_with_temporal_away_it_says_so(running: Running, visit: Live, folder: Path) -> None:
+    nowhere = await Client.connect(settings().temporal_address, lazy=True)
+    async with a_desk(running.database, nowhere, folder) as desk:
+        refused = await desk.client.get(f"/v1/revisits/{visit.id}/history", headers=desk.headers)
 
     assert (refused.status_code, refused.json()["code"]) == (503, "service.unavailable")
 
 
-async def test_a_pull_of_schedules_is_begun_once_while_it_runs(api: httpx.AsyncClient, temporal: Client, manager: dict[str, str]) -> None:
-    asked = [await api.post("/v1/schedule/syncs", headers=manager | key()) for _ in range(2)]
+async def test_a_pull_of_schedules_is_begun_once_while_it_runs(desk: Desk, running: Running) -> None:
+    asked = [await desk.client.post("/v1/schedule/syncs", headers=desk.headers | key()) for _ in range(2)]
 
     assert [(answer.status_code, answer.json()) for answer in asked] == [(202, {"workflow_id": "schedule_sync/now"})] * 2
-    run = await temporal.get_workflow_handle("schedule_sync/now").describe()
-    assert (run.workflow_type, run.task_queue, run.status and run.status.name) == ("schedule_sync", "fuzhen", "RUNNING")
+    run = await running.client.get_workflow_handle("schedule_sync/now").describe()
+    assert (run.workflow_type, run.task_queue) == ("schedule_sync", "fuzhen")

@@ -1,6 +1,5 @@
 """Each closed run of a process is archived as a file and a row, once, and none is passed over for good."""
 
-import asyncio
 import gzip
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,11 +14,12 @@ from temporalio.worker import Replayer
 
 from models.history import ClosedRun, Closing
 from models.kernel import ids
+from models.pathways import PATHWAYS
 from models.revisit import Cancel, State
 from models.stores import history as histories
 from models.stores.history import HistoryFiles
 from models.tables.history import HistoryRow
-from tests.history.conftest import WITHIN_S, archive_of, closed
+from tests.history.conftest import archive_of, closed, listed
 from tests.process.running import Live, Running
 from tests.settings import settings
 from worker.archive import MARGIN, MARGIN_AT_FIRST, Archive
@@ -117,15 +117,13 @@ async def test_what_runs_on_and_what_is_no_process_of_ours_is_left_alone(running
     visit = await (await running.opened()).to(State.CHOOSING)
     pull = running.client.get_workflow_handle(await running.runs.sync_schedules())
     await pull.terminate("by hand")
-    async with asyncio.timeout(WITHIN_S):
-        while not (await running.client.count_workflows("WorkflowType = 'schedule_sync' and CloseTime is not null")).count:  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
+    await listed(running.client, "WorkflowType = 'schedule_sync' and CloseTime is not null", 1)
     await left(running)
 
     await archive.archive_due()
 
     async with running.database.reading() as db:
-        assert set(await db.scalars(select(HistoryRow.process))) <= {"revisit", "charge"}
+        assert set(await db.scalars(select(HistoryRow.process))) <= PATHWAYS.keys()
     assert await rows(running, visit.id) == []
 
 
@@ -150,6 +148,7 @@ class DiesAfterwards(HistoryFiles):
 
 
 async def test_killed_between_file_and_row_the_next_worker_writes_the_same_file(running: Running, folder: Path, archive: Archive) -> None:
+    await archive.archive_due()
     visit = await left(running)
     killed = Archive(running.database, running.client, DiesAfterwards(folder), running.clock)
     with pytest.raises(BaseExceptionGroup, match="could not be archived"):

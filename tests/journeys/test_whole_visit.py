@@ -100,20 +100,21 @@ async def test_all_books_agree_to_the_fen(whole: Visit) -> None:
     assert sum(line["amount_fen"] for line in ledger if line["account"] == "wechat_pay") == charge["amount_fen"]
 
 
-async def test_management_reads_the_history_of_both_runs_with_links(whole: Visit) -> None:
+async def test_management_reads_the_story_of_both_runs_with_links(whole: Visit) -> None:
     async def read_history() -> Json:
         return await whole.hospital.manager.ask(f"{whole.path}/history")
 
-    told = await until("both runs", read_history, lambda told: len(told["runs"]) == 2)
+    told = await until("both runs", read_history, lambda told: [run["status"] for run in told["runs"]] == ["COMPLETED"] * 2)
+    events = (await whole.hospital.manager.ask(f"{whole.path}/history/events"))["events"]
 
-    assert {(run["workflow_id"], run["status"]) for run in told["runs"]} == {
-        (f"revisit/{whole.id}", "COMPLETED"),
-        (f"charge/{await whole.charge_id()}", "COMPLETED"),
-    }
-    assert [event["at"] for event in told["events"]] == sorted(event["at"] for event in told["events"])
-    for process, name in (("revisit", "booking.hold"), ("revisit", "check_in"), ("charge", "order"), ("charge", "charge.settle")):
-        assert (process, name) in {(event["process"], event["name"]) for event in told["events"]}
-    for link in {one["url"] for one in (*told["runs"], *told["events"])}:
+    assert {run["workflow_id"] for run in told["runs"]} == {f"revisit/{whole.id}", f"charge/{await whole.charge_id()}"}
+    assert [one["name"] for one in told["story"] if one["what"] == "step"] == STEPS[1:]
+    who = {one["name"]: one["who"] for one in told["story"] if one["what"] == "wish"}
+    assert (who["check_in"], who["accept"]) == ({"kind": "patient", "name": None}, {"kind": "staff", "name": "王建国"})
+    [turn] = [one for one in told["story"] if (one["what"], one["name"]) == ("wait", "waiting")]
+    assert (turn["title"], turn["waited_for"], turn["outcome"], turn["took_s"] > 0) == ("待接诊", "doctor", "accept", True)
+    assert ("charge", "ACTIVITY_TASK_COMPLETED", "charge.settle") in {(one["process"], one["type"], one["name"]) for one in events}
+    for link in {one["url"] for one in (*told["runs"], *told["story"], *events)}:
         assert (await whole.hospital.outside.get(link)).status_code == 200
     refused(await whole.patient.get(f"{whole.path}/history"), 403, "account.forbidden")
 

@@ -1,0 +1,274 @@
+"""The histories of a visit's runs as one story: who wanted what, what was done and how often it was tried, what was waited for.
+
+Pure: events in, entries out. Of payloads only ids, states and instants are read; words that somebody typed never stand in one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from temporalio.api.enums.v1 import TimeoutType, WorkflowTaskFailedCause
+from temporalio.api.history.v1 import HistoryEvent
+
+from api.history_events import failure_code, happened_at, payloads_of
+from models.history import PROCESS_TITLES, STATE_TITLES, WAITS_FOR, Entry, What
+from models.revisit import State
+from models.timeline import STEP_TEXTS, Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A step that is being tried: its history shows no attempt before one has ended it."""
+
+    attempt: int
+    failure: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """A run and its events, in order. `pending` by activity id, `failing` how often its workflow task was tried: of an open run alone."""
+
+    process: str
+    process_id: UUID
+    run_id: str
+    events: Sequence[HistoryEvent]
+    open: bool = False
+    pending: Mapping[str, Pending] = field(default_factory=dict[str, Pending])
+    failing: int = 0
+
+
+def story(runs: Iterable[Recorded], begun_by: Mapping[UUID, UUID]) -> list[Entry]:
+    """By time; of one run in its own order. Runs oldest first, so that one begun again is known as such.
+
+    `begun_by`: the account that wanted a process, by the process's row; of the others another process did.
+    """
+    told: list[Entry] = []
+    steps_of: dict[str, str] = {}
+    wanted: list[tuple[Entry, str]] = []
+    seen: set[UUID] = set()
+    for run in runs:
+        teller = _Teller(run, again=run.process_id in seen, begun_by=begun_by.get(run.process_id))
+        seen.add(run.process_id)
+        told += teller.tell()
+        steps_of |= teller.steps_of
+        wanted += teller.wanted
+    for entry, event_id in wanted:
+        entry.title = STEP_TEXTS.get(steps_of.get(event_id, ""))
+    return sorted(told, key=lambda entry: entry.at)
+
+
+_BY_FORCE: Final = {f"workflow_execution_{word}": word for word in ("terminated", "canceled", "timed_out")}
+"""Ends of a run that its process did not choose."""
+_HARMLESS: Final = frozenset(
+    {
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+    }
+)
+"""Something came in the moment in which the run was moving on: it looks again."""
+_HELD: Final = timedelta(seconds=0.5)
+"""How long the kernel rests before it looks again at a row that another hand holds (`Process._look_again`)."""
+
+
+class _Teller:
+    """Walks through the events of one run. It rests when no step is open and nobody is heard: what ends the rest ends a wait."""
+
+    def __init__(self, run: Recorded, *, again: bool, begun_by: UUID | None) -> None:
+        self._run, self._again, self._begun_by = run, again, begun_by
+        self._told: list[Entry] = []
+        self._quiet: set[int] = set()
+        """Entries that are told only if they were not as ever: a row that was read."""
+        self.steps_of: dict[str, str] = {}
+        """The step that acted on an event, by the event's id."""
+        self.wanted: list[tuple[Entry, str]] = []
+        self._steps: dict[int, Entry] = {}
+        self._wishes: dict[int, Entry] = {}
+        self._unheard: set[str] = set()
+        self._row: dict[str, Any] = {}
+        self._rest: tuple[datetime, int] | None = None
+        self._until: datetime | None = None
+        self._held = False
+
+    def tell(self) -> list[Entry]:
+        for event in self._run.events:
+            kind = (event.WhichOneof("attributes") or "").removesuffix("_event_attributes")
+            tell: Any = getattr(self, f"_{kind}", None)
+            if tell:
+                tell(event, getattr(event, f"{kind}_event_attributes"))
+            elif by_force := _BY_FORCE.get(kind):
+                self._wakes(event, by_force)
+                self._closes(event, What.ENDED, by_force)
+        if self._run.open:
+            self._stands()
+        return [entry for entry in self._told if id(entry) not in self._quiet]
+
+    def _entry(self, event: HistoryEvent, what: What, name: str | None = None) -> Entry:
+        run = self._run
+        entry = Entry(
+            at=happened_at(event),
+            process=run.process,
+            process_id=run.process_id,
+            run_id=run.run_id,
+            what=what,
+            name=name,
+            first_event=event.event_id,
+            last_event=event.event_id,
+        )
+        self._told.append(entry)
+        return entry
+
+    def _ends(self, entry: Entry, event: HistoryEvent, outcome: str | None) -> None:
+        entry.took_s = (happened_at(event) - entry.at).total_seconds()
+        entry.last_event, entry.outcome = event.event_id, outcome
+        entry.outcome_title = self._title(outcome)
+
+    def _title(self, state: str | None) -> str | None:
+        return STATE_TITLES[self._run.process].get(state) if state else None
+
+    # How a run begins and ends
+
+    def _workflow_execution_started(self, event: HistoryEvent, told: Any) -> None:
+        if not told.continued_execution_run_id:
+            entry = self._entry(event, What.BEGUN, self._run.process)
+            entry.title = PROCESS_TITLES[self._run.process]
+            entry.by, entry.outcome = (None, "again") if self._again else (self._begun_by, None)
+
+    def _workflow_execution_completed(self, event: HistoryEvent, told: Any) -> None:
+        self._closes(event, What.ENDED, payloads_of(told.result)[0].get("state"))
+
+    def _workflow_execution_continued_as_new(self, event: HistoryEvent, _: Any) -> None:
+        self._closes(event, What.RENEWED, None)
+
+    def _workflow_execution_failed(self, event: HistoryEvent, told: Any) -> None:
+        self._closes(event, What.ENDED, "failed").waited_for = failure_code(told.failure)
+
+    def _closes(self, event: HistoryEvent, what: What, outcome: str | None) -> Entry:
+        entry = self._entry(event, what, self._run.process)
+        entry.title, entry.outcome, entry.outcome_title = PROCESS_TITLES[self._run.process], outcome, self._title(outcome)
+        entry.took_s = (entry.at - happened_at(self._run.events[0])).total_seconds()
+        return entry
+
+    # Who comes
+
+    def _workflow_execution_update_accepted(self, event: HistoryEvent, told: Any) -> None:
+        name = told.accepted_request.input.name
+        [wish, *_] = payloads_of(told.accepted_request.input.args)
+        self._wakes(event, name)
+        self._wishes[event.event_id] = entry = self._comes(event, What.WISH, name, wish)
+        entry.by = UUID(wish["by"]) if "by" in wish else None
+
+    def _workflow_execution_update_completed(self, event: HistoryEvent, told: Any) -> None:
+        if wish := self._wishes.pop(told.accepted_event_id, None):
+            self._ends(wish, event, failure_code(told.outcome.failure) if told.outcome.HasField("failure") else "done")
+            self._unheard -= {id for entry, id in self.wanted if entry is wish}
+        self._rests(event)
+
+    def _workflow_execution_signaled(self, event: HistoryEvent, told: Any) -> None:
+        self._wakes(event, told.signal_name)
+        if told.signal_name != "renew":
+            [news, *_] = payloads_of(told.input)
+            self._comes(event, What.NEWS, told.signal_name, news)
+
+    def _comes(self, event: HistoryEvent, what: What, name: str, told: Mapping[str, Any]) -> Entry:
+        entry, event_id = self._entry(event, what, name), str(told.get("id"))
+        self.wanted.append((entry, event_id))
+        self._unheard.add(event_id)
+        return entry
+
+    # Steps
+
+    def _activity_task_scheduled(self, event: HistoryEvent, told: Any) -> None:
+        self._rest = None
+        name = told.activity_type.name
+        self._steps[event.event_id] = entry = self._entry(event, What.STEP, name)
+        entry.title = STEP_TEXTS.get(name)
+        for asked in payloads_of(told.input)[1:]:
+            self.steps_of[str(asked.get("id"))] = name
+            self._unheard.discard(str(asked.get("id")))
+            entry.by = UUID(asked["by"]) if "by" in asked else None
+        if name.endswith(".load"):
+            self._quiet.add(id(entry))
+        if self._run.open and (pending := self._run.pending.get(told.activity_id)):
+            entry.attempts, entry.waited_for = pending.attempt, pending.failure
+
+    def _activity_task_started(self, _: HistoryEvent, told: Any) -> None:
+        if step := self._steps.get(told.scheduled_event_id):
+            step.attempts = told.attempt
+            step.waited_for = failure_code(told.last_failure) if told.HasField("last_failure") else None
+            if told.attempt > 1:
+                self._quiet.discard(id(step))
+
+    def _activity_task_completed(self, event: HistoryEvent, told: Any) -> None:
+        [self._row] = payloads_of(told.result)[:1]
+        self._step_ends(event, told, self._row.get("state"))
+
+    def _activity_task_failed(self, event: HistoryEvent, told: Any) -> None:
+        self._step_ends(event, told, failure_code(told.failure))
+
+    _activity_task_timed_out = _activity_task_failed
+
+    def _step_ends(self, event: HistoryEvent, told: Any, outcome: str | None) -> None:
+        if step := self._steps.pop(told.scheduled_event_id, None):
+            self._ends(step, event, outcome)
+        self._rests(event)
+
+    # Rest
+
+    def _rests(self, event: HistoryEvent) -> None:
+        if not self._steps and not self._unheard and not self._rest:
+            self._rest, self._until, self._held = (happened_at(event), event.event_id), None, False
+
+    def _timer_started(self, event: HistoryEvent, told: Any) -> None:
+        """It rests for sure: what it has not heard by now was put off."""
+        self._unheard.clear()
+        self._rests(event)
+        lasts, wake_at = told.start_to_fire_timeout.ToTimedelta(), self._row.get("wake_at")
+        self._until = fires = happened_at(event) + lasts
+        self._held = lasts == _HELD and not (wake_at and abs(datetime.fromisoformat(wake_at) - fires) < timedelta(seconds=1))
+
+    def _timer_fired(self, event: HistoryEvent, _: Any) -> None:
+        self._wakes(event, "alarm")
+
+    def _wakes(self, event: HistoryEvent, by: str) -> None:
+        if self._rest and not self._steps:
+            self._ends(self._waits(event), event, by)
+        self._rest = None
+
+    def _waits(self, event: HistoryEvent) -> Entry:
+        state, rest = self._row.get("state"), self._rest or (happened_at(event), event.event_id)
+        entry = self._entry(event, What.WAIT, state)
+        entry.at, entry.first_event = rest
+        entry.title = self._title(state)
+        if self._held:
+            entry.waited_for = "another_hand"
+            return entry
+        turn = WAITS_FOR[self._run.process].get(state)
+        if state == State.CONSULTING and not self._row.get("entered"):
+            turn = Actor.PATIENT
+        entry.waited_for = str(turn) if turn else None
+        entry.until = datetime.fromisoformat(self._row["due_at"]) if self._row.get("due_at") else self._until
+        return entry
+
+    def _stands(self) -> None:
+        """What an open run does now: it waits, or tries."""
+        if self._rest and not self._steps:
+            self._waits(self._run.events[-1])
+        for entry in self._told[::-1]:
+            if entry.what is What.FAILED and self._run.failing > 1:
+                entry.attempts = self._run.failing
+                return
+
+    # Workflow tasks
+
+    def _workflow_task_failed(self, event: HistoryEvent, told: Any) -> None:
+        if told.cause not in _HARMLESS:
+            entry = self._entry(event, What.FAILED)
+            entry.outcome = WorkflowTaskFailedCause.Name(told.cause).removeprefix("WORKFLOW_TASK_FAILED_CAUSE_").lower()
+            entry.waited_for = failure_code(told.failure)
+
+    def _workflow_task_timed_out(self, event: HistoryEvent, told: Any) -> None:
+        """A worker died with it. That a task was offered to a worker in vain first is no news."""
+        if told.timeout_type == TimeoutType.TIMEOUT_TYPE_START_TO_CLOSE:
+            self._entry(event, What.FAILED).outcome = "timed_out"
