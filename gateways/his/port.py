@@ -6,8 +6,10 @@ from uuid import UUID
 
 from models.booking import Lock
 from models.charge import Bill, Payment
+from models.drug import Dispense, Drug
 from models.eligibility import HisPatient, PastVisit
 from models.kernel.money import FenAmount
+from models.prescription_his import HisPrescription, PastPrescription, Written
 from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot
 
 
@@ -21,7 +23,8 @@ class Held(NamedTuple):
 class HIS(Protocol):
     """Every call ends done, refused (`DomainError` with the HIS's own code as `his.<code>`) or unknown (`Unknown`).
 
-    Who asks by a number of ours what became of it (`find_lock`, `settled`, `reversed`) is never refused: no answer is none.
+    Who asks by a number of ours what became of it (`find_lock`, `settled`, `reversed`, `find_prescription`, `dispensed`) is never refused:
+    no answer is none.
     """
 
     async def patient(self, id_number: str) -> HisPatient | None:
@@ -100,4 +103,41 @@ class HIS(Protocol):
 
     async def finish_encounter(self, encounter_id: str, at: datetime) -> None:
         """The appointment becomes fulfilled; done already is done."""
+        ...
+
+    async def drugs(self, since: datetime | None = None) -> tuple[Drug, ...]:
+        """The catalogue, or what has changed in it since; stopped drugs too."""
+        ...
+
+    async def past_prescriptions(self, his_ids: tuple[str, ...], since: date) -> tuple[PastPrescription, ...]:
+        """What was handed out to a person by prescription, of all their records, newest first."""
+        ...
+
+    async def write_prescription(self, written: Written) -> None:
+        """Idempotent by its number; once it is done, the HIS prices.
+
+        Refused `his.drug-unknown`, `his.drug-stopped`, `his.drug-not-online`, `his.not-in-progress` (not written while the visit was
+        open), `his.too-many-drugs`, `his.not-signed`, `his.prescription-expired`, `his.prescription-cancelled` (what had stood under this
+        number), `his.prescription-differs` (something else stands under it), `his.invalid` with the element.
+        """
+        ...
+
+    async def find_prescription(self, number: UUID) -> HisPrescription | None:
+        """What has become of it; `on-hold` when it was written in part."""
+        ...
+
+    async def price(self, number: UUID) -> Bill:
+        """The HIS's bill of it, to be settled and reversed as any other; `Unknown` while there is none."""
+        ...
+
+    async def extend_prescription(self, number: UUID, valid_until: datetime) -> None:
+        """Valid for longer; refused `his.prescription-expired`, `his.prescription-cancelled`, `his.invalid` (beyond the third day)."""
+        ...
+
+    async def cancel_prescription(self, number: UUID) -> None:
+        """作废, its bill too; done already, or never written, is done. Refused `his.settled` (its refund ends it) and `his.dispensed`."""
+        ...
+
+    async def dispensed(self, number: UUID) -> Dispense | None:
+        """How far cash desk and pharmacy are, whoever took the money; None when the HIS has no such prescription."""
         ...

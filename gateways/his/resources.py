@@ -69,6 +69,11 @@ class Reference(Element):
         return tail if tail and head.rpartition("/")[2] == kind else None
 
 
+class NamedReference(Reference):
+    display: str | None = None
+    identifier: Identifier = Identifier()
+
+
 class Period(Element):
     start: DateTime | None = None
     end: DateTime | None = None
@@ -76,11 +81,13 @@ class Period(Element):
 
 class Extension(Element):
     url: str
+    value_boolean: Annotated[bool, Field(strict=True)] | None = None
     value_coding: Coding | None = None
     value_date: date | None = None
     value_instant: AwareDatetime | None = None
     value_money: Money | None = None
     value_reference: Reference | None = None
+    value_string: str | None = None
     value_unsigned_int: Annotated[int, Field(strict=True, ge=0)] | None = None
 
 
@@ -184,6 +191,7 @@ class Slot(Resource):
 
 class Invoice(Resource):
     status: str
+    identifier: tuple[Identifier, ...] = ()
     total_gross: Money
 
 

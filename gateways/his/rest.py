@@ -84,8 +84,12 @@ class FhirRest:
     async def create(self, call: Call, resource: Json, system: str, number: str) -> Json:
         """A conditional create under our number: made now, or the first one made under it, in whatever state it is."""
         made = resource | {"identifier": [{"system": system, "value": number}]}
-        condition = {"If-None-Exist": urlencode({"identifier": f"{system}|{number}"}, safe=":/|")}
-        return _resource(await self._send(call, "POST", f"{self._root}/{resource['resourceType']}", _dumped(made), **condition))
+        return await self.create_unless(call, made, ("identifier", f"{system}|{number}"))
+
+    async def create_unless(self, call: Call, resource: Json, found: tuple[str, str]) -> Json:
+        """Made now, unless this search finds one: then that."""
+        condition = {"If-None-Exist": urlencode([found], safe=":/|")}
+        return _resource(await self._send(call, "POST", f"{self._root}/{resource['resourceType']}", _dumped(resource), **condition))
 
     async def change(self, call: Call, kind: type[R], id: str, edit: Edit) -> R:
         """Reads it, edits it, writes it back on the version read; changed meanwhile, once more from there."""

@@ -33,8 +33,6 @@ PRESCRIPTION: Final = "https://fuzhen.example/ids/prescription"
 """The internet hospital's own number of a prescription: groupIdentifier of its MedicationRequests, identifier of its Invoice."""
 PRESCRIPTION_LINE: Final = "https://fuzhen.example/ids/prescription-line"
 """`<number>-<line>`: identifier of a MedicationRequest."""
-SIGNER: Final = "https://fuzhen.example/ids/account"
-"""The internet hospital's own number of somebody who is no staff of the HIS: its pharmacists."""
 
 _EXTENSION: Final = "https://fuzhen.example/fhir/StructureDefinition"
 CAPACITY: Final = f"{_EXTENSION}/capacity"

@@ -96,7 +96,7 @@ async def test_a_silent_outside_is_asked_again_under_the_same_number(hospital: H
 
 async def test_a_price_that_changed_is_not_ordered(hospital: Hospital) -> None:
     visit = await paying(hospital)
-    hospital.his.price((await hospital.claim(visit.id)).invoice_id or "", FEE_FEN + 1)
+    hospital.his.reprice((await hospital.claim(visit.id)).invoice_id or "", FEE_FEN + 1)
 
     assert await refused(visit.orders()) == "charge.bill_changed"
     assert (hospital.wechat_pay.payable, await orders(hospital, visit)) == ([], [OrderState.CLOSED])

@@ -23,6 +23,7 @@ from models.kernel import ids
 from models.kernel.clock import business_day, now
 from models.kernel.errors import DomainError, Unknown
 from tests.gateways.his.hospital import DOCTOR, Hospital, payment
+from tests.gateways.his.test_prescription import a_prescription
 from tests.gateways.wechat_pay.conftest import Cashier
 
 NAME, PHONE, ADDRESS, CODE, OPENID = "欧阳若兰", "13900400001", "北京市海淀区西三旗桥东1号", "407391", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
@@ -56,9 +57,26 @@ async def _visit(hospital: Hospital, id_number: str) -> None:
     await his.finish_encounter(await his.begin_encounter(visit, lock.appointment_id, patient, DOCTOR, now()), now())
     await his.no_show((await hospital.booked()).appointment_id)
     await his.locks()
+    await _prescribe(his, patient)
     left, refund_no = await hospital.booked(), ids.new().hex
     await his.reverse(left.invoice_id, refund_no, left.fee_fen, "patient")
     await his.reversed(refund_no)
+
+
+async def _prescribe(his: FhirHIS, patient: str) -> None:
+    """For a visit that no HIS knows: refused, and as little is told of it as of all else."""
+    number = ids.new()
+    drug, *_ = await his.drugs()
+    await his.past_prescriptions((patient,), date(2020, 1, 1))
+    with pytest.raises(DomainError):
+        await his.write_prescription(a_prescription(number, patient, drug))
+    await his.find_prescription(number)
+    await his.cancel_prescription(number)
+    await his.dispensed(number)
+    with pytest.raises(DomainError):
+        await his.extend_prescription(number, now())
+    with pytest.raises(Unknown):
+        await his.price(number)
 
 
 async def _pay(wechat_pay: WeChatPayV3, cashier: Cashier) -> None:

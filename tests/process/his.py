@@ -11,7 +11,7 @@ from models.eligibility import HisPatient, PastVisit, RegulatorField
 from models.kernel.clock import Clock
 from models.kernel.errors import DomainError
 from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot
-from tests.process.line import Line
+from tests.process.pharmacy import Invoice, Pharmacy
 
 
 @dataclass
@@ -26,14 +26,6 @@ class Appointment:
     status: str = "pending"
 
 
-@dataclass
-class Invoice:
-    id: str
-    appointment_id: str
-    amount_fen: int
-    status: str = "issued"
-
-
 @dataclass(frozen=True)
 class Place:
     capacity: int
@@ -43,7 +35,7 @@ class Place:
 TAKEN = frozenset({"pending", "booked", "arrived", "fulfilled"})
 
 
-class InMemoryHIS(Line):
+class InMemoryHIS(Pharmacy):
     """The port `HIS`."""
 
     def __init__(self, clock: Clock) -> None:
@@ -108,7 +100,7 @@ class InMemoryHIS(Line):
                 bill = Invoice(f"inv-{number}", f"apt-{number}", self.places[slot_id].fee_fen)
                 self.invoices[bill.id] = bill
                 expires_at = self._clock() + self.locks_for
-                self.appointments[claim_id] = Appointment(bill.appointment_id, claim_id, slot_id, bill.id, expires_at)
+                self.appointments[claim_id] = Appointment(f"apt-{number}", claim_id, slot_id, bill.id, expires_at)
             return self._as_lock(self.appointments[claim_id])
 
         return await self.answer("lock", lock)
@@ -129,26 +121,26 @@ class InMemoryHIS(Line):
         await self.answer("release", lambda: self._becomes(appointment_id, "cancelled", of={"pending"}, refused="his.settled"))
 
     async def bill(self, invoice_id: str) -> Bill:
-        def read() -> Bill:
-            bill = self.invoices[invoice_id]
-            return Bill(invoice_id=bill.id, amount_fen=bill.amount_fen, open=bill.status == "issued")
-
-        return await self.answer("bill", read)
+        return await self.answer("bill", lambda: self._bill(invoice_id))
 
     async def settle(self, invoice_id: str, payment: Payment) -> None:
         def settle() -> None:
             if self.payments.get(payment.payment_no) == payment and self.invoices[invoice_id].status == "balanced":
                 return
             bill = self.invoices[invoice_id]
-            appointment = self._of(bill.appointment_id)
+            appointment = self._of_bill(bill)
             if bill.id in {one for one, _ in self.reversals.values()}:
                 raise DomainError("his.already-reversed", "conflict")
-            if appointment.status != "pending" or appointment.expires_at <= self._clock():
+            if bill.prescription:
+                self._settle_drugs(bill)
+            elif appointment is None or appointment.status != "pending" or appointment.expires_at <= self._clock():
                 raise DomainError("his.lock-expired", "conflict")
             if bill.amount_fen != payment.amount_fen:
                 raise DomainError("his.amount-differs", "conflict")
             self.payments[payment.payment_no] = payment
-            bill.status, appointment.status = "balanced", "booked"
+            bill.status = "balanced"
+            if appointment:
+                appointment.status = "booked"
 
         await self.answer("settle", settle)
 
@@ -195,7 +187,7 @@ class InMemoryHIS(Line):
         self.people[id_number] = person
         self.histories[person.ids[0]] = visits
 
-    def price(self, invoice_id: str, amount_fen: int) -> None:
+    def reprice(self, invoice_id: str, amount_fen: int) -> None:
         """The hospital changes its mind about a bill."""
         self.invoices[invoice_id] = replace(self.invoices[invoice_id], amount_fen=amount_fen)
 
@@ -204,19 +196,31 @@ class InMemoryHIS(Line):
             if self.reversals[refund_no] != (bill.id, amount_fen):
                 raise DomainError("his.amount-differs", "conflict")
             return
-        appointment, left = self._of(bill.appointment_id), self.left_fen(bill.id)
+        appointment, left = self._of_bill(bill), self.left_fen(bill.id)
         refusals = {
             "his.already-reversed": left == 0,
             "his.not-settled": bill.status != "balanced",
-            "his.executed": appointment.status == "fulfilled",
+            "his.executed": appointment is not None and appointment.status == "fulfilled",
             "his.amount-differs": amount_fen > left,
         }
         if refused := next((code for code, holds in refusals.items() if holds), None):
             raise DomainError(refused, "conflict")
+        if bill.prescription:
+            self.reverse_prescription(bill.prescription, whole=amount_fen == left)
         self.reversals[refund_no] = (bill.id, amount_fen)
         if amount_fen == left:
             bill.status = "cancelled"
+        if appointment and amount_fen == left:
             appointment.status = "cancelled" if appointment.status in TAKEN else appointment.status
+
+    def _settle_drugs(self, bill: Invoice) -> None:
+        if bill.status == "balanced":
+            raise DomainError("his.paid-elsewhere", "conflict")
+        if bill.prescription:
+            self.settle_prescription(bill.prescription)
+
+    def _of_bill(self, bill: Invoice) -> Appointment | None:
+        return self._of(bill.appointment_id) if bill.appointment_id else None
 
     def _of(self, appointment_id: str) -> Appointment:
         return next(one for one in self.appointments.values() if one.id == appointment_id)

@@ -79,7 +79,7 @@ def line_of(body: Json, line_no: str) -> tuple[Shared, Line]:
     line = Line(
         line_no=line_no,
         drug_id=_id(body, "Medication", "medicationReference"),
-        dose=str(dose),
+        dose=f"{dose.normalize():f}",
         dose_unit=dose_unit,
         frequency=frequency,
         route=route,

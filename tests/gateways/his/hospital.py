@@ -73,6 +73,21 @@ class Hospital:
         await self.his.settle(lock.invoice_id, payment())
         return lock
 
+    async def open_visit(self) -> tuple[str, str]:
+        """A patient in the room: their id and the encounter."""
+        patient = self.patient()["id"]
+        booked = await self.booked(patient)
+        await self.his.check_in(booked.appointment_id)
+        return patient, await self.his.begin_encounter(ids.new(), booked.appointment_id, patient, DOCTOR, now() - timedelta(minutes=5))
+
+    def drug(self, act: str, drug: str) -> None:
+        """The pharmacy stops a drug, or resumes it."""
+        self.outside.post(f"/his/desk/drugs/{drug}/{act}").raise_for_status()
+
+    def at_the_counter(self, act: str, number: UUID) -> None:
+        """A person at the cash window or in the pharmacy: pay, prepare, hand-out, take-back."""
+        self.outside.post(f"/his/desk/prescriptions/{number.hex}/{act}").raise_for_status()
+
 
 def payment(amount_fen: int = 5000) -> Payment:
     """Money that came by WeChat Pay."""

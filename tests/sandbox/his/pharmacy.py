@@ -57,7 +57,7 @@ def a_line(visit: Json, number: str, at: int = 1, drug: tuple[str, float, str, s
 def a_provenance(lines: list[Json]) -> Json:
     """The body of the two signatures over these lines."""
     doctor = lines[0]["requester"]
-    pharmacist = {"identifier": {"system": wire.SIGNER, "value": "0a" * 16}, "display": "李红"}
+    pharmacist = {"identifier": {"system": wire.STAFF, "value": "pha-qianyulan"}, "display": "钱玉兰"}
     return {
         "resourceType": "Provenance",
         "target": [{"reference": f"MedicationRequest/{line['id']}"} for line in lines],
