@@ -83,6 +83,11 @@ async def house(server: Server, vault: Vault, example: Path) -> AsyncIterator[Ho
         await filled.first.close()
 
 
+def one_before(example: Path, revision: str) -> str:
+    found = [one.revision for one in line(example)]
+    return found[found.index(revision) - 1]
+
+
 def renamed(seen: Json) -> Json:
     """What the next release shows of the same rows: where a visit stands has another word, what people read has not."""
     screens = {id: one | {"state": NEW if one["state"] == OLD else one["state"]} for id, one in seen["screens"].items()}
@@ -186,3 +191,17 @@ async def test_what_the_second_release_is_writing_meanwhile_is_moved_too(house: 
     await second.close()
 
     assert (await house.count(OLD), await house.count(NEW)) == (0, 2 * EACH)
+
+
+@pytest.mark.parametrize("revision", [EXPAND, CONTRACT])
+async def test_cut_off_before_its_end_it_is_run_again(house: House, revision: str) -> None:
+    await house.first.close()
+    await house.migrate(revision)
+    engine = create_async_engine(house.url)
+    async with engine.begin() as wire:
+        await wire.execute(text("update alembic_version set version_num = :before"), {"before": one_before(house.example, revision)})
+    await engine.dispose()
+
+    await house.migrate(revision)
+
+    assert await house.count(OLD if revision == EXPAND else NEW) == EACH

@@ -1,5 +1,7 @@
 """The database that the migrations made against the tables of the code: nothing differs, down to checks and the predicates of indexes."""
 
+from typing import Any
+
 import pytest
 from alembic.util import CommandError
 from sqlalchemy import text
@@ -7,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from models.tables import Table
 from tests.database import Server
-from tests.migrations.revisions import differences
+from tests.migrations.revisions import differences, line, sql_of
 
 TOLD = """
 select 'constraint', conrelid::regclass::text, conname, pg_get_constraintdef(oid)
@@ -64,6 +66,21 @@ async def test_each_constraint_index_and_column_is_that_of_the_code(wire: AsyncC
 
     assert len(code) > 200
     assert database == code
+
+
+async def test_the_sql_alone_makes_the_same_database(server: Server) -> None:
+    """For whoever reads migrations before they run, and runs them by hand."""
+    script = "".join(sql_of(revision) for revision in line())
+    async with server.clone() as url:
+        engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+        async with engine.connect() as wire:
+            made = await told(wire, "public")
+            driver: Any = (await wire.get_raw_connection()).driver_connection
+            await driver.execute("drop schema public cascade; create schema public")
+            await driver.execute(script)
+            assert await told(wire, "public") == made
+            assert await wire.scalar(text("select version_num from alembic_version")) == line()[-1].revision
+        await engine.dispose()
 
 
 @pytest.mark.parametrize("drift", DRIFTS)
