@@ -74,7 +74,7 @@ class EntryOut(BaseModel):
     attempts: int | None = Field(description="Of a step: how often it was tried.")
     waited_for: str | None = Field(
         description="Of a step tried again: how the last attempt before had failed. Of a wait: whose turn it was "
-        "(`patient`, `doctor`, `hospital`, `charge`, `wechat_pay`), or `another_hand` that held the row.",
+        "(`patient`, `doctor`, `hospital`, `charge`, `wechat_pay`, `logistics`), or `another_hand` that held the row.",
         examples=["outside.unknown"],
     )
     until: datetime | None = Field(description="Of a wait: its deadline.")
@@ -123,7 +123,7 @@ class EventsOut(BaseModel):
 
 @router.get("/revisits/{revisit_id}/history", responses=problems(missing=("revisit.missing",)))
 async def history(revisit_id: UUID, me: MayRead, wiring: Wired) -> HistoryOut:
-    """流程历史: the runs of the visit, its charges and its refunds, told as one story."""
+    """流程历史: the runs of the visit and of all processes around it, told as one story."""
     read, cut = await _read(wiring, me, revisit_id)
     async with wiring.database.reading() as db:
         told = story([recorded for _, recorded in read], await histories.begun_by(db, revisit_id))

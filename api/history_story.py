@@ -125,14 +125,14 @@ class _Teller:
         entry.outcome_title = self._title(outcome)
 
     def _title(self, state: str | None) -> str | None:
-        return STATE_TITLES[self._run.process].get(state) if state else None
+        return STATE_TITLES.get(self._run.process, {}).get(state) if state else None
 
     # How a run begins and ends
 
     def _workflow_execution_started(self, event: HistoryEvent, told: Any) -> None:
         if not told.continued_execution_run_id:
             entry = self._entry(event, What.BEGUN, self._run.process)
-            entry.title = PROCESS_TITLES[self._run.process]
+            entry.title = PROCESS_TITLES.get(self._run.process)
             entry.by, entry.outcome = (None, "again") if self._again else (self._begun_by, None)
 
     def _workflow_execution_completed(self, event: HistoryEvent, told: Any) -> None:
@@ -146,7 +146,7 @@ class _Teller:
 
     def _closes(self, event: HistoryEvent, what: What, outcome: str | None) -> Entry:
         entry = self._entry(event, what, self._run.process)
-        entry.title, entry.outcome, entry.outcome_title = PROCESS_TITLES[self._run.process], outcome, self._title(outcome)
+        entry.title, entry.outcome, entry.outcome_title = PROCESS_TITLES.get(self._run.process), outcome, self._title(outcome)
         entry.took_s = (entry.at - happened_at(self._run.events[0])).total_seconds()
         return entry
 
@@ -244,7 +244,7 @@ class _Teller:
         if self._held:
             entry.waited_for = "another_hand"
             return entry
-        turn = WAITS_FOR[self._run.process].get(state)
+        turn = WAITS_FOR.get(self._run.process, {}).get(state)
         if state == State.CONSULTING and not self._row.get("entered"):
             turn = Actor.PATIENT
         entry.waited_for = str(turn) if turn else None

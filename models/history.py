@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from models.charge import ChargeState
+from models.delivery import DeliveryState
 from models.pathways import PATHWAYS
 from models.refund import RefundState
 from models.revisit import State
@@ -90,12 +91,13 @@ class Entry:
     last_event: int
 
 
-# Of each process in `PATHWAYS`.
-PROCESS_TITLES: Final[dict[str, str]] = {"revisit": "线上复诊", "charge": "缴费", "refund": "退费"}
+PROCESS_TITLES: Final[dict[str, str]] = {"revisit": "线上复诊", "charge": "缴费", "refund": "退费", "delivery": "配送"}
 STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {"revisit": STATE_TEXTS, "charge": MONEY_TEXTS, "refund": REFUND_TEXTS}
+_OF_AN_OFFICE: Final = (DeliveryState.OVERDUE, DeliveryState.UNDELIVERABLE, DeliveryState.RETURNED)
 WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
     "revisit": ACTS_NEXT | {State.CLOSING: "charge"},
     "charge": {ChargeState.OPEN: Actor.PATIENT},
     "refund": {RefundState.CLEARED: "wechat_pay", RefundState.ACCEPTED: "wechat_pay", RefundState.STUCK: Actor.HOSPITAL},
+    "delivery": {state: Actor.HOSPITAL if state in _OF_AN_OFFICE else "logistics" for state in DeliveryState},
 }
-"""Whose turn a wait was, by process and state."""
+"""Whose turn a wait was, by process and state. A new process is added here; without it its waits are told, and not whose they are."""
