@@ -6,11 +6,13 @@ A key is the event's id, or `<activity>@<version>` for a step that nobody asked 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, TypeVar
+from functools import cache
+from typing import Any, Final, Generic, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, and_, exists, func, insert, not_, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Table, and_, bindparam, exists, func, insert, not_, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from models.process import AnyRow, Moves
 from models.tables.process import AuditRow, InboxRow, TimelineRow
@@ -44,32 +46,71 @@ class Store(Generic[R]):
     snapshot: Callable[[dict[str, Any]], R]
 
 
-def _done(process_id: UUID, key: str) -> ColumnElement[bool]:
-    return exists(select(TimelineRow.id).where(TimelineRow.process_id == process_id, TimelineRow.step == key))
+_ID, _VERSION, _KEY, _UNTIL = (cast(BindParameter[Any], bindparam(f"its_{name}")) for name in ("id", "version", "key", "until"))
+"""Of the row and the step. A statement is written once and then only given its values: to write it takes as long as to carry it out."""
 
 
-def _free(table: Table, now: AnyRow, key: str, until: datetime | None = None) -> ColumnElement[bool]:
+def _done() -> ColumnElement[bool]:
+    return exists(select(TimelineRow.id).where(TimelineRow.process_id == _ID, TimelineRow.step == _KEY))
+
+
+def _free(table: Table, *, fenced: bool = False) -> ColumnElement[bool]:
     """Fence and move both ask it: the row stands where the process saw it, no other step holds it, and the key was never done.
 
     A hand that fenced (`until` then) must still be the one that holds it: what it learnt outside may have been undone by the next.
     """
-    ours = or_(table.c.step.is_(None), table.c.step == key) if until is None else _held(table, key, until)
-    return and_(table.c.id == now.id, table.c.version == now.version, ours, not_(_done(now.id, key)))
+    ours = _held(table) if fenced else or_(table.c.step.is_(None), table.c.step == _KEY)
+    return and_(table.c.id == _ID, table.c.version == _VERSION, ours, not_(_done()))
 
 
-def _held(table: Table, key: str, until: datetime | None) -> ColumnElement[bool]:
-    return and_(table.c.step == key, table.c.step_until == until)
+def _held(table: Table) -> ColumnElement[bool]:
+    return and_(table.c.step == _KEY, table.c.step_until == _UNTIL)
+
+
+@cache
+def _fencing(table: Table) -> ReturningUpdate[Any]:
+    return (
+        update(table)
+        .where(_free(table), or_(table.c.step.is_(None), table.c.step_until < func.clock_timestamp()))
+        .values(step=_KEY, under_way=bindparam("new_under_way"), step_until=func.clock_timestamp() + HAND)
+        .returning(table.c.step_until)
+    )
+
+
+@cache
+def _giving_up(table: Table) -> ReturningUpdate[Any]:
+    return (
+        update(table)
+        .where(table.c.id == _ID, table.c.version == _VERSION, _held(table))
+        .values(step=None, under_way=None, step_until=None)
+        .returning(table.c.id)
+    )
+
+
+@cache
+def _moving(table: Table, names: frozenset[str], *, fenced: bool) -> ReturningUpdate[Any]:
+    """One for each set of columns that some step writes."""
+    return (
+        update(table)
+        .where(_free(table, fenced=fenced))
+        .values(
+            version=table.c.version + 1,
+            step=None,
+            under_way=None,
+            step_until=None,
+            **{name: bindparam(f"new_{name}") for name in names},
+        )
+        .returning(*table.c)
+    )
+
+
+def _of(now: AnyRow, key: str, until: datetime | None = None) -> dict[str, Any]:
+    return {"its_id": now.id, "its_version": now.version, "its_key": key} | ({"its_until": until} if until else {})
 
 
 async def fence(db: AsyncSession, table: Table, now: AnyRow, mark: Mark) -> datetime | None:
     """Says who is about to call outside and what for, in a transaction of its own; answers until when. None: not ours to call."""
-    taken = (
-        update(table)
-        .where(_free(table, now, mark.key), or_(table.c.step.is_(None), table.c.step_until < func.clock_timestamp()))
-        .values(step=mark.key, under_way=mark.under_way, step_until=func.clock_timestamp() + HAND)
-        .returning(table.c.step_until)
-    )
-    return await db.scalar(taken)
+    return await db.scalar(_fencing(table), _of(now, mark.key) | {"new_under_way": mark.under_way})
 
 
 async def give_up(db: AsyncSession, table: Table, now: AnyRow, key: str, until: datetime | None) -> bool:
@@ -77,13 +118,7 @@ async def give_up(db: AsyncSession, table: Table, now: AnyRow, key: str, until: 
 
     False: it is no more in the hand that fenced until then.
     """
-    given_up = (
-        update(table)
-        .where(table.c.id == now.id, table.c.version == now.version, _held(table, key, until))
-        .values(step=None, under_way=None, step_until=None)
-        .returning(table.c.id)
-    )
-    return await db.scalar(given_up) is not None
+    return await db.scalar(_giving_up(table), _of(now, key) | {"its_until": until}) is not None
 
 
 def _asked_by(mark: Mark) -> dict[str, Any]:
@@ -94,37 +129,32 @@ async def move(
     db: AsyncSession, table: Table, now: AnyRow, to: str, mark: Mark, values: dict[str, Any], until: datetime | None
 ) -> dict[str, Any] | None:
     """The row's next state with its timeline entry, and the inbox row that asked for it handled. None: not ours to move."""
-    moved = (
-        update(table)
-        .where(_free(table, now, mark.key, until))
-        .values(
-            state=to, version=table.c.version + 1, step=None, under_way=None, step_until=None, moved_at=mark.at, **_asked_by(mark), **values
-        )
-        .returning(*table.c)
-    )
-    row = (await db.execute(moved)).mappings().one_or_none()
+    written = {"state": to, "moved_at": mark.at, **_asked_by(mark), **values}
+    moved = _moving(table, frozenset(written), fenced=until is not None)
+    given = _of(now, mark.key, until) | {f"new_{name}": value for name, value in written.items()}
+    row = (await db.execute(moved, given)).mappings().one_or_none()
     if row is None:
         return None
     await db.execute(
-        insert(TimelineRow).values(
-            process=table.name,
-            process_id=now.id,
-            visit_id=row.get("visit_id", now.id),
-            step=mark.key,
-            name=mark.name,
-            version=row["version"],
-            before=now.state.value,
-            after=to,
-            by=mark.by,
-            body=mark.body,
-            at=mark.at,
-            detail=mark.detail,
-        )
+        _TOLD,
+        {
+            "process": table.name,
+            "process_id": now.id,
+            "visit_id": row.get("visit_id", now.id),
+            "step": mark.key,
+            "name": mark.name,
+            "version": row["version"],
+            "before": now.state.value,
+            "after": to,
+            "by": mark.by,
+            "body": mark.body,
+            "at": mark.at,
+            "detail": mark.detail,
+        },
     )
     if mark.by:
-        await db.execute(
-            insert(AuditRow).values(account_id=mark.by, action=mark.name, subject=table.name, subject_id=now.id, detail=mark.detail)
-        )
+        audited = {"account_id": mark.by, "action": mark.name, "subject": table.name, "subject_id": now.id, "detail": mark.detail}
+        await db.execute(_AUDITED, audited)
     if mark.event_id:
         await handled(db, mark.event_id, mark.at, "done")
     return dict(row)
@@ -132,7 +162,17 @@ async def move(
 
 async def handled(db: AsyncSession, inbox_id: UUID, at: datetime, outcome: str) -> None:
     """Closes an inbox row; closed already is closed."""
-    await db.execute(update(InboxRow).where(InboxRow.id == inbox_id, InboxRow.handled_at.is_(None)).values(handled_at=at, outcome=outcome))
+    await db.execute(_HANDLED, {"its_id": inbox_id, "new_at": at, "new_outcome": outcome})
+
+
+_TOLD: Final = insert(cast(Table, TimelineRow.__table__))
+_AUDITED: Final = insert(cast(Table, AuditRow.__table__))
+_INBOX: Final = cast(Table, InboxRow.__table__)
+_HANDLED: Final = (
+    update(_INBOX)
+    .where(_INBOX.c.id == _ID, _INBOX.c.handled_at.is_(None))
+    .values(handled_at=bindparam("new_at"), outcome=bindparam("new_outcome"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,11 +187,8 @@ class Standing:
 
 async def standing(db: AsyncSession, table: Table, process_id: UUID, key: str) -> Standing:
     """One read: is the key in the timeline, and how does the row stand."""
-    found = (
-        (await db.execute(select(*table.c, _done(process_id, key).label("key_done")).where(table.c.id == process_id)))
-        .mappings()
-        .one_or_none()
-    )
+    asked = select(*table.c, _done().label("key_done")).where(table.c.id == _ID)
+    found = (await db.execute(asked, {"its_id": process_id, "its_key": key})).mappings().one_or_none()
     if found is None:
         return Standing(False, None, None, None)
     row = dict(found)
