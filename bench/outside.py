@@ -12,7 +12,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from models.kernel.clock import now
 from models.process import Command
-from models.revisit import Accept, CheckIn, Revisit, State
+from models.revisit import BY_DOCTOR, Accept, CheckIn, Revisit, State
 from models.stores.database import Database
 from models.stores.live import listening
 from models.tables.revisit import RevisitRow
@@ -22,7 +22,8 @@ from stack.postgres import PostgreSQL
 from stack.programs import program
 from stack.temporal import embedded_temporal
 from tests.builders import Person, Unit
-from tests.process.running import SOON_S, Live, Running
+from tests.process.hospital import wish
+from tests.process.running import SOON_S, C, Live, Running
 from tests.settings import settings
 from worker.build import Builds
 from worker.logs import configure
@@ -74,11 +75,19 @@ class Walked(Live):
     def __init__(self, hospital: Prompt, person: Person, unit: Unit, id: UUID) -> None:
         super().__init__(hospital, person, unit, id)
         self._listeners = hospital.listeners
+        self._seen = 0
+
+    async def wish(self, kind: type[C], **fields: object) -> C:
+        """Made from the last answer: the API's own read is measured where the API is."""
+        by = self.unit.doctor_account_id if kind.model_fields["kind"].default in BY_DOCTOR else self.person.account_id
+        return wish(kind, by, **{"seen": self._seen} | fields)
 
     async def asks(self, command: Command) -> Revisit:
         kind = str(command.model_dump()["kind"])
         asked = self.run.execute_update(kind, command, id=str(command.id), result_type=Revisit)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-        return await asyncio.wait_for(asked, SOON_S)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        answer: Revisit = await asyncio.wait_for(asked, SOON_S)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+        self._seen = answer.version
+        return answer
 
     async def until(self, *states: State) -> RevisitRow:
         moves = self._listeners[self.id]
@@ -87,6 +96,7 @@ class Walked(Live):
                 moves.clear()
                 row = await self.hospital.row(self.id)
                 if row.state in states:
+                    self._seen = row.version
                     return row
                 await moves.wait()
 
