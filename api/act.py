@@ -84,6 +84,12 @@ async def on_refund(pathways: Pathways, refund_id: UUID, reach: Reach, intent: I
     return _out(await pathways.ask("refund", lambda db: timeline.refund(db, refund_id, reach), asked), intent)
 
 
+async def on_delivery(
+    pathways: Pathways, delivery_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]
+) -> ActionOut:
+    return _out(await pathways.ask("delivery", lambda db: timeline.delivery(db, delivery_id, reach), asked), intent)
+
+
 def _out(answer: Answer, intent: Intended) -> ActionOut:
     response: Response = intent.response
     if answer.replayed:

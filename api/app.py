@@ -12,6 +12,7 @@ from api import (
     charge,
     chat,
     decline,
+    delivery,
     docs,
     events,
     health,
@@ -30,7 +31,7 @@ from api import (
 )
 from api.idempotency import KEY_HEADER
 from api.logs import Journal
-from api.webhooks import wechat_pay
+from api.webhooks import sf, wechat_pay
 from api.wiring import Wiring, wire, wiring_of
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -46,10 +47,12 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     record.router,
     decline.router,
     refund.router,
+    delivery.router,
     ledger.router,
     history.router,
     events.router,
     wechat_pay.router,
+    sf.router,
 )
 """One a capability. Each carries its whole path (`/v1/…`), which is also the scope of its intents."""
 

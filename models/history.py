@@ -12,7 +12,7 @@ from models.delivery import DeliveryState
 from models.pathways import PATHWAYS
 from models.refund import RefundState
 from models.revisit import State
-from models.timeline import ACTS_NEXT, MONEY_TEXTS, REFUND_TEXTS, STATE_TEXTS, Actor
+from models.timeline import ACTS_NEXT, DELIVERY_TEXTS, MONEY_TEXTS, REFUND_TEXTS, STATE_TEXTS, Actor
 
 
 def process_of(workflow_id: str) -> tuple[str, UUID] | None:
@@ -92,7 +92,12 @@ class Entry:
 
 
 PROCESS_TITLES: Final[dict[str, str]] = {"revisit": "线上复诊", "charge": "缴费", "refund": "退费", "delivery": "配送"}
-STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {"revisit": STATE_TEXTS, "charge": MONEY_TEXTS, "refund": REFUND_TEXTS}
+STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
+    "revisit": STATE_TEXTS,
+    "charge": MONEY_TEXTS,
+    "refund": REFUND_TEXTS,
+    "delivery": DELIVERY_TEXTS,
+}
 _OF_AN_OFFICE: Final = (DeliveryState.OVERDUE, DeliveryState.UNDELIVERABLE, DeliveryState.RETURNED)
 WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
     "revisit": ACTS_NEXT | {State.CLOSING: "charge"},

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Final
 
 from models.charge import ChargeState
+from models.delivery import Decision, DeliveryState, Mark
 from models.refund import Cause, RefundState
 from models.revisit import BEFORE_ACCEPTED, PAID, DeclineReason, Reason, State
 
@@ -94,6 +95,11 @@ STEP_TEXTS: Final[dict[str, str]] = {
     "refund.hand_over": "转交办理",
     "refund.pay_out": "线下退费",
     "refund.withdraw": "撤销退费",
+    "delivery.create": "通知快递揽收",
+    "delivery.poll": "物流更新",
+    "delivery.cancel": "撤回快递",
+    "delivery.note": "收到撤回快递的申请",
+    "delivery.decide": "处理未送达的快递",
 }
 
 _DOCTORS_STEPS: Final = frozenset({"queue.accept", "revisit.end"})
@@ -101,7 +107,7 @@ _DOCTORS_STEPS: Final = frozenset({"queue.accept", "revisit.end"})
 
 def done_by(process: str, step: str, after: str, *, declined_for: str | None) -> str:
     """Whose a step is that somebody asked for: the doctor's, the hospital's, or the patient's side's."""
-    if process == "refund" or (after == State.DECLINED and declined_for == DeclineReason.HOSPITAL):
+    if process in {"refund", "delivery"} or (after == State.DECLINED and declined_for == DeclineReason.HOSPITAL):
         return "hospital"
     return "doctor" if step in _DOCTORS_STEPS or after == State.DECLINED else "patient"
 
@@ -115,6 +121,8 @@ UNDER_WAY: Final[dict[str, str]] = {
     "cancel": "正在退号",
     "decline": "正在退诊",
     "pay_out": "正在核对退费",
+    "decide": "正在核对物流",
+    "delivery_unwanted": "正在撤回快递",
     "charge_ended": "正在确认预约",
     "order": "正在发起缴费",
     "reported": "正在核对缴费",
@@ -138,6 +146,39 @@ REFUND_TEXTS: Final[dict[RefundState, str]] = {
     RefundState.WITHDRAWN: "已撤销",
 }
 """To people 退费, 退款 only of the channel's leg; nothing is 已到账 before the channel's query, or a person who paid it out, said so."""
+
+DELIVERY_TEXTS: Final[dict[DeliveryState, str]] = {
+    DeliveryState.CREATING: "待发货",
+    DeliveryState.CREATED: "待揽收",
+    DeliveryState.PICKED_UP: "已揽收",
+    DeliveryState.IN_TRANSIT: "运输中",
+    DeliveryState.OUT_FOR_DELIVERY: "派送中",
+    DeliveryState.REFUSED: "已拒收",
+    DeliveryState.RETURNING: "退回中",
+    DeliveryState.OVERDUE: "物流异常（医院正在查询）",
+    DeliveryState.UNDELIVERABLE: "无法配送（医院正在处理）",
+    DeliveryState.RETURNED: "已退回药房（医院正在处理）",
+    DeliveryState.SIGNED: "已签收",
+    DeliveryState.CANCELLED: "已取消配送",
+    DeliveryState.DECIDED: "已处理",
+}
+
+MARK_TEXTS: Final[dict[Mark, str]] = {
+    Mark.PICKED_UP: "已揽收",
+    Mark.TRANSIT: "运输中",
+    Mark.OUT: "派送中",
+    Mark.FAILED: "派送未成功，将再次派送",
+    Mark.REFUSED: "已拒收",
+    Mark.RETURNING: "退回中",
+    Mark.DELIVERED: "已签收",
+    Mark.OTHER: "物流更新",
+}
+
+DECISION_TEXTS: Final[dict[Decision, str]] = {
+    Decision.REFUND: "退药退费",
+    Decision.RESEND: "已重新配送",
+    Decision.KEEP: "药品留存药房，请联系药房领取",
+}
 
 CAUSE_TEXTS: Final[dict[Cause, str]] = {
     Cause.PATIENT: "您已退号",

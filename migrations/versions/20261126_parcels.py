@@ -10,6 +10,20 @@ down_revision = '9c1f4e7a2d35'
 branch_labels = None
 depends_on = None
 
+TELL_SCREENS = """
+    create or replace function tell_screens() returns trigger language plpgsql as $$
+    begin
+      if tg_table_name = 'chat' then
+        perform pg_notify('live', 'chat:' || new.revisit_id || ':' || new.number);
+      elsif tg_table_name in ({by_visit}) then
+        perform pg_notify('live', tg_table_name || ':' || new.visit_id || ':' || new.version);
+      else
+        perform pg_notify('live', tg_table_name || ':' || new.id || ':' || new.version);
+      end if;
+      return null;
+    end $$
+    """
+
 RUNNING = "state not in ('signed','cancelled','decided')"
 
 
@@ -71,6 +85,8 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['delivery_id'], ['delivery.id'], name=op.f('fk_delivery_track_delivery_id')),
     sa.PrimaryKeyConstraint('delivery_id', 'event', name=op.f('pk_delivery_track'))
     )
+    op.execute(TELL_SCREENS.format(by_visit="'refund', 'delivery'"))
+    op.execute("create trigger tell_screens after insert or update of version on delivery for each row execute function tell_screens()")
 
 
 def downgrade() -> None:
@@ -81,3 +97,4 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_delivery_moved_at_id'), table_name='delivery')
     op.drop_table('delivery')
     op.drop_table('delivery_address')
+    op.execute(TELL_SCREENS.format(by_visit="'refund'"))
