@@ -99,8 +99,8 @@ async def _still_may_follow(wiring: Wiring, token_hash: bytes, stream: Stream) -
     While the database cannot be asked nobody may: the browser comes back, and is answered when it can.
     """
     try:
+        me = await accounts.principal(wiring.database.ask, accounts.Bearer(token_hash, wiring.clock()))
         async with wiring.database.reading() as db:
-            me = await accounts.principal(db, token_hash, wiring.clock())
             return me is not None and await _may_follow(db, me, stream)
     except SUSPECTS as error:
         if not is_outage(error):

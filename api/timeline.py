@@ -12,26 +12,23 @@ from api.act import reach_of
 from api.cursor import After, Limit, open_id_cursor, seal_cursor
 from api.problems import problems
 from api.reader import read_of
-from api.security import may
+from api.security import HotRead, may, may_together
 from api.wiring import Reading, Wired
 from models.account import Principal
 from models.charge import ChargeState
-from models.delivery import DeliveryState
 from models.eligibility import RegulatorField
+from models.kernel.errors import DomainError
 from models.process import allowed
 from models.refund import Cause, RefundState
 from models.revisit import BY_DOCTOR, BY_PATIENT, COMMANDS, DeclineReason, Reason, State
-from models.stores import patient as patients
-from models.stores import refund as refunds
 from models.stores import revisit as revisits
-from models.stores import timeline
+from models.stores import timeline_revisit as timeline
 from models.timeline import (
     ACTS_NEXT,
     CANCEL_TEXTS,
     CAUSE_TEXTS,
     DEADLINES,
     DECLINE_TEXTS,
-    DELIVERY_TEXTS,
     MONEY_TEXTS,
     REASON_TEXTS,
     REFUND_TEXTS,
@@ -147,15 +144,16 @@ class RevisitsOut(BaseModel):
 )
 async def of_patient(
     patient_id: UUID,
-    me: Annotated[Principal, Depends(may("revisit:read"))],
-    db: Reading,
+    read: Annotated[HotRead, Depends(may_together("revisit:read"))],
     after: After = None,
     limit: Limit = 20,
 ) -> RevisitsOut:
     """The patient's visits."""
-    await patients.bound(db, me.account_id, patient_id)
     name = f"revisits/{patient_id}"
-    found = await timeline.visits_of_patient(db, patient_id, reach_of(me), open_id_cursor(name, after), limit + 1)
+    place = open_id_cursor(name, after)
+    me, found = await read(lambda ask, bearer: timeline.visits_of_patient(ask, bearer, patient_id, place, limit + 1))
+    if found is None:
+        raise DomainError("patient.missing", "missing")
     more = found[limit - 1] if len(found) > limit else None
     return RevisitsOut(
         items=[_out(visit, me) for visit in found[:limit]], next=seal_cursor(name, more.created_at, more.id) if more else None
@@ -220,21 +218,27 @@ class TimelineOut(BaseModel):
 
 
 @router.get("/v1/revisits/{revisit_id}/timeline", response_model=TimelineOut, responses=problems(missing=("revisit.missing",)))
-async def whole(revisit_id: UUID, me: MayRead, db: Reading) -> TimelineOut:
+async def whole(
+    revisit_id: UUID, read: Annotated[HotRead, Depends(may_together("revisit:read", "revisit:accept", "revisit:read_any"))]
+) -> TimelineOut:
     """就诊详情: one story of the visit, its charge and its refunds."""
-    visit = await timeline.visit(db, revisit_id, reach_of(me))
-    steps = [_step(entry, visit) for entry in await timeline.entries(db, revisit_id) if not _is_routine(entry)]
-    money = [_money(one) for one in await timeline.money(db, revisit_id)]
-    given_back = [RefundProgressOut.model_validate(one, from_attributes=True) for one in await refunds.of_visit(db, revisit_id)]
-    return TimelineOut(revisit=_out(visit, me), steps=steps, money=money, refunds=given_back)
+    me, story = await read(lambda ask, bearer: timeline.story(ask, bearer, revisit_id))
+    if story is None:
+        raise DomainError("revisit.missing", "missing")
+    return TimelineOut(
+        revisit=_out(story.visit, me),
+        steps=[_step(one, story.visit) for one in story.steps if not _is_routine(one)],
+        money=[_money(one) for one in story.money],
+        refunds=[RefundProgressOut.model_validate(one, from_attributes=True) for one in story.refunds],
+    )
 
 
-def _is_routine(entry: timeline.Entry) -> bool:
-    """A question to channel or carrier that brought nothing new is nobody's news."""
-    return entry.name in {"refund.query", "delivery.poll"} and entry.before == entry.after
+def _is_routine(entry: timeline.Done) -> bool:
+    """A question to the channel that brought nothing new is nobody's news."""
+    return entry.name == "refund.query" and entry.before == entry.after
 
 
-def _step(entry: timeline.Entry, visit: timeline.Visit) -> StepOut:
+def _step(entry: timeline.Done, visit: timeline.Visit) -> StepOut:
     return StepOut(
         at=entry.at,
         process=entry.process,
@@ -250,7 +254,6 @@ _STATE_TEXT: Final[dict[str, Callable[[str], str]]] = {
     "revisit": lambda state: STATE_TEXTS[State(state)],
     "charge": lambda state: MONEY_TEXTS[ChargeState(state)],
     "refund": lambda state: REFUND_TEXTS[RefundState(state)],
-    "delivery": lambda state: DELIVERY_TEXTS[DeliveryState(state)],
 }
 
 

@@ -52,9 +52,6 @@ Permission = Literal[
     "ledger:read",
     "refund:read",
     "refund:act",
-    "delivery:read",
-    "delivery:read_any",
-    "delivery:decide",
 ]
 """`<word>:<verb>`, the word being one of `docs/words.md`. Which patient's or department's rows it reaches is said by the SQL."""
 
@@ -75,7 +72,6 @@ ROLES: dict[Role, frozenset[Permission]] = {
             "chat:read",
             "chat:write",
             "record:read",
-            "delivery:read",
         }
     ),
     Role.DOCTOR: frozenset(
@@ -96,12 +92,17 @@ ROLES: dict[Role, frozenset[Permission]] = {
     Role.MANAGEMENT: frozenset(
         {
             *("account:read", "directory:read", "directory:sync", "revisit:read_any", "revisit:decline", "history:read"),
-            *("ledger:read", "refund:read", "refund:act", "delivery:read_any", "delivery:decide"),
+            *("ledger:read", "refund:read", "refund:act"),
         },
     ),
     Role.FINANCE: frozenset({"account:read", "revisit:read_any", "history:read", "ledger:read", "refund:read", "refund:act"}),
 }
 """The one table of rights."""
+
+
+def carriers(permission: Permission) -> list[Role]:
+    """The roles that carry it."""
+    return [role for role, permissions in ROLES.items() if permission in permissions]
 
 
 @dataclass(frozen=True, slots=True)

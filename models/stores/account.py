@@ -2,13 +2,29 @@
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import case, delete, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    LargeBinary,
+    Text,
+    any_,
+    bindparam,
+    case,
+    delete,
+    false,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.account import (
@@ -19,12 +35,14 @@ from models.account import (
     AccountKind,
     Grant,
     OpenedSession,
+    Permission,
     Principal,
     Role,
+    carriers,
 )
 from models.kernel import ids
 from models.stores import audit
-from models.stores.database import vault
+from models.stores.database import Ask, Asked, vault
 from models.tables.account import AccountRow, GrantRow, SessionRow
 
 _PHONE = "account.phone"
@@ -49,27 +67,70 @@ def token_hash(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-async def principal(db: AsyncSession, hashed_token: bytes, now: datetime) -> Principal | None:
-    """Who stands behind a token, in one statement; None for a session that is unknown, revoked, over or idle for too long."""
-    found = await db.execute(
-        select(SessionRow.id, SessionRow.account_id, SessionRow.seen_at, AccountRow.kind, GrantRow.role, GrantRow.department_id)
-        .join(AccountRow, AccountRow.id == SessionRow.account_id)
-        .outerjoin(GrantRow, GrantRow.account_id == SessionRow.account_id)
-        .where(SessionRow.token_hash == hashed_token, SessionRow.revoked_at.is_(None), SessionRow.expires_at > now)
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """What a request brings to say who is calling, and when it came."""
+
+    token_hash: bytes
+    now: datetime
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The parameters of `ME`."""
+        return {"token_hash": self.token_hash, "now": self.now}
+
+
+ME = (
+    select(
+        SessionRow.id.label("session_id"),
+        SessionRow.account_id,
+        SessionRow.seen_at,
+        AccountRow.kind,
+        func.array_agg(GrantRow.role, type_=ARRAY(Text)).label("roles"),
+        func.array_agg(GrantRow.department_id, type_=ARRAY(Text)).label("departments"),
     )
-    rows = found.all()
-    if not rows:
+    .join(AccountRow, AccountRow.id == SessionRow.account_id)
+    .outerjoin(GrantRow, GrantRow.account_id == SessionRow.account_id)
+    .where(
+        SessionRow.token_hash == bindparam("token_hash", type_=LargeBinary()),
+        SessionRow.revoked_at.is_(None),
+        SessionRow.expires_at > bindparam("now", type_=DateTime(timezone=True)),
+    )
+    .group_by(SessionRow.id, AccountRow.kind)
+    .cte("me")
+)
+"""Who stands behind a `Bearer`, as a part of any statement: no row for a session that is unknown, revoked or over. A hot read asks for it
+together with its own rows, one way to PostgreSQL and back; `principal_of` reads the first columns of its rows."""
+
+
+def mine(permission: Permission) -> ColumnElement[bool]:
+    """True where `ME` has a role that carries the permission."""
+    return or_(false(), *(literal_column(f"'{role.value}'") == any_(ME.c.roles) for role in carriers(permission)))
+
+
+def principal_of(row: Sequence[Any] | None, now: datetime) -> Principal | None:
+    """Who called, from a row that begins with the columns of `ME`; None for no row, and for a session that was idle for too long."""
+    if row is None:
         return None
-    session_id, account_id, seen_at, kind, _, _ = rows[0]
+    session_id, account_id, seen_at, kind, roles, departments = row[: len(ME.c)]
     if now - seen_at >= IDLE[AccountKind(kind)]:
         return None
     return Principal(
         account_id=account_id,
         session_id=session_id,
         kind=AccountKind(kind),
-        grants=frozenset(Grant(Role(row[4]), row[5]) for row in rows if _granted(row[4])),
+        grants=frozenset(Grant(Role(role), department) for role, department in zip(roles, departments, strict=True) if role is not None),
         seen_at=seen_at,
     )
+
+
+_WHO: Final = Asked(select(*ME.c))
+
+
+async def principal(ask: Ask, bearer: Bearer) -> Principal | None:
+    """Who stands behind a token; None for a session that is unknown, revoked, over or idle for too long."""
+    rows = await ask(_WHO, bearer.asked)
+    return principal_of(rows[0] if rows else None, bearer.now)
 
 
 async def seen(db: AsyncSession, session_id: UUID, now: datetime) -> None:
@@ -178,8 +239,3 @@ async def phone(db: AsyncSession, account_id: UUID) -> str:
 async def name(db: AsyncSession, account_id: UUID) -> str | None:
     """Of staff; patients have theirs, sealed, with the people they are bound to."""
     return (await db.scalars(select(AccountRow.name).where(AccountRow.id == account_id))).one()
-
-
-def _granted(role: str | None) -> bool:
-    """An outer join gives one row without a role for an account that has no grant."""
-    return role is not None

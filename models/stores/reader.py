@@ -33,27 +33,42 @@ class Reach:
 
     def condition(self) -> ColumnElement[bool]:
         """True for the rows of `revisit` that this caller reaches, whatever else the question around it joins."""
-        if self.everywhere:
-            return true()
-        sides = [self.patients()] if self.as_patient else []
-        sides += [self.doctors()] if self.as_doctor else []
-        return or_(false(), *sides)
+        return reached(
+            self.account_id, as_patient=_said(self.as_patient), as_doctor=_said(self.as_doctor), everywhere=_said(self.everywhere)
+        )
 
-    def patients(self) -> ColumnElement[bool]:
-        theirs = or_(RevisitRow.account_id == self.account_id, BindingRow.verified_at.is_not(None))
-        bound = exists().where(BindingRow.account_id == self.account_id, BindingRow.patient_id == RevisitRow.patient_id, theirs)
-        return bound.correlate(RevisitRow)
 
-    def doctors(self) -> ColumnElement[bool]:
-        treats = exists().where(DoctorRow.account_id == self.account_id, DoctorRow.id == RevisitRow.doctor_id)
-        return and_(treats.correlate(RevisitRow), listed())
+def reached(
+    account: UUID | ColumnElement[UUID],
+    *,
+    as_patient: ColumnElement[bool],
+    as_doctor: ColumnElement[bool],
+    everywhere: ColumnElement[bool],
+) -> ColumnElement[bool]:
+    """The same where the statement itself finds out who is calling."""
+    return or_(everywhere, and_(as_patient, _patients(account)), and_(as_doctor, _doctors(account)))
+
+
+def _patients(account: UUID | ColumnElement[UUID]) -> ColumnElement[bool]:
+    theirs = or_(RevisitRow.account_id == account, BindingRow.verified_at.is_not(None))
+    bound = exists().where(BindingRow.account_id == account, BindingRow.patient_id == RevisitRow.patient_id, theirs)
+    return bound.correlate_except(BindingRow)
+
+
+def _doctors(account: UUID | ColumnElement[UUID]) -> ColumnElement[bool]:
+    treats = exists().where(DoctorRow.account_id == account, DoctorRow.id == RevisitRow.doctor_id)
+    return and_(treats.correlate_except(DoctorRow), listed())
+
+
+def _said(yes: bool) -> ColumnElement[bool]:
+    return true() if yes else false()
 
 
 def listed() -> ColumnElement[bool]:
     """True for visits that are the doctor's to see: from 待报到 on, and never one that was left before it was booked."""
     settled = exists().where(ChargeRow.id == RevisitRow.charge_id, ChargeRow.state == ChargeState.SETTLED).correlate(RevisitRow)
     return or_(
-        RevisitRow.state.in_([state for state in LISTED if state is not State.CANCELLED]),
+        *(RevisitRow.state == state for state in LISTED if state is not State.CANCELLED),
         and_(RevisitRow.state == State.CANCELLED, settled),
     )
 
@@ -79,7 +94,7 @@ async def of_visit(db: AsyncSession, revisit_id: UUID, reach: Reach) -> Reader:
     """Raises `revisit.missing` for who is neither of its sides; a doctor is one only of visits that were booked."""
     relation = (
         select(BindingRow.relation)
-        .where(BindingRow.account_id == reach.account_id, BindingRow.patient_id == RevisitRow.patient_id, reach.patients())
+        .where(BindingRow.account_id == reach.account_id, BindingRow.patient_id == RevisitRow.patient_id, _patients(reach.account_id))
         .correlate(RevisitRow)
         .scalar_subquery()
     )

@@ -217,13 +217,6 @@ async def told(db: AsyncSession, refund_id: UUID) -> Told:
     return _told(*row)
 
 
-async def of_visit(db: AsyncSession, visit_id: UUID) -> list[Told]:
-    """All that goes or went back for a visit, oldest first."""
-    return [
-        _told(*row) for row in await db.execute(_TOLD.where(RefundRow.visit_id == visit_id).order_by(RefundRow.created_at, RefundRow.id))
-    ]
-
-
 async def listed(
     db: AsyncSession, states: frozenset[RefundState], office: Office | None, before: tuple[datetime, UUID] | None, limit: int
 ) -> list[Told]:

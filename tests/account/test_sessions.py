@@ -1,6 +1,7 @@
 """Accounts and sessions in the store."""
 
 import asyncio
+from functools import partial
 
 import pytest
 from sqlalchemy import func, select
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.account import PASSWORD_FAILURES_MAX, AccountKind, Grant, Principal, Role
 from models.stores import account as store
-from models.stores.database import Database
+from models.stores.database import Database, put
 from models.tables.account import AccountRow, GrantRow, SessionRow
 from tests.account.builders import a_patient, a_phone, a_staff_member
 from tests.client import Hands
@@ -20,7 +21,7 @@ async def opened(db: AsyncSession, clock: Hands, kind: AccountKind = AccountKind
 
 
 async def behind(db: AsyncSession, token: str, clock: Hands) -> Principal | None:
-    return await store.principal(db, store.token_hash(token), clock())
+    return await store.principal(partial(put, await db.connection()), store.Bearer(store.token_hash(token), clock()))
 
 
 async def test_a_token_names_its_account_and_grants(db: AsyncSession, clock: Hands) -> None:
