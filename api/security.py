@@ -32,11 +32,12 @@ OPEN_DOORS: frozenset[str] = frozenset(
         "POST /v1/account/sessions",
         "POST /v1/account/staff/codes",
         "POST /v1/account/staff/sessions",
+        "POST /webhooks/sf",
         "POST /webhooks/wechat-pay",
     }
 )
 """Where nobody is asked who they are: health, the numbers of `api/metrics.py` (told inside only), signing in, and machines
-that prove themselves by their own wire's signature."""
+that prove themselves by their own wire's signature, or are believed in nothing but that it is time to ask (SF has none)."""
 
 _TOKEN_CHARS_MAX = 200
 _bearer = HTTPBearer(auto_error=False, scheme_name="session", bearerFormat="opaque", description="Token of a sign-in.")

@@ -16,6 +16,7 @@ from api.security import HotRead, may, may_together
 from api.wiring import Reading, Wired
 from models.account import Principal
 from models.charge import ChargeState
+from models.delivery import DeliveryState
 from models.eligibility import RegulatorField
 from models.kernel.errors import DomainError
 from models.process import allowed
@@ -29,6 +30,7 @@ from models.timeline import (
     CAUSE_TEXTS,
     DEADLINES,
     DECLINE_TEXTS,
+    DELIVERY_TEXTS,
     MONEY_TEXTS,
     REASON_TEXTS,
     REFUND_TEXTS,
@@ -234,8 +236,8 @@ async def whole(
 
 
 def _is_routine(entry: timeline.Done) -> bool:
-    """A question to the channel that brought nothing new is nobody's news."""
-    return entry.name == "refund.query" and entry.before == entry.after
+    """A question to channel or carrier that brought nothing new is nobody's news."""
+    return entry.name in {"refund.query", "delivery.poll"} and entry.before == entry.after
 
 
 def _step(entry: timeline.Done, visit: timeline.Visit) -> StepOut:
@@ -254,6 +256,7 @@ _STATE_TEXT: Final[dict[str, Callable[[str], str]]] = {
     "revisit": lambda state: STATE_TEXTS[State(state)],
     "charge": lambda state: MONEY_TEXTS[ChargeState(state)],
     "refund": lambda state: REFUND_TEXTS[RefundState(state)],
+    "delivery": lambda state: DELIVERY_TEXTS[DeliveryState(state)],
 }
 
 

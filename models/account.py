@@ -52,6 +52,9 @@ Permission = Literal[
     "ledger:read",
     "refund:read",
     "refund:act",
+    "delivery:read",
+    "delivery:read_any",
+    "delivery:decide",
 ]
 """`<word>:<verb>`, the word being one of `docs/words.md`. Which patient's or department's rows it reaches is said by the SQL."""
 
@@ -72,6 +75,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
             "chat:read",
             "chat:write",
             "record:read",
+            "delivery:read",
         }
     ),
     Role.DOCTOR: frozenset(
@@ -92,7 +96,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
     Role.MANAGEMENT: frozenset(
         {
             *("account:read", "directory:read", "directory:sync", "revisit:read_any", "revisit:decline", "history:read"),
-            *("ledger:read", "refund:read", "refund:act"),
+            *("ledger:read", "refund:read", "refund:act", "delivery:read_any", "delivery:decide"),
         },
     ),
     Role.FINANCE: frozenset({"account:read", "revisit:read_any", "history:read", "ledger:read", "refund:read", "refund:act"}),

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.kernel.errors import DomainError
 from models.stores.reader import Reach
 from models.tables.charge import ChargeRow, RefundRow
+from models.tables.delivery import DeliveryRow
 from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
 
@@ -62,10 +63,24 @@ async def refund(db: AsyncSession, refund_id: UUID, reach: Reach) -> Position:
     return Position(refund_id, *row)
 
 
+async def delivery(db: AsyncSession, delivery_id: UUID, reach: Reach) -> Position:
+    """A parcel is reached through its visit. Raises `delivery.missing`."""
+    found = (
+        select(DeliveryRow.version, DeliveryRow.state, DeliveryRow.step, DeliveryRow.visit_id)
+        .join(RevisitRow, RevisitRow.id == DeliveryRow.visit_id)
+        .where(DeliveryRow.id == delivery_id, reach.condition())
+    )
+    row = (await db.execute(found)).one_or_none()
+    if row is None:
+        raise DomainError("delivery.missing", "missing")
+    return Position(delivery_id, *row)
+
+
 POSITIONS: Final[dict[str, Callable[[AsyncSession, UUID, Reach], Awaitable[Position]]]] = {
     "revisit": revisit,
     "charge": charge,
     "refund": refund,
+    "delivery": delivery,
 }
 """By process."""
 
