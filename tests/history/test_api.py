@@ -134,7 +134,9 @@ async def test_more_than_is_told_is_cut_and_said(desk: Desk, visit: Live, monkey
     assert (await desk.reads(visit.id))["cut"] is False
     monkeypatch.setattr(history, "EVENTS_MAX", 20)
     cut, events = await desk.reads(visit.id), await desk.reads(visit.id, "/events")
-    assert (cut["cut"], lines(cut, "revisit"), events["cut"], events["events"]) == (True, OF_THE_VISIT[:2], True, whole["events"][:20])
+    assert (cut["cut"], events["cut"], events["events"]) == (True, True, whole["events"][:20])
+    [*told, _] = lines(cut, "revisit")
+    assert told == OF_THE_VISIT[: len(told)], "the last one may be half told"
     monkeypatch.setattr(history, "RUNS_MAX", 3)
     assert [run["process"] for run in (await desk.reads(visit.id))["runs"]] == ["revisit"]
 
