@@ -17,6 +17,7 @@ SANDBOX = "sandbox:8401"
 """As the containers reach it; it tells its addresses as it was reached."""
 OF_PARTIES = (
     "FUZHEN_HIS_CLIENT_SECRET",
+    "FUZHEN_HIS_WEBHOOK_KEY",
     "FUZHEN_WECHAT_PAY_PRIVATE_KEY",
     "FUZHEN_WECHAT_PAY_APIV3_KEY",
     "FUZHEN_WECHAT_PAY_PUBLIC_KEY",

@@ -25,7 +25,7 @@ def settings(database_url: str = "postgresql+asyncpg://nobody@127.0.0.1:9/none",
         column_keys={"test": SecretStr(COLUMN_KEY)},
         column_key_id="test",
         index_key=SecretStr(INDEX_KEY),
-        his=HisSettings(base_url=NOWHERE, client_id="fuzhen", client_secret=SecretStr("secret")),
+        his=HisSettings(base_url=NOWHERE, client_id="fuzhen", client_secret=SecretStr("secret"), webhook_key=SecretStr("68" * 32)),
         wechat_pay=WechatPaySettings(
             base_url=NOWHERE,
             appid="wx0000000000000000",

@@ -23,6 +23,14 @@ class HisSettings(BaseSettings):
     base_url: str
     client_id: str
     client_secret: SecretStr
+    webhook_key: SecretStr
+    """64 hex digits: proves what the HIS tells us by itself."""
+
+    @field_validator("webhook_key")
+    @classmethod
+    def _is_a_key(cls, key: SecretStr) -> SecretStr:
+        _key(key, 32)
+        return key
 
 
 class WechatPaySettings(BaseSettings):

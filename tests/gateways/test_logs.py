@@ -23,7 +23,7 @@ from models.kernel import ids
 from models.kernel.clock import business_day, now
 from models.kernel.errors import DomainError, Unknown
 from tests.gateways.his.hospital import DOCTOR, Hospital, payment
-from tests.gateways.his.test_prescription import a_prescription
+from tests.gateways.his.prescription import a_prescription
 from tests.gateways.wechat_pay.conftest import Cashier
 
 NAME, PHONE, ADDRESS, CODE, OPENID = "欧阳若兰", "13900400001", "北京市海淀区西三旗桥东1号", "407391", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"

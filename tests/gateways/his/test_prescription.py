@@ -1,74 +1,26 @@
 """Prescriptions at the HIS: written once with both signatures, priced there, paid, dispensed; refused and unknown as everything."""
 
-import base64
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 import pytest
-import pytest_asyncio
 
 from gateways.his.fhir import FhirHIS
-from models.drug import Dispensing, Drug, DrugKind, Frequency, Item, Route, Special
+from models.drug import Dispensing, Drug, DrugKind, Item, Special
 from models.kernel import ids
-from models.kernel.clock import business_day, end_of, now
+from models.kernel.clock import business_day, now
 from models.kernel.errors import DomainError, Unknown
 from models.prescription_his import Filing, Written, WrittenLine
-from models.signature import Signature
-from tests.gateways.his.hospital import DOCTOR, Hospital, payment
+from tests.gateways.his.hospital import Hospital, payment
+from tests.gateways.his.prescription import TIOTROPIUM, an_item
 
 WRITE = "POST /fhir/R4/MedicationRequest"
 CHANGE = "PUT /fhir/R4/MedicationRequest/{id}"
 SIGN = "POST /fhir/R4/Provenance"
 TOTAL_FEN = 2 * 1450 + 13890
-
-
-def an_item(drug: str = "drug-isoniazid", **changes: Any) -> Item:
-    told = {"drug_code": drug, "dose": Decimal(300), "frequency": Frequency.QD, "route": Route.ORAL, "days": 60, "packs": 2}
-    return Item.model_validate(told | changes)
-
-
-TIOTROPIUM = an_item("drug-tiotropium", dose=Decimal(1), route=Route.INHALED, days=30, packs=1)
-
-
-def a_signature() -> Signature:
-    return Signature(value="5a" * 64, certificate=base64.b64encode(b"certificate").decode(), signed_at=now())
-
-
-def a_prescription(number: UUID, patient: str, *drugs: Drug, encounter: str = "enc-nowhere", items: tuple[Item, ...] = ()) -> Written:
-    """Signed by both."""
-    at = now()
-    told = items or tuple(an_item(drug.code) for drug in drugs)
-    return Written(
-        number=number,
-        encounter_id=encounter,
-        his_patient_id=patient,
-        practitioner_id=DOCTOR,
-        pharmacist_id="pha-qianyulan",
-        written_at=at,
-        valid_until=end_of(business_day(at)),
-        diagnosis_code="A15.0",
-        diagnosis_text="肺结核",
-        note="病情稳定，外出探亲",
-        lines=tuple(WrittenLine(item=item, drug=drug) for item, drug in zip(told, drugs, strict=True)),
-        by_doctor=a_signature(),
-        by_pharmacist=a_signature(),
-    )
-
-
-@pytest_asyncio.fixture
-async def catalogue(his: FhirHIS) -> dict[str, Drug]:
-    return {drug.code: drug for drug in await his.drugs()}
-
-
-@pytest_asyncio.fixture
-async def written(hospital: Hospital, catalogue: dict[str, Drug]) -> AsyncIterator[Written]:
-    """A prescription of a visit that is open, signed by both."""
-    patient, encounter = await hospital.open_visit()
-    items = (an_item(), TIOTROPIUM)
-    yield a_prescription(ids.new(), patient, *(catalogue[one.drug_code] for one in items), encounter=encounter, items=items)
 
 
 def of(written: Written, catalogue: dict[str, Drug], *items: Item, **changes: Any) -> Written:
