@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.pool import QueuePool
 
 from models.refund import RefundState
+from models.stores import history as histories
 from models.stores import message, mirror
 from models.stores.database import Database
 from models.stores.open_rows import PROCESSES
@@ -45,6 +46,8 @@ class Standing:
     stuck: dict[tuple[str, str], int]
     """Refunds by trouble and office."""
     messages: Count
+    histories: Count
+    """Closed runs not yet archived; their age since they ended."""
     mirror_s: dict[str, int | None]
     loops: dict[str, bool]
 
@@ -63,6 +66,7 @@ async def standing(db: AsyncSession, at: datetime, loops: Mapping[str, int]) -> 
         .where(RefundRow.state == RefundState.STUCK)
         .group_by(RefundRow.trouble, RefundRow.office)
     )
+    unarchived, ended = await histories.waiting(db)
     rows, late = await _open_rows(db, at)
     held = set(await db.scalars(_LOCKS))
     return Standing(
@@ -71,6 +75,7 @@ async def standing(db: AsyncSession, at: datetime, loops: Mapping[str, int]) -> 
         late=late,
         stuck={(trouble or "none", office or "none"): number for trouble, office, number in stuck},
         messages=_count(due, due_since, at),
+        histories=_count(unarchived, ended, at),
         mirror_s=await mirror.ages_s(db, at),
         loops={name: key in held for name, key in loops.items()},
     )
