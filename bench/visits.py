@@ -21,9 +21,9 @@ from tests.journeys.people import Json, Patient
 from tests.journeys.visit import CONDITION, Visit
 
 AT_ONCE = 12
-ROUNDS = 3
-VISITS = 36
-"""A round, and as many bare ones."""
+ROUNDS = 2
+VISITS = 20
+"""A round, and as many bare ones; one round more goes before, to warm up."""
 COUNTED = 8
 """Of each kind, whose histories are read afterwards: what was really compared."""
 Walk = Callable[[], Awaitable[str]]
