@@ -1,17 +1,24 @@
 """The whole outside world as one web application."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from typing import Protocol
 
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from sandbox import console, credentials, his, logistics, signature, sms, wechat_pay
+from sandbox import console, credentials, his, logistics, review, signature, sms, wechat_pay
 from sandbox.faults import Faults
 from sandbox.logs import RequestLog
 from sandbox.settings import Settings
 from sandbox.store import Store
+
+
+class Party(Protocol):
+    """Somebody outside who keeps books."""
+
+    def books(self) -> dict[str, object]: ...
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -23,6 +30,7 @@ def create_app(settings: Settings) -> FastAPI:
     operator = sms.build(store, faults)
     carrier = logistics.build(store, faults, settings)
     signing = signature.build(store, faults, settings)
+    reviewer = review.build(store, faults)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -44,10 +52,14 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(operator.router, prefix="/sms")
     app.include_router(carrier.router, prefix="/logistics")
     app.include_router(signing.router, prefix="/signature")
+    app.include_router(reviewer.router, prefix="/review")
     app.include_router(faults.router)
-    app.include_router(credentials.router(hospital, bank, operator, carrier, signing))
-    app.include_router(_books(hospital, bank, operator, carrier, signing))
-    outside = console.Outside(his=hospital, wechat_pay=bank, sms=operator, logistics=carrier, signature=signing, faults=faults)
+    app.include_router(credentials.router(hospital, bank, operator, carrier, signing, reviewer))
+    parties = {"his": hospital, "wechat_pay": bank, "sms": operator, "logistics": carrier, "signature": signing, "review": reviewer}
+    app.include_router(_books(parties))
+    outside = console.Outside(
+        his=hospital, wechat_pay=bank, sms=operator, logistics=carrier, signature=signing, review=reviewer, faults=faults
+    )
     app.include_router(console.router(outside))
 
     @app.get("/", include_in_schema=False)
@@ -57,36 +69,22 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/health")
     async def health() -> JSONResponse:
         store.row("SELECT 1")
-        parties = {"bank": bank, "carrier": carrier.pusher, "HIS": hospital, "CA": signing.notifier}
-        still = next((name for name, party in parties.items() if not party.alive), None)
+        working = {"bank": bank, "carrier": carrier.pusher, "HIS": hospital, "CA": signing.notifier}
+        still = next((name for name, party in working.items() if not party.alive), None)
         return JSONResponse({"status": f"the {still} stands still" if still else "ok"}, 503 if still else 200)
 
     return app
 
 
-def _books(
-    hospital: his.His, bank: wechat_pay.WeChatPay, operator: sms.Sms, carrier: logistics.Logistics, signing: signature.Signing
-) -> APIRouter:
+def _books(parties: Mapping[str, Party]) -> APIRouter:
     books = APIRouter(prefix="/books", tags=["books"])
-
-    @books.get("/his")
-    async def of_the_his() -> dict[str, object]:
-        return hospital.books()
-
-    @books.get("/wechat_pay")
-    async def of_the_bank() -> dict[str, object]:
-        return bank.books()
-
-    @books.get("/sms")
-    async def of_the_operator() -> dict[str, object]:
-        return operator.books()
-
-    @books.get("/logistics")
-    async def of_the_carrier() -> dict[str, object]:
-        return carrier.books()
-
-    @books.get("/signature")
-    async def of_the_ca() -> dict[str, object]:
-        return signing.books()
-
+    for name, party in parties.items():
+        books.add_api_route(f"/{name}", _page(party), methods=["GET"])
     return books
+
+
+def _page(party: Party) -> Callable[[], Awaitable[dict[str, object]]]:
+    async def page() -> dict[str, object]:
+        return party.books()
+
+    return page

@@ -4,13 +4,14 @@ from fastapi import APIRouter, Request
 
 from sandbox.his import His
 from sandbox.logistics import Logistics
+from sandbox.review import Review
 from sandbox.signature import Signing
 from sandbox.sms import Sms
 from sandbox.sms.templates import SIGN_NAME
 from sandbox.wechat_pay import WeChatPay
 
 
-def router(his: His, wechat_pay: WeChatPay, sms: Sms, logistics: Logistics, signature: Signing) -> APIRouter:
+def router(his: His, wechat_pay: WeChatPay, sms: Sms, logistics: Logistics, signature: Signing, review: Review) -> APIRouter:
     """The one route; addresses are told as the caller reached us."""
     desk = APIRouter(tags=["credentials"])
 
@@ -42,6 +43,7 @@ def router(his: His, wechat_pay: WeChatPay, sms: Sms, logistics: Logistics, sign
                 "sign_name": SIGN_NAME,
             },
             "logistics": logistics.credentials(f"{here}/logistics"),
+            "review": review.credentials(f"{here}/review"),
             "signature": signature.credentials(f"{here}/signature"),
         }
 

@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-BASES = ("/his", "/wechat", "/sms", "/logistics", "/signature")
+BASES = ("/his", "/wechat", "/sms", "/logistics", "/signature", "/review")
 
 _PROCESSORS: list[structlog.typing.Processor] = [
     structlog.stdlib.add_log_level,

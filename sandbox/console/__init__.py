@@ -10,6 +10,7 @@ from sandbox.console.faults import add_fault_routes
 from sandbox.console.logistics import add_parcel_routes
 from sandbox.console.notice import back
 from sandbox.console.page import Outside, page
+from sandbox.console.pharmacy import add_pharmacy_routes
 from sandbox.console.refunds import add_refund_routes
 from sandbox.console.signatures import add_signature_routes
 from sandbox.wechat_pay.wire import WeChatPayError
@@ -40,6 +41,7 @@ def router(outside: Outside) -> APIRouter:
         return back("bank", f"已重发 {due} 条通知。")
 
     add_fault_routes(console, outside.faults)
+    add_pharmacy_routes(console, outside.his)
     add_refund_routes(console, outside.wechat_pay)
     add_parcel_routes(console, outside.logistics)
     add_signature_routes(console, outside.signature)

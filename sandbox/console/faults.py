@@ -11,7 +11,14 @@ from sandbox.console.notice import back
 from sandbox.fault_kinds import Kind
 from sandbox.faults import EVERY_CALL, EVERY_NOTIFY, Fault, FaultIn, Faults, System
 
-SYSTEMS: dict[System, str] = {"his": "医院 HIS", "wechat_pay": "微信支付", "sms": "短信", "logistics": "快递", "signature": "电子签名"}
+SYSTEMS: dict[System, str] = {
+    "his": "医院 HIS",
+    "wechat_pay": "微信支付",
+    "sms": "短信",
+    "logistics": "快递",
+    "signature": "电子签名",
+    "review": "合理用药",
+}
 KINDS: dict[Kind, str] = {
     "slow": "变慢",
     "refused": "拒绝",
@@ -22,7 +29,7 @@ KINDS: dict[Kind, str] = {
 }
 NOTE = (
     "让接下来的若干次调用出错。等待：变慢、拒绝、篡改在等待后应答，无应答的在等待后断开，到达两次的第二次与迟到的在等待后到达。"
-    "名称以 NOTIFY 开头的是微信支付和快递发出的通知，可以丢失（选“已生效但无应答”）、到达两次、迟到或被篡改。"
+    "名称以 NOTIFY 开头的是外部系统发出的通知，可以丢失（选“已生效但无应答”）、到达两次、迟到或被篡改。"
 )
 
 

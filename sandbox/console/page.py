@@ -10,11 +10,14 @@ from sandbox import clock
 from sandbox.console.faults import faults_section
 from sandbox.console.html import ROWS_SHOWN, Html, button, join, section, short, show, table, tag, yuan
 from sandbox.console.logistics import parcels_section
+from sandbox.console.pharmacy import pharmacy_section
 from sandbox.console.refunds import refunds_section
+from sandbox.console.reviews import reviews_section
 from sandbox.console.signatures import signatures_section
 from sandbox.faults import Faults
 from sandbox.his import His
 from sandbox.logistics import Logistics
+from sandbox.review import Review
 from sandbox.signature import Signing
 from sandbox.sms import Sms
 from sandbox.wechat_pay import WeChatPay
@@ -26,6 +29,8 @@ _NAV = (
     ("bank", "银行账"),
     ("refunds", "退款"),
     ("his", "医院 HIS"),
+    ("pharmacy", "药房"),
+    ("reviews", "合理用药"),
     ("logistics", "快递"),
     ("signatures", "签名"),
     ("faults", "故障"),
@@ -41,6 +46,7 @@ class Outside:
     sms: Sms
     logistics: Logistics
     signature: Signing
+    review: Review
     faults: Faults
 
 
@@ -55,6 +61,8 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
             _bank(outside),
             refunds_section(outside.wechat_pay),
             _his(outside),
+            pharmacy_section(outside.his),
+            reviews_section(outside.review),
             parcels_section(outside.logistics),
             signatures_section(outside.signature),
             faults_section(outside.faults),
@@ -72,7 +80,7 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
 <body>
 <header><div><h1>外部系统沙箱</h1><nav>{nav}<a href="/console{_phone_query(phone)}">刷新</a></nav></div></header>
 <main>{body}</main>
-<footer>模拟的医院 HIS、微信支付、短信、快递与电子签名，数据均为演示数据。页面时间 {clock.now():%Y-%m-%d %H:%M:%S}</footer>
+<footer>模拟的医院 HIS、微信支付、短信、快递、电子签名与合理用药，数据均为演示数据。页面时间 {clock.now():%Y-%m-%d %H:%M:%S}</footer>
 </body>
 </html>
 """
