@@ -31,7 +31,7 @@ from api import (
 )
 from api.idempotency import KEY_HEADER
 from api.logs import Journal
-from api.webhooks import sf, wechat_pay
+from api.webhooks import his, sf, wechat_pay
 from api.wiring import Wiring, wire, wiring_of
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -52,6 +52,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     history.router,
     events.router,
     wechat_pay.router,
+    his.router,
     sf.router,
 )
 """One a capability. Each carries its whole path (`/v1/…`), which is also the scope of its intents."""

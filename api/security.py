@@ -32,6 +32,7 @@ OPEN_DOORS: frozenset[str] = frozenset(
         "POST /v1/account/sessions",
         "POST /v1/account/staff/codes",
         "POST /v1/account/staff/sessions",
+        "POST /webhooks/his",
         "POST /webhooks/sf",
         "POST /webhooks/wechat-pay",
     }
