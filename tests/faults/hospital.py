@@ -20,6 +20,7 @@ from gateways.wechat_pay.account import WeChatPayAccount
 from gateways.wechat_pay.port import WeChatPay
 from models.account import Role
 from models.kernel.vault import Vault
+from models.pathways import PATHWAYS
 from models.policy import Policy
 from models.process import News
 from models.schedule import HisSchedule
@@ -86,7 +87,7 @@ class _Line:
 
 _STANDING = " union all ".join(
     f"select '{table} ' || coalesce(under_way ->> 'kind', split_part(step, '@', 1)) from {table} where step is not null"
-    for table in process.EVENTS
+    for table in PATHWAYS
 )
 
 
