@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from worker.settings import HisSettings, LogisticsSettings, Settings, SmsSettings, WechatPaySettings
+from worker.settings import HisSettings, LogisticsSettings, ReviewSettings, Settings, SmsSettings, WechatPaySettings
 
 NOWHERE = "http://127.0.0.1:9"
 COLUMN_KEY, INDEX_KEY = "6b" * 16, "69" * 32
@@ -46,6 +46,7 @@ def settings(database_url: str = "postgresql+asyncpg://nobody@127.0.0.1:9/none",
             sender_phone="13900110011",
             sender_address="演示路1号",
         ),
+        review=ReviewSettings(base_url=NOWHERE, app_key="none", app_secret=SecretStr("none")),
     )
 
 
@@ -65,7 +66,13 @@ def environment(database_url: str, files: Path, port: int) -> dict[str, str]:
         "COLUMN_KEY_ID": "test",
         "INDEX_KEY": INDEX_KEY,
     }
-    outside: dict[str, BaseSettings] = {"HIS": known.his, "WECHAT_PAY": known.wechat_pay, "SMS": known.sms, "LOGISTICS": known.logistics}
+    outside: dict[str, BaseSettings] = {
+        "HIS": known.his,
+        "WECHAT_PAY": known.wechat_pay,
+        "SMS": known.sms,
+        "LOGISTICS": known.logistics,
+        "REVIEW": known.review,
+    }
     for party, told in outside.items():
         for field, value in told:
             plain[f"{party}_{field.upper()}"] = value.get_secret_value() if isinstance(value, SecretStr) else str(value)

@@ -91,6 +91,19 @@ class LogisticsSettings(BaseSettings):
         return self.model_dump() | {"checkword": self.checkword.get_secret_value()}
 
 
+class ReviewSettings(BaseSettings):
+    """The program that reviews prescriptions (合理用药)."""
+
+    model_config = SettingsConfigDict(env_prefix="FUZHEN_REVIEW_", frozen=True, hide_input_in_errors=True)
+    base_url: str
+    app_key: str
+    app_secret: SecretStr
+
+    def plain(self) -> dict[str, str]:
+        """As the gateway's account takes them."""
+        return self.model_dump() | {"app_secret": self.app_secret.get_secret_value()}
+
+
 class Settings(BaseSettings):
     """What one API or worker process is started with."""
 
@@ -125,14 +138,15 @@ class Settings(BaseSettings):
     wechat_pay: WechatPaySettings = Field(default_factory=lambda: WechatPaySettings.model_validate({}))
     sms: SmsSettings = Field(default_factory=lambda: SmsSettings.model_validate({}))
     logistics: LogisticsSettings = Field(default_factory=lambda: LogisticsSettings.model_validate({}))
+    review: ReviewSettings = Field(default_factory=lambda: ReviewSettings.model_validate({}))
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
         """Production speaks to real parties over TLS and by the standard rules; the sandbox is on this machine and speaks plain HTTP."""
         if self.environment != "production":
             return self
-        parties = ("his", self.his), ("wechat_pay", self.wechat_pay), ("sms", self.sms), ("logistics", self.logistics)
-        outside = {name: party.base_url for name, party in parties} | {"public": self.public_url}
+        parties = {"his": self.his, "wechat_pay": self.wechat_pay, "sms": self.sms, "logistics": self.logistics, "review": self.review}
+        outside = {name: party.base_url for name, party in parties.items()} | {"public": self.public_url}
         for party, url in outside.items():
             at = urlsplit(url)
             if at.scheme != "https" or at.hostname is None or at.hostname in _LOOPBACK:

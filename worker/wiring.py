@@ -29,6 +29,8 @@ from gateways.his.port import HIS
 from gateways.logistics.account import SfAccount
 from gateways.logistics.port import Logistics
 from gateways.logistics.sf import SfLogistics
+from gateways.review.account import ReviewAccount
+from gateways.review.rest import RestReview
 from gateways.sms.aliyun import AliyunAccount, AliyunSMS
 from gateways.wechat_pay.account import WeChatPayAccount
 from gateways.wechat_pay.port import WeChatPay
@@ -77,9 +79,10 @@ class Parties:
     wechat_pay: WeChatPayV3
     sms: AliyunSMS
     logistics: SfLogistics
+    review: RestReview
 
     async def aclose(self) -> None:
-        for party in (self.his, self.wechat_pay, self.sms, self.logistics):
+        for party in (self.his, self.wechat_pay, self.sms, self.logistics, self.review):
             await party.aclose()
 
 
@@ -96,7 +99,8 @@ def parties(settings: Settings, clock: Clock) -> Parties:
         sign_name=settings.sms.sign_name,
     )
     logistics = SfLogistics(SfAccount(**settings.logistics.plain()), clock=clock)
-    return Parties(FhirHIS(his), WeChatPayV3(pay, clock=clock), AliyunSMS(sms, clock=clock), logistics)
+    review = RestReview(ReviewAccount(**settings.review.plain()), clock=clock)
+    return Parties(FhirHIS(his), WeChatPayV3(pay, clock=clock), AliyunSMS(sms, clock=clock), logistics, review)
 
 
 def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, policy_line: str) -> list[Callable[..., Any]]:

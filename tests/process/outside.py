@@ -22,6 +22,8 @@ from gateways.his.fhir import FhirHIS
 from gateways.his.rest import PULL_LIMIT_S
 from gateways.logistics.account import SfAccount
 from gateways.logistics.sf import SfLogistics
+from gateways.review.account import ReviewAccount
+from gateways.review.rest import RestReview
 from gateways.sms.aliyun import AliyunAccount, AliyunSMS
 from gateways.wechat_pay.account import WeChatPayAccount
 from gateways.wechat_pay.v3 import WeChatPayV3
@@ -153,7 +155,7 @@ class Outside:
         self.address, self.clock, self.http = address, clock, http
         self.merchant = WeChatPayAccount(notify_url=notify_url, **credentials["wechat_pay"])
         self._his, self._sms = HisAccount(**credentials["his"]), AliyunAccount(**credentials["sms"])
-        self._sf = SfAccount(**credentials["logistics"])
+        self._sf, self._review = SfAccount(**credentials["logistics"]), ReviewAccount(**credentials["review"])
         self._file = data / "sandbox.sqlite"
         self._books = sqlite3.connect(self._file, isolation_level=None)
         self._books.row_factory = sqlite3.Row
@@ -171,6 +173,7 @@ class Outside:
             WeChatPayV3(self.merchant, clock=self.clock, limit_s=limit_s),
             AliyunSMS(self._sms, clock=self.clock, limit_s=limit_s),
             SfLogistics(self._sf, clock=self.clock, limit_s=limit_s),
+            RestReview(self._review, clock=self.clock, limit_s=limit_s),
         )
         try:
             yield reached

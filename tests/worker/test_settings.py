@@ -17,6 +17,7 @@ PRODUCTION = {
     "FUZHEN_WECHAT_PAY_BASE_URL": "https://pay.example",
     "FUZHEN_SMS_BASE_URL": "https://sms.example",
     "FUZHEN_LOGISTICS_BASE_URL": "https://sf.example",
+    "FUZHEN_REVIEW_BASE_URL": "https://review.example",
 }
 
 
@@ -81,6 +82,7 @@ def test_production_takes_real_parties(monkeypatch: pytest.MonkeyPatch) -> None:
         {"FUZHEN_WECHAT_PAY_BASE_URL": "https://127.0.0.1:8401/wechat"},
         {"FUZHEN_SMS_BASE_URL": "https://localhost/sms"},
         {"FUZHEN_LOGISTICS_BASE_URL": "http://sf.example"},
+        {"FUZHEN_REVIEW_BASE_URL": "http://review.example"},
         {"FUZHEN_PUBLIC_URL": "http://fuzhen.hospital.example"},
         {"FUZHEN_POLICY": "test"},
     ],

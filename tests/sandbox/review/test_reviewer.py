@@ -22,7 +22,7 @@ def a_line(drug: str, dose: float = 1, unit: str = "mg", frequency: str = "qd") 
 
 
 def judged(*lines: dict[str, Any], diagnoses: tuple[str, ...] = ("J44.9",), **patient: Any) -> list[Finding]:
-    told: dict[str, Any] = {"ageMonths": 816, "sex": "female", "allergies": []} | patient
+    told: dict[str, Any] = {"ageMonths": 816, "sex": "female", **patient}
     return judge(Check.model_validate({"number": "0a" * 16, "patient": told, "diagnoses": list(diagnoses), "lines": list(lines)}))
 
 
