@@ -80,6 +80,14 @@ class Hospital:
         await self.his.check_in(booked.appointment_id)
         return patient, await self.his.begin_encounter(ids.new(), booked.appointment_id, patient, DOCTOR, now() - timedelta(minutes=5))
 
+    def console(self) -> str:
+        """The page on which a person plays the outside."""
+        return self.outside.get("/console").raise_for_status().text
+
+    def click(self, action: str, **form: str) -> str:
+        """The page again, after a click."""
+        return self.outside.post(f"/console/{action}", data=form, follow_redirects=True).raise_for_status().text
+
     def drug(self, act: str, drug: str) -> None:
         """The pharmacy stops a drug, or resumes it."""
         self.outside.post(f"/his/desk/drugs/{drug}/{act}").raise_for_status()

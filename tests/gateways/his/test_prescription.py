@@ -219,3 +219,26 @@ async def test_what_arrives_twice_is_there_once(hospital: Hospital, his: FhirHIS
         fault("his", call, "duplicated", 0)
     await his.write_prescription(written)
     assert len(kept(hospital, written.number)) == 2
+
+
+async def test_a_person_does_it_all_on_the_console(hospital: Hospital, his: FhirHIS, written: Written) -> None:
+    await his.write_prescription(written)
+    assert "窗口收费" in hospital.console()
+    number = {"number": written.number.hex}
+
+    assert "没有办成：账单尚未缴费。" in hospital.click("prescriptions/prepare", **number)
+    assert "窗口收费已完成。" in hospital.click("prescriptions/pay", **number)
+    assert "没有办成：账单已由其他缴费结清。" in hospital.click("prescriptions/pay", **number)
+    assert "调配已完成。" in hospital.click("prescriptions/prepare", **number)
+    assert "发药已完成。" in hospital.click("prescriptions/hand-out", **number)
+    seen = await his.dispensed(written.number)
+    assert seen is not None
+    assert seen.state is Dispensing.HANDED_OUT
+    assert "退药已完成。" in hospital.click("prescriptions/take-back", **number)
+    assert "已重发 4 条推送。" in hospital.click("prescriptions/tell-again", **number)
+    assert "没有办成：没有这种办理。" in hospital.click("prescriptions/eat", **number)
+    assert "没有办成：资源不存在。" in hospital.click("prescriptions/pay", number="0" * 32)
+    assert "药品已停用。" in hospital.click("drugs", id="drug-sildenafil", stop="1")
+    assert "drug-sildenafil" in {drug.code for drug in await his.drugs() if drug.stopped}
+    assert "药品已恢复。" in hospital.click("drugs", id="drug-sildenafil", stop="0")
+    assert "没有这种药品" in hospital.click("drugs", id="drug-nothing", stop="0")
