@@ -44,6 +44,7 @@ from models.timeline import (
 
 router = APIRouter(tags=["revisit"])
 MayRead = Annotated[Principal, Depends(may("revisit:read", "revisit:accept", "revisit:read_any"))]
+_ALLOWED: Final = {state: allowed(state, COMMANDS) for state in State}
 
 
 class RevisitOut(BaseModel):
@@ -80,9 +81,12 @@ class RevisitOut(BaseModel):
     created_at: datetime
 
 
-def _out(visit: timeline.Visit, me: Principal) -> RevisitOut:
+def _asked_by(me: Principal) -> frozenset[str]:
+    return (BY_PATIENT if me.may("revisit:act") else frozenset[str]()) | (BY_DOCTOR if me.may("revisit:accept") else frozenset[str]())
+
+
+def _out(visit: timeline.Visit, mine: frozenset[str]) -> RevisitOut:
     state = State(visit.state)
-    mine = (BY_PATIENT if me.may("revisit:act") else frozenset[str]()) | (BY_DOCTOR if me.may("revisit:accept") else frozenset[str]())
     declined_for = DeclineReason(visit.declined_for) if visit.declined_for else None
     confirming = state is State.PAYING and visit.charge_state in {ChargeState.PAID, ChargeState.SETTLED}
     return RevisitOut(
@@ -95,9 +99,7 @@ def _out(visit: timeline.Visit, me: Principal) -> RevisitOut:
         under_way=UNDER_WAY.get(visit.under_way, "处理中") if visit.under_way else None,
         due_at=None if confirming else visit.due_at,
         due_text=DEADLINES.get(state) if visit.due_at and not confirming else None,
-        allowed=[
-            one for one in allowed(state, COMMANDS) if one in mine and one != visit.under_way and not (one == "enter" and visit.entered)
-        ],
+        allowed=[one for one in _ALLOWED[state] if one in mine and one != visit.under_way and not (one == "enter" and visit.entered)],
         missing=[RegulatorField(one) for one in visit.missing],
         refusal=visit.refusal,
         refusal_text=REFUSAL_TEXTS.get(visit.refusal) if visit.refusal else None,
@@ -129,7 +131,7 @@ def _acts_next(visit: timeline.Visit, state: State, *, confirming: bool) -> Acto
 @router.get("/v1/revisits/{revisit_id}", response_model=RevisitOut, responses=problems(missing=("revisit.missing",)))
 async def one(revisit_id: UUID, me: MayRead, db: Reading) -> RevisitOut:
     """Where the visit stands."""
-    return _out(await timeline.visit(db, revisit_id, reach_of(me)), me)
+    return _out(await timeline.visit(db, revisit_id, reach_of(me)), _asked_by(me))
 
 
 class RevisitsOut(BaseModel):
@@ -152,13 +154,12 @@ async def of_patient(
 ) -> RevisitsOut:
     """The patient's visits."""
     name = f"revisits/{patient_id}"
-    place = open_id_cursor(name, after)
-    me, found = await read(lambda ask, bearer: timeline.visits_of_patient(ask, bearer, patient_id, place, limit + 1))
+    me, found = await read(lambda ask, bearer: timeline.visits_of_patient(ask, bearer, patient_id, open_id_cursor(name, after), limit + 1))
     if found is None:
         raise DomainError("patient.missing", "missing")
-    more = found[limit - 1] if len(found) > limit else None
+    more, mine = found[limit - 1] if len(found) > limit else None, _asked_by(me)
     return RevisitsOut(
-        items=[_out(visit, me) for visit in found[:limit]], next=seal_cursor(name, more.created_at, more.id) if more else None
+        items=[_out(visit, mine) for visit in found[:limit]], next=seal_cursor(name, more.created_at, more.id) if more else None
     )
 
 
@@ -228,7 +229,7 @@ async def whole(
     if story is None:
         raise DomainError("revisit.missing", "missing")
     return TimelineOut(
-        revisit=_out(story.visit, me),
+        revisit=_out(story.visit, _asked_by(me)),
         steps=[_step(one, story.visit) for one in story.steps if not _is_routine(one)],
         money=[_money(one) for one in story.money],
         refunds=[RefundProgressOut.model_validate(one, from_attributes=True) for one in story.refunds],
