@@ -78,8 +78,9 @@ class RefundOut(RefundProgressOut):
         return [one for one in allowed(self.state, COMMANDS) if one not in never]
 
 
-def _out(one: refunds.Told) -> RefundOut:
-    return RefundOut.model_validate(one, from_attributes=True)
+def _out(one: refunds.Told, now: datetime) -> RefundOut:
+    """Who works on it reads the promised day too, also when it has passed."""
+    return RefundOut.of(one, now).model_copy(update={"promised_at": one.promised_at})
 
 
 class RefundsOut(BaseModel):
@@ -93,6 +94,7 @@ class RefundsOut(BaseModel):
 async def listed(
     me: MayRead,
     db: Reading,
+    now: Now,
     standing: Annotated[Standing, Query(description="`stuck` are the tasks; they are `running` too.")] = "running",
     office: Annotated[Office | None, Query(description="Whose tasks.")] = None,
     after: After = None,
@@ -102,13 +104,13 @@ async def listed(
     name = f"refunds/{standing}/{office}"
     found = await refunds.listed(db, _STANDINGS[standing], office, open_id_cursor(name, after), limit + 1)
     page, further = cut(found, limit, lambda one: seal_cursor(name, one.requested_at, one.id))
-    return RefundsOut(items=[_out(one) for one in page], next=further)
+    return RefundsOut(items=[_out(one, now) for one in page], next=further)
 
 
 @router.get("/v1/refunds/{refund_id}", responses=problems(missing=("refund.missing",)))
-async def one(refund_id: UUID, me: MayRead, db: Reading) -> RefundOut:
+async def one(refund_id: UUID, me: MayRead, db: Reading, now: Now) -> RefundOut:
     """One of them."""
-    return _out(await refunds.told(db, refund_id))
+    return _out(await refunds.told(db, refund_id), now)
 
 
 class RefundIn(Body):
@@ -135,7 +137,7 @@ async def begin(charge_id: UUID, body: RefundIn, me: MayAct, intent: Intent, wir
         begun = await _begin(db, charge_id, body.amount_fen, intent.id, now)
         detail = {"charge_id": charge_id, "amount_fen": body.amount_fen}
         await audit.record(db, me.account_id, "refund:begin", "refund", begun.id, None, **detail)
-        return _out(await refunds.told(db, begun.id))
+        return _out(await refunds.told(db, begun.id), now)
 
     async with wiring.database.transaction() as db:
         told = await once(db, intent, effect, RefundOut)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -13,14 +13,14 @@ from api.cursor import After, Limit, open_id_cursor, seal_cursor
 from api.problems import problems
 from api.reader import read_of
 from api.security import HotRead, may, may_together
-from api.wiring import Reading, Wired
+from api.wiring import Now, Reading, Wired
 from models.account import Principal
 from models.charge import ChargeState
 from models.delivery import DeliveryState
 from models.eligibility import RegulatorField
 from models.kernel.errors import DomainError
 from models.process import allowed
-from models.refund import Cause, RefundState
+from models.refund import Cause, RefundState, overdue
 from models.revisit import BY_DOCTOR, BY_PATIENT, COMMANDS, DeclineReason, Reason, State
 from models.stores import revisit as revisits
 from models.stores import timeline_revisit as timeline
@@ -32,6 +32,7 @@ from models.timeline import (
     DECLINE_TEXTS,
     DELIVERY_TEXTS,
     MONEY_TEXTS,
+    OVERDUE_TEXT,
     REASON_TEXTS,
     REFUND_TEXTS,
     REFUSAL_TEXTS,
@@ -186,6 +187,14 @@ class RefundProgressOut(BaseModel):
     promised_at: Annotated[datetime | None, Field(description="When it will have arrived at the latest, in all likelihood.")]
     accepted_at: datetime | None
     arrived_at: datetime | None
+    overdue_text: Annotated[str | None, Field(description="Once the promised day has passed without arrival.")] = None
+
+    @classmethod
+    def of(cls, one: object, now: datetime) -> Self:
+        """As its person reads it now: of a promise that was not kept the sentence, and no day in the past."""
+        told = cls.model_validate(one, from_attributes=True)
+        late = {"overdue_text": OVERDUE_TEXT, "promised_at": None} if overdue(told.state, told.promised_at, now) else {}
+        return told.model_copy(update=late)
 
     @computed_field(examples=["您已退号"])
     @property
@@ -222,7 +231,7 @@ class TimelineOut(BaseModel):
 
 @router.get("/v1/revisits/{revisit_id}/timeline", response_model=TimelineOut, responses=problems(missing=("revisit.missing",)))
 async def whole(
-    revisit_id: UUID, read: Annotated[HotRead, Depends(may_together("revisit:read", "revisit:accept", "revisit:read_any"))]
+    revisit_id: UUID, read: Annotated[HotRead, Depends(may_together("revisit:read", "revisit:accept", "revisit:read_any"))], now: Now
 ) -> TimelineOut:
     """就诊详情: one story of the visit, its charge and its refunds."""
     me, story = await read(lambda ask, bearer: timeline.story(ask, bearer, revisit_id))
@@ -232,7 +241,7 @@ async def whole(
         revisit=_out(story.visit, _asked_by(me)),
         steps=[_step(one, story.visit) for one in story.steps if not _is_routine(one)],
         money=[_money(one) for one in story.money],
-        refunds=[RefundProgressOut.model_validate(one, from_attributes=True) for one in story.refunds],
+        refunds=[RefundProgressOut.of(one, now) for one in story.refunds],
     )
 
 
@@ -262,14 +271,9 @@ _STATE_TEXT: Final[dict[str, Callable[[str], str]]] = {
 
 
 def _money(one: timeline.Money) -> MoneyOut:
-    return MoneyOut(
-        charge_id=one.id,
-        state=one.state,
-        state_text=MONEY_TEXTS[ChargeState(one.state)],
-        amount_fen=one.amount_fen,
-        pay_until=one.pay_until,
-        paid_at=one.paid_at,
-    )
+    text = MONEY_TEXTS[ChargeState(one.state)]
+    times = {"pay_until": one.pay_until, "paid_at": one.paid_at}
+    return MoneyOut(charge_id=one.id, state=one.state, state_text=text, amount_fen=one.amount_fen, **times)
 
 
 class PastVisitOut(BaseModel):

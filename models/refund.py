@@ -177,6 +177,11 @@ def may_withdraw(cause: Cause, trouble: str | None, *, cleared: bool) -> bool:
     return not cleared and (cause is Cause.MANAGEMENT or trouble == GIVEN_BACK_AT_THE_HIS)
 
 
+def overdue(state: RefundState, promised_at: datetime | None, now: datetime) -> bool:
+    """Whether the promised day has passed while the money is still on its way, whoever has the next step."""
+    return state not in MOVES.ends() and promised_at is not None and now >= promised_at
+
+
 class Refund(Row[RefundState, RefundEvent]):
     """The row of `refund/<id>`; its id is that of payment and cause, so that a cause gives back once."""
 

@@ -179,6 +179,8 @@ DECISION_TEXTS: Final[dict[Decision, str]] = {
     Decision.RESEND: "已重新配送",
     Decision.KEEP: "药品留存药房，请联系药房领取",
 }
+OVERDUE_TEXT: Final = "退费未按时到账，医院正在核实，请留意到账记录；如有疑问请联系财务处。"
+"""In place of a promised day that has passed."""
 
 CAUSE_TEXTS: Final[dict[Cause, str]] = {
     Cause.PATIENT: "您已退号",
