@@ -1,7 +1,7 @@
 """退费 for finance and management: what is on its way back, what is stuck, and what a person does about it (A-6). Fen."""
 
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self, TypeVar
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
@@ -16,7 +16,7 @@ from api.problems import problems
 from api.security import may
 from api.timeline import RefundProgressOut
 from api.wiring import Body, Now, Reading, Wired
-from models.account import Principal
+from models.account import Principal, Role
 from models.kernel.errors import DomainError, known
 from models.kernel.money import FEN_MAX
 from models.process import allowed
@@ -40,6 +40,7 @@ from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
+from models.timeline import DEED_TEXTS, ROLE_TEXTS
 
 router = APIRouter(tags=["refund"])
 MayRead = Annotated[Principal, Depends(may("refund:read"))]
@@ -78,9 +79,38 @@ class RefundOut(RefundProgressOut):
         return [one for one in allowed(self.state, COMMANDS) if one not in never]
 
 
-def _out(one: refunds.Told, now: datetime) -> RefundOut:
+R = TypeVar("R", bound=RefundOut)
+
+
+def _out(one: refunds.Told, now: datetime, kind: type[R] = RefundOut, **more: object) -> R:
     """Who works on it reads the promised day too, also when it has passed."""
-    return RefundOut.of(one, now).model_copy(update={"promised_at": one.promised_at})
+    return kind.of(one, now).model_copy(update={"promised_at": one.promised_at, **more})
+
+
+class DeedOut(BaseModel):
+    """What a member of staff did to a refund, and when."""
+
+    at: datetime
+    deed: Annotated[str, Field(examples=["refund.hand_over"])]
+    title: Annotated[str, Field(examples=["转交办理"])]
+    name: Annotated[str | None, Field(description="As the account shows it.", examples=["李敏"])]
+    roles: Annotated[list[str], Field(description="Posts that the account has now.", examples=[["财务处"]])]
+    office: Annotated[Office | None, Field(description="To whom it was handed over.")]
+    voucher: str | None
+    amount_fen: int | None
+
+    @classmethod
+    def of(cls, one: refunds.Deed) -> Self:
+        who = {"at": one.at, "name": one.name, "deed": one.action, "title": DEED_TEXTS[one.action]}
+        said = {name: one.detail.get(name) for name in ("office", "voucher", "amount_fen")}
+        posts = [ROLE_TEXTS[Role(role)] for role in sorted(one.roles)]
+        return cls.model_validate(who | said | {"roles": posts})
+
+
+class RefundStoryOut(RefundOut):
+    """One refund, and what people did about it, oldest first."""
+
+    deeds: list[DeedOut] = []
 
 
 class RefundsOut(BaseModel):
@@ -108,9 +138,10 @@ async def listed(
 
 
 @router.get("/v1/refunds/{refund_id}", responses=problems(missing=("refund.missing",)))
-async def one(refund_id: UUID, me: MayRead, db: Reading, now: Now) -> RefundOut:
-    """One of them."""
-    return _out(await refunds.told(db, refund_id), now)
+async def one(refund_id: UUID, me: MayRead, db: Reading, now: Now) -> RefundStoryOut:
+    """One of them, with who did what to it."""
+    told = await refunds.told(db, refund_id)
+    return _out(told, now, RefundStoryOut, deeds=[DeedOut.of(one) for one in await refunds.deeds(db, refund_id)])
 
 
 class RefundIn(Body):

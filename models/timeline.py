@@ -3,6 +3,7 @@
 from enum import StrEnum
 from typing import Final
 
+from models.account import Role
 from models.charge import ChargeState
 from models.delivery import Decision, DeliveryState, Mark
 from models.refund import Cause, RefundState
@@ -181,6 +182,22 @@ DECISION_TEXTS: Final[dict[Decision, str]] = {
 }
 OVERDUE_TEXT: Final = "退费未按时到账，医院正在核实，请留意到账记录；如有疑问请联系财务处。"
 """In place of a promised day that has passed."""
+
+DEED_TEXTS: Final[dict[str, str]] = {
+    "refund:begin": "申请医院退费",
+    "refund.retry": "重新办理退费",
+    "refund.hand_over": "转交办理",
+    "refund.pay_out": "线下退费",
+    "refund.withdraw": "撤销退费",
+}
+"""What staff do to a refund, by its name in the audit."""
+
+ROLE_TEXTS: Final[dict[Role, str]] = {
+    Role.PATIENT: "患者",
+    Role.DOCTOR: "医生",
+    Role.MANAGEMENT: "门诊办",
+    Role.FINANCE: "财务处",
+}
 
 CAUSE_TEXTS: Final[dict[Cause, str]] = {
     Cause.PATIENT: "您已退号",

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, select, text, tuple_, update
+from sqlalchemy import Table, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,7 +15,9 @@ from models.kernel.errors import DomainError
 from models.policy import Policy
 from models.refund import MOVES, Cause, Office, Refund, RefundState
 from models.stores import steps
+from models.tables.account import AccountRow, GrantRow
 from models.tables.charge import RUNNING, ChargeRow, PaymentRow, RefundRow
+from models.tables.process import AuditRow
 
 
 def snapshot(row: dict[str, Any]) -> Refund:
@@ -204,6 +206,29 @@ class Told:
     arrived_at: datetime | None
     voucher: str | None
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """What a member of staff did to a refund: the deed's name in the audit, who with their posts of today, and what was said with it."""
+
+    at: datetime
+    action: str
+    name: str | None
+    roles: list[str]
+    detail: dict[str, Any]
+
+
+async def deeds(db: AsyncSession, refund_id: UUID) -> list[Deed]:
+    """Oldest first; from the audit, which is written in the transaction of the deed."""
+    roles = select(func.array_agg(GrantRow.role.distinct())).where(GrantRow.account_id == AuditRow.account_id).scalar_subquery()
+    found = await db.execute(
+        select(AuditRow.at, AuditRow.action, AccountRow.name, roles, AuditRow.detail)
+        .outerjoin(AccountRow, AccountRow.id == AuditRow.account_id)
+        .where(AuditRow.subject == "refund", AuditRow.subject_id == refund_id, AuditRow.account_id.is_not(None))
+        .order_by(AuditRow.at, AuditRow.id)
+    )
+    return [Deed(at, action, name, roles or [], detail) for at, action, name, roles, detail in found]
 
 
 _TOLD = select(RefundRow, PaymentRow.order_no).join(PaymentRow, PaymentRow.id == RefundRow.payment_id)

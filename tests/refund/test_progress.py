@@ -9,9 +9,9 @@ import pytest_asyncio
 
 from models.account import Role
 from models.kernel.errors import known
-from models.refund import RefundState
+from models.refund import COMMANDS, RefundState
 from models.stores.database import Database
-from models.timeline import OVERDUE_TEXT
+from models.timeline import DEED_TEXTS, OVERDUE_TEXT, ROLE_TEXTS
 from tests.account.builders import staff_signed_in
 from tests.builders import FEE_FEN
 from tests.client import Hands
@@ -55,6 +55,11 @@ async def test_once_the_promised_day_has_passed_a_sentence_says_so(
     assert (late["overdue_text"], late["promised_at"]) == (OVERDUE_TEXT, None)
     assert (office["overdue_text"], datetime.fromisoformat(office["promised_at"])) == (OVERDUE_TEXT, promised_at)
     assert (after["state_text"], after["overdue_text"]) == ("已到账", None)
+
+
+def test_every_deed_and_every_post_has_its_words() -> None:
+    assert set(DEED_TEXTS) == {"refund:begin", *(f"refund.{one.model_fields['kind'].default}" for one in COMMANDS)}
+    assert set(ROLE_TEXTS) == set(Role)
 
 
 async def test_the_story_tells_what_happened_and_not_each_question(hospital: Hospital, api: httpx.AsyncClient, reader: Headers) -> None:

@@ -197,6 +197,7 @@ async def test_what_may_not_be_done_says_why(running: Running, desk: httpx.Async
     assert answered(*answers) == [(409, "refund.not_cleared"), (409, "refund.owed"), (409, "refund.owed"), (200, "stuck")]
     told = (await desk.get(f"/v1/refunds/{kept}", headers=finance)).json()
     assert (told["state"], told["office"], told["trouble"]) == ("stuck", "insurance", "his.executed")
+    assert [(one["deed"], one["office"]) for one in told["deeds"]] == [("refund.hand_over", "insurance")], "what was refused is no deed"
 
 
 async def test_the_same_key_for_another_office_is_another_wish(running: Running, desk: httpx.AsyncClient, finance: Headers) -> None:
@@ -235,17 +236,6 @@ async def test_begun_again_by_force_it_goes_on_from_its_row(running: Running, de
 
     await until(running, refund_id, RefundState.ARRIVED)
     assert await running.story(refund_id) == ["refund.reverse", "refund.apply", "refund.query"]
-
-
-async def test_management_gives_back_a_visit_that_is_over(running: Running, desk: httpx.AsyncClient, finance: Headers) -> None:
-    visit = await (await running.opened()).to(State.CLOSED)
-
-    begun = await desk.post(f"/v1/charges/{visit.charge_id}/refunds", json={"amount_fen": 1200}, headers=finance | key())
-    refund_id = UUID(begun.json()["id"])
-    row = await until(running, refund_id, RefundState.STUCK)
-    assert (begun.status_code, row.trouble) == (201, "his.executed")
-
-    assert answered(await asks(desk, f"refunds/{refund_id}/withdraw", finance)) == [(200, "withdrawn")]
 
 
 @pytest.fixture

@@ -1,0 +1,48 @@
+"""医院退费 on a real Temporal: of a visit that is over, what its HIS says to it, and who did what about it."""
+
+from uuid import UUID
+
+import httpx
+
+from models.account import Role
+from models.refund import RefundState
+from models.revisit import State
+from tests.client import key
+from tests.process.conftest import temporal
+from tests.process.running import Running
+from tests.record.builders import Headers
+from tests.refund.test_runs import answered, asks, desk, finance, running, staff, until, worked
+
+__all__ = ["desk", "finance", "running", "temporal", "worked"]
+
+
+async def test_management_gives_back_a_visit_that_is_over(running: Running, desk: httpx.AsyncClient, finance: Headers) -> None:
+    visit = await (await running.opened()).to(State.CLOSED)
+
+    begun = await desk.post(f"/v1/charges/{visit.charge_id}/refunds", json={"amount_fen": 1200}, headers=finance | key())
+    refund_id = UUID(begun.json()["id"])
+    row = await until(running, refund_id, RefundState.STUCK)
+    assert (begun.status_code, row.trouble) == (201, "his.executed")
+
+    assert answered(await asks(desk, f"refunds/{refund_id}/withdraw", finance)) == [(200, "withdrawn")]
+
+
+async def test_who_did_what_to_a_refund_is_told_with_name_and_post(running: Running, desk: httpx.AsyncClient, finance: Headers) -> None:
+    office, visit = await staff(running, Role.MANAGEMENT), await (await running.opened()).to(State.CLOSED)
+    begun = await desk.post(f"/v1/charges/{visit.charge_id}/refunds", json={"amount_fen": 1200}, headers=finance | key())
+    refund_id = UUID(begun.json()["id"])
+    await until(running, refund_id, RefundState.STUCK)
+    await asks(desk, f"refunds/{refund_id}/hand-over", finance, office="outpatient")
+    await asks(desk, f"refunds/{refund_id}/retry", office)
+    await until(running, refund_id, RefundState.STUCK)
+    await asks(desk, f"refunds/{refund_id}/withdraw", office)
+
+    deeds = (await desk.get(f"/v1/refunds/{refund_id}", headers=finance)).json()["deeds"]
+
+    assert [(one["title"], one["name"], one["roles"], one["office"], one["amount_fen"]) for one in deeds] == [
+        ("申请医院退费", "王医生", ["财务处"], None, 1200),
+        ("转交办理", "王医生", ["财务处"], "outpatient", None),
+        ("重新办理退费", "王医生", ["门诊办"], None, None),
+        ("撤销退费", "王医生", ["门诊办"], None, None),
+    ]
+    assert [one["at"] for one in deeds] == sorted(one["at"] for one in deeds)
