@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, TypeVar, cast
+from typing import Annotated, Final, TypeVar
 from uuid import UUID
 
 import structlog
@@ -13,13 +13,14 @@ from api.idempotency import Intended
 from api.pathways import Answer, Pathways
 from models.account import Principal
 from models.kernel.errors import DomainError
-from models.process import Command
-from models.revisit import BY_DOCTOR, BY_PATIENT
-from models.stores import timeline
+from models.process import Command, allowed
+from models.revisit import BY_DOCTOR, BY_PATIENT, COMMANDS, State
+from models.stores import timeline, timeline_revisit
 from models.stores.reader import Reach
 from models.stores.timeline import Position
 
 C = TypeVar("C", bound=Command)
+_ALLOWED: Final = {state: allowed(state, COMMANDS) for state in State}
 
 
 class ActionOut(BaseModel):
@@ -63,6 +64,21 @@ def wish(kind: type[C], intent: Intended, **fields: object) -> Callable[[Positio
     return made
 
 
+def asked_by(me: Principal) -> frozenset[str]:
+    """The commands that are a caller's to ask, in whatever state."""
+    return _commands(as_patient=me.may("revisit:act"), as_doctor=me.may("revisit:accept"))
+
+
+def _commands(*, as_patient: bool, as_doctor: bool) -> frozenset[str]:
+    return (BY_PATIENT if as_patient else frozenset[str]()) | (BY_DOCTOR if as_doctor else frozenset[str]())
+
+
+def offered(visit: timeline_revisit.Visit, mine: frozenset[str]) -> list[str]:
+    """What may be asked of a visit now by whose commands these are: in every answer the same."""
+    never = {visit.under_way, "enter" if visit.entered else None}
+    return [one for one in _ALLOWED[State(visit.state)] if one in mine and one not in never]
+
+
 async def on_revisit(
     pathways: Pathways, revisit_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]
 ) -> ActionOut:
@@ -70,9 +86,11 @@ async def on_revisit(
     try:
         return _out(await pathways.ask("revisit", lambda db: timeline.revisit(db, revisit_id, reach), asked), intent)
     except DomainError as refused:
-        if isinstance(could := refused.params.get("allowed"), list):  # what this caller may ask, not what others may
-            mine = (BY_PATIENT if reach.as_patient else frozenset[str]()) | (BY_DOCTOR if reach.as_doctor else frozenset[str]())
-            refused.params["allowed"] = [one for one in cast(list[str], could) if one in mine]
+        if "allowed" in refused.params:
+            async with pathways.database.reading() as db:
+                visit = await timeline_revisit.visit(db, revisit_id, reach)
+            could = offered(visit, _commands(as_patient=reach.as_patient, as_doctor=reach.as_doctor))
+            refused.params |= {"state": visit.state, "allowed": could}
         raise
 
 

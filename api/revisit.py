@@ -219,14 +219,19 @@ async def describe(revisit_id: UUID, body: DescribeIn, me: MayAct, intent: Inten
 @router.post(
     "/v1/revisits/{revisit_id}/cancel",
     response_model=ActionOut,
-    responses=problems(conflict=(*OUT_OF_TURN, "revisit.too_late_to_cancel"), missing=("revisit.missing",)),
+    responses=problems(conflict=(*OUT_OF_TURN, "revisit.accepted", "revisit.too_late_to_cancel"), missing=("revisit.missing",)),
 )
 async def cancel(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
     """退号, until 接诊 (P-2.6a); what was paid goes back the way it came, and the timeline shows how far it is.
 
     While a charge is open the answer is `closing`: only the charge knows whether money came.
     """
-    return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Cancel, intent))
+    try:
+        return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Cancel, intent))
+    except DomainError as refused:
+        if refused.code == "revisit.not_now" and refused.params.get("state") == State.CONSULTING:  # says who can end it now
+            raise DomainError("revisit.accepted", "conflict", **refused.params) from refused
+        raise
 
 
 @router.post(

@@ -31,6 +31,7 @@ SENTENCES: Final[dict[str, str]] = {
     "live.too_many": "打开的页面过多，请关闭其他页面后重试。",
     "revisit.missing": "没有找到该次就诊，请返回就诊列表重新选择。",
     "revisit.not_now": "当前就诊状态下不能进行此项操作，请查看最新进展后再操作。",
+    "revisit.accepted": "医生已接诊，不能退号。如需退诊请在诊室中告诉医生，由医生退诊后费用原路退回。",
     "revisit.not_entered": "患者尚未进入诊室，请等待患者进入后再结束问诊。",
     "process.busy": "该就诊正在处理其他操作，请稍候片刻再试。",
     "eligibility.not_theirs": "所选的既往就诊不属于该就诊人，请重新选择。",

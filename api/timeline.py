@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field, computed_field
 
-from api.act import reach_of
+from api.act import asked_by, offered, reach_of
 from api.cursor import After, Limit, open_id_cursor, seal_cursor
 from api.problems import problems
 from api.reader import read_of
@@ -19,9 +19,8 @@ from models.charge import ChargeState
 from models.delivery import DeliveryState
 from models.eligibility import RegulatorField
 from models.kernel.errors import DomainError
-from models.process import allowed
 from models.refund import Cause, RefundState, overdue
-from models.revisit import BY_DOCTOR, BY_PATIENT, COMMANDS, DeclineReason, Reason, State
+from models.revisit import DeclineReason, Reason, State
 from models.stores import revisit as revisits
 from models.stores import timeline_revisit as timeline
 from models.timeline import (
@@ -45,7 +44,6 @@ from models.timeline import (
 
 router = APIRouter(tags=["revisit"])
 MayRead = Annotated[Principal, Depends(may("revisit:read", "revisit:accept", "revisit:read_any"))]
-_ALLOWED: Final = {state: allowed(state, COMMANDS) for state in State}
 
 
 class RevisitOut(BaseModel):
@@ -82,10 +80,6 @@ class RevisitOut(BaseModel):
     created_at: datetime
 
 
-def _asked_by(me: Principal) -> frozenset[str]:
-    return (BY_PATIENT if me.may("revisit:act") else frozenset[str]()) | (BY_DOCTOR if me.may("revisit:accept") else frozenset[str]())
-
-
 def _out(visit: timeline.Visit, mine: frozenset[str]) -> RevisitOut:
     state = State(visit.state)
     declined_for = DeclineReason(visit.declined_for) if visit.declined_for else None
@@ -100,7 +94,7 @@ def _out(visit: timeline.Visit, mine: frozenset[str]) -> RevisitOut:
         under_way=UNDER_WAY.get(visit.under_way, "处理中") if visit.under_way else None,
         due_at=None if confirming else visit.due_at,
         due_text=DEADLINES.get(state) if visit.due_at and not confirming else None,
-        allowed=[one for one in _ALLOWED[state] if one in mine and one != visit.under_way and not (one == "enter" and visit.entered)],
+        allowed=offered(visit, mine),
         missing=[RegulatorField(one) for one in visit.missing],
         refusal=visit.refusal,
         refusal_text=REFUSAL_TEXTS.get(visit.refusal) if visit.refusal else None,
@@ -132,7 +126,7 @@ def _acts_next(visit: timeline.Visit, state: State, *, confirming: bool) -> Acto
 @router.get("/v1/revisits/{revisit_id}", response_model=RevisitOut, responses=problems(missing=("revisit.missing",)))
 async def one(revisit_id: UUID, me: MayRead, db: Reading) -> RevisitOut:
     """Where the visit stands."""
-    return _out(await timeline.visit(db, revisit_id, reach_of(me)), _asked_by(me))
+    return _out(await timeline.visit(db, revisit_id, reach_of(me)), asked_by(me))
 
 
 class RevisitsOut(BaseModel):
@@ -158,7 +152,7 @@ async def of_patient(
     me, found = await read(lambda ask, bearer: timeline.visits_of_patient(ask, bearer, patient_id, open_id_cursor(name, after), limit + 1))
     if found is None:
         raise DomainError("patient.missing", "missing")
-    more, mine = found[limit - 1] if len(found) > limit else None, _asked_by(me)
+    more, mine = found[limit - 1] if len(found) > limit else None, asked_by(me)
     return RevisitsOut(
         items=[_out(visit, mine) for visit in found[:limit]], next=seal_cursor(name, more.created_at, more.id) if more else None
     )
@@ -238,7 +232,7 @@ async def whole(
     if story is None:
         raise DomainError("revisit.missing", "missing")
     return TimelineOut(
-        revisit=_out(story.visit, _asked_by(me)),
+        revisit=_out(story.visit, asked_by(me)),
         steps=[_step(one, story.visit) for one in story.steps if not _is_routine(one)],
         money=[_money(one) for one in story.money],
         refunds=[RefundProgressOut.of(one, now) for one in story.refunds],

@@ -40,12 +40,15 @@ async def test_who_has_cancelled_may_book_the_same_hour_again(hospital: Hospital
     assert sorted(one["status"] for one in await again.appointments()) == ["booked", "cancelled"]
 
 
-async def test_after_the_doctor_has_accepted_the_patient_cannot_cancel(hospital: Hospital) -> None:
-    visit = await hospital.visit("consulting")
+@pytest.mark.parametrize("state", ["consulting", "entered"])
+async def test_after_the_doctor_has_accepted_the_patient_cannot_cancel_and_reads_who_can(hospital: Hospital, state: str) -> None:
+    visit = await hospital.visit(state)
 
-    problem = refused(await visit.attempt("cancel"), 409, "revisit.not_now")
+    problem = refused(await visit.attempt("cancel"), 409, "revisit.accepted")
 
-    assert problem["params"] == {"state": "consulting", "allowed": ["enter"]}
+    assert problem["params"] == {"state": "consulting", "allowed": (await visit.now())["allowed"]}
+    assert problem["params"]["allowed"] == ([] if state == "entered" else ["enter"])
+    assert "由医生退诊" in problem["title"]
     assert await visit.refunds() == []
     await visit.to("closed")
 
