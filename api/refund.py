@@ -40,7 +40,7 @@ from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
-from models.timeline import DEED_TEXTS, ROLE_TEXTS
+from models.timeline import DEED_TEXTS, ROLE_TEXTS, trouble_text
 
 router = APIRouter(tags=["refund"])
 MayRead = Annotated[Principal, Depends(may("refund:read"))]
@@ -66,6 +66,12 @@ class RefundOut(RefundProgressOut):
     cleared_at: datetime | None = Field(description="When the HIS let go.")
     voucher: str | None = Field(description="Of the hospital's own transfer (线下退费).")
     version: int
+
+    @computed_field(examples=["微信支付已关闭该笔退款，请重新办理退费，或线下退费。"])
+    @property
+    def trouble_text(self) -> str | None:
+        """What is in the way, and what a person can do; while it is stuck."""
+        return trouble_text(self.trouble, may_withdraw="withdraw" in self.allowed) if self.trouble else None
 
     @computed_field
     @property

@@ -68,6 +68,7 @@ class Desk:
         router.add_api_route("/slots", self.open_slot, methods=["POST"])
         router.add_api_route("/slots/{id}/stop", self.stop_slot, methods=["POST"])
         router.add_api_route("/invoices/{id}/dispense", self.dispense, methods=["POST"])
+        router.add_api_route("/invoices/{id}/undo-execution", self.undo_execution, methods=["POST"])
 
     async def demo(self) -> Json:
         """Who is who: patients of every kind with what they sign in with, and the doctors."""
@@ -160,6 +161,16 @@ class Desk:
             if invoices.load(db, id)["prescription_no"]:
                 raise Refusal("not-supported", hint="a prescription is handed out at the pharmacy")
             db.execute("INSERT OR IGNORE INTO his_dispensing VALUES (?, ?)", (id, self._hospital.now_ms()))
+        return {"invoice": id}
+
+    async def undo_execution(self, id: str) -> Json:
+        """取消执行 at a window: the visit took place, and its money may go back all the same. Done already is done."""
+        with self._hospital.store.transaction() as db:
+            bill = invoices.load(db, id)
+            held = db.execute("SELECT status FROM his_appointment WHERE id = ?", (bill["appointment_id"],)).fetchone()
+            if held is None or held["status"] != "fulfilled":
+                raise Refusal("not-booked", "Appointment.status", "nothing was executed")
+            db.execute("INSERT OR IGNORE INTO his_undone_execution VALUES (?, ?)", (id, self._hospital.now_ms()))
         return {"invoice": id}
 
     def _free_number(self, wish: PatientIn) -> str:

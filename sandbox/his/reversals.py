@@ -87,7 +87,8 @@ def _undo(db: sqlite3.Connection, bill: sqlite3.Row, wish: Reversal, now_ms: int
     if bill["status"] == "cancelled":
         raise Refusal("already-reversed", "Invoice.status")
     held = db.execute("SELECT * FROM his_appointment WHERE id = ?", (bill["appointment_id"],)).fetchone()  # none of a prescription
-    if held and held["status"] == "fulfilled":
+    undone = db.execute("SELECT 1 FROM his_undone_execution WHERE invoice_id = ?", (bill["id"],)).fetchone()
+    if held and held["status"] == "fulfilled" and not undone:
         raise Refusal("executed", "Appointment.status", "the visit is finished")
     if db.execute("SELECT 1 FROM his_dispensing WHERE invoice_id = ?", (bill["id"],)).fetchone():
         raise Refusal("dispensed", "Invoice")

@@ -158,6 +158,12 @@ CREATE TABLE IF NOT EXISTS his_dispensing (
     dispensed_ms INTEGER NOT NULL
 );
 
+-- Bills of visits that took place and whose execution a window has undone: their money may go back.
+CREATE TABLE IF NOT EXISTS his_undone_execution (
+    invoice_id TEXT PRIMARY KEY REFERENCES his_invoice (id),
+    undone_ms INTEGER NOT NULL
+);
+
 -- `reversed_fen` is what was given back so far.
 CREATE VIEW IF NOT EXISTS his_invoice_now AS
 SELECT bill.*, (SELECT count(*) FROM his_reversal AS undone WHERE undone.invoice_id = bill.id) AS reversals,

@@ -218,7 +218,7 @@ class Hospital:
         self.outside.reversals.append({"refund_no": refund_id.hex, "invoice_id": visit.invoice_id, "amount_fen": fen})
         if fen == FEE_FEN:
             held = one(self.outside.appointments, id=visit.appointment_id)
-            held["status"] = held["status"] if held["status"] == "noshow" else "cancelled"
+            held["status"] = held["status"] if held["status"] in {"noshow", "fulfilled"} else "cancelled"
 
     async def _at_the_bank(self, refund_id: UUID, payment_id: UUID | None, fen: int, state: str) -> None:
         [paid] = await self.wire.fetch("select transaction_id, order_no from payment where id = $1", payment_id)

@@ -52,6 +52,13 @@ async def test_a_visit_that_stands_where_it_may(hospital: Hospital, stage: str) 
     assert await hospital.audit(standing={f"revisit.{stage}", "charge.open"}) == []
 
 
+async def test_all_of_the_fee_of_a_visit_that_took_place_was_given_back_by_management(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    await hospital.given_back(visit, "requested", "stuck", "requested", "cleared", "accepted", "arrived", cause="management")
+
+    assert await hospital.audit() == []
+
+
 async def test_part_of_the_fee_was_given_back_by_management(hospital: Hospital) -> None:
     visit = await hospital.visit("booked")
     await hospital.given_back(visit, "requested", "cleared", "accepted", "arrived", cause="management", fen=1200)

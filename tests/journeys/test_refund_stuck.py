@@ -116,6 +116,22 @@ async def test_what_left_the_bank_and_cannot_arrive_is_never_paid_twice(hospital
     assert (await task(hospital, tasks, "another_way"))["refund_no"] == before["refund_no"]
 
 
+async def test_the_fee_of_a_visit_that_took_place_goes_back_once_a_window_has_undone_its_execution(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    begun = read(await hospital.finance.post(f"/v1/charges/{await visit.charge_id()}/refunds", {}, key=key()))
+    await visit.refund("stuck")
+    task = await hospital.finance.ask(f"/v1/refunds/{begun['id']}")
+    assert (task["trouble"], task["allowed"]) == ("his.executed", ["retry", "hand_over", "withdraw"])
+    assert "取消执行" in task["trouble_text"]
+
+    read(await hospital.outside.post(f"/his/desk/invoices/{(await visit.his_bill())['id']}/undo-execution"))
+    await hospital.finance.decide(begun["id"], "retry")
+
+    await visit.refund("arrived")
+    assert ([one["status"] for one in await visit.appointments()], (await visit.his_bill())["status"]) == (["fulfilled"], "cancelled")
+    assert await visit.told("SMS_REFUND_ARRIVED") == 1
+
+
 async def test_what_the_his_does_not_let_go_stays_a_task(hospital: Hospital, tasks: Tasks) -> None:
     refund = tasks.refunds["dispensed"]["id"]
     voucher = {"voucher": "HZ-2026-0044"}

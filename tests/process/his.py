@@ -51,6 +51,8 @@ class InMemoryHIS(Pharmacy):
         self.reversals: dict[str, tuple[str, int]] = {}
         """Bill and fen by our refund number."""
         self.encounters: dict[UUID, str] = {}
+        self.undone: set[str] = set()
+        """Bills whose execution a window has undone."""
 
     def of_claim(self, claim_id: UUID | None) -> Appointment:
         """What it holds for a claim of ours."""
@@ -200,7 +202,7 @@ class InMemoryHIS(Pharmacy):
         refusals = {
             "his.already-reversed": left == 0,
             "his.not-settled": bill.status != "balanced",
-            "his.executed": appointment is not None and appointment.status == "fulfilled",
+            "his.executed": appointment is not None and appointment.status == "fulfilled" and bill.id not in self.undone,
             "his.amount-differs": amount_fen > left,
         }
         if refused := next((code for code, holds in refusals.items() if holds), None):
@@ -211,7 +213,7 @@ class InMemoryHIS(Pharmacy):
         if amount_fen == left:
             bill.status = "cancelled"
         if appointment and amount_fen == left:
-            appointment.status = "cancelled" if appointment.status in TAKEN else appointment.status
+            appointment.status = "cancelled" if appointment.status in TAKEN - {"fulfilled"} else appointment.status
 
     def _settle_drugs(self, bill: Invoice) -> None:
         if bill.status == "balanced":

@@ -11,7 +11,7 @@ from tests.client import key
 from tests.process.conftest import temporal
 from tests.process.running import Running
 from tests.record.builders import Headers
-from tests.refund.test_runs import answered, asks, desk, finance, running, staff, until, worked
+from tests.refund.test_runs import answered, asks, desk, finance, is_reported, running, staff, until, worked
 
 __all__ = ["desk", "finance", "running", "temporal", "worked"]
 
@@ -24,7 +24,33 @@ async def test_management_gives_back_a_visit_that_is_over(running: Running, desk
     row = await until(running, refund_id, RefundState.STUCK)
     assert (begun.status_code, row.trouble) == (201, "his.executed")
 
+    task = (await desk.get(f"/v1/refunds/{refund_id}", headers=finance)).json()
+    assert task["allowed"] == ["retry", "hand_over", "withdraw"]
+    assert task["trouble_text"] == "医院系统显示该次就诊已完成。请先由门诊窗口在医院系统中取消执行，再重新办理退费。如不再退费，请撤销。"
+
     assert answered(await asks(desk, f"refunds/{refund_id}/withdraw", finance)) == [(200, "withdrawn")]
+    ended = (await desk.get(f"/v1/refunds/{refund_id}", headers=finance)).json()
+    assert (ended["allowed"], ended["office"]) == ([], "finance")
+
+
+async def test_once_a_window_has_undone_the_execution_a_retry_gives_the_fee_back(
+    running: Running, desk: httpx.AsyncClient, finance: Headers
+) -> None:
+    visit = await (await running.opened()).to(State.CLOSED)
+    begun = await desk.post(f"/v1/charges/{visit.charge_id}/refunds", json={}, headers=finance | key())
+    refund_id = UUID(begun.json()["id"])
+    await until(running, refund_id, RefundState.STUCK)
+    held = running.his.of_claim((await running.row(visit.id)).claim_id)
+    running.his.undone.add(held.invoice_id)
+
+    assert answered(await asks(desk, f"refunds/{refund_id}/retry", finance)) == [(200, "requested")]
+    await until(running, refund_id, RefundState.ACCEPTED)
+    running.wechat_pay.ends(refund_id.hex)
+    await is_reported(running, refund_id)
+    await until(running, refund_id, RefundState.ARRIVED)
+
+    assert (held.status, running.his.left_fen(held.invoice_id)) == ("fulfilled", 0)
+    assert (await running.row(visit.id)).state == State.CLOSED
 
 
 async def test_who_did_what_to_a_refund_is_told_with_name_and_post(running: Running, desk: httpx.AsyncClient, finance: Headers) -> None:
