@@ -1,5 +1,6 @@
 """A place in a slot: claimed and locked, confirmed by money, given back (P-2.3, P-2.6a)."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -98,18 +99,18 @@ class BookingActivities:
 
     @step("booking.leave")
     async def leave(self, now: Revisit, why: Leaving) -> Revisit:
-        """The visit's exits. What the HIS still holds for us is released first, then our claim; money that has come goes back.
+        """The visit's exits. What the HIS still holds for us ends first, then our claim; money that has come goes back.
 
         Raises `revisit.too_late_to_cancel` when the hospital's own cut-off has passed.
         """
         to, reason = leaves_as(why, now)
         step = self._guard.step(now, "booking.leave", why, reason=reason)
+        if isinstance(why, Cancel) and now.state in PAID and not await step.begun():
+            await self._check_cut_off(step, now)
         refused = await self._tell_his(step, now, to, why) if now.claim_id else None
         begun: refunds.Begun | None = None
         values: dict[str, object] = {"due_at": None, "wake_at": None, "reason": reason} | _declined(why)
         async with step.move(to, **values, **({"refusal": refused} if refused else {})) as db:
-            if isinstance(why, Cancel) and now.state in PAID:  # inside, so that the same wish again finds that it was done
-                await self._check_cut_off(db, step, now)
             if now.claim_id:  # a draft that never held a place ends without a message
                 await bookings.release(db, now.claim_id)
                 told = notices.told(reason, paid=_money_came(now, why))
@@ -119,9 +120,10 @@ class BookingActivities:
         await start(self._runs, begun)
         return step.row
 
-    async def _check_cut_off(self, db: AsyncSession, step: Step[Revisit], now: Revisit) -> None:
-        visit = await revisits.facts(db, now.id)
-        policy = await policies.pinned(db, visit.policy)
+    async def _check_cut_off(self, step: Step[Revisit], now: Revisit) -> None:
+        async with self._guard.database.reading() as db:
+            visit = await revisits.facts(db, now.id)
+            policy = await policies.pinned(db, visit.policy)
         if not policy.may_cancel(step.at, known(visit.slot_starts_at)):
             raise DomainError("revisit.too_late_to_cancel", "conflict")
 
@@ -133,14 +135,21 @@ class BookingActivities:
 
     async def _tell_his(self, step: Step[Revisit], now: Revisit, to: State, why: Leaving) -> str | None:
         """The HIS's refusal to let go is an outcome to show, not a reason to keep the visit: nobody waits for it."""
-        if _money_came(now, why) and to is not State.ABSENT:
-            return None  # booked at the HIS: the refund reverses it
-        async with step.fence() as db:
+        async with self._guard.database.reading() as db:
             held = await bookings.of_id(db, known(now.claim_id))
-        if held.appointment_id is None:
+            encounter_id = (await revisits.facts(db, now.id)).encounter_id
+        if to is State.ABSENT:
+            tell = partial(self._his.no_show, known(held.appointment_id))
+        elif not _money_came(now, why):
+            tell = partial(self._his.release, held.appointment_id) if held.appointment_id else None
+        else:  # booked there: the refund reverses that, but what has begun ends here, or it would stay open as long as the refund does
+            tell = partial(self._his.cancel_encounter, encounter_id, step.at) if encounter_id else None
+        if tell is None:
             return None
+        async with step.fence():
+            pass
         try:
-            await (self._his.no_show if to is State.ABSENT else self._his.release)(held.appointment_id)
+            await tell()
         except DomainError as refused:
             return refused.code
         return None

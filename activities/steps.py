@@ -78,6 +78,12 @@ class Step(Generic[R]):
         """Numbers given outside are made of process id and key: the same on every repeat."""
         return self._mark.key
 
+    async def begun(self) -> bool:
+        """Whether an earlier attempt fenced it or did it: what was let in once is not turned away by a rule that came in between."""
+        async with self.guard.database.reading() as db:
+            how = await steps.standing(db, self.guard.store.table, self.now.id, self.key)
+        return how.done or how.step == self.key
+
     @asynccontextmanager
     async def fence(self) -> AsyncGenerator[AsyncSession]:
         """Committed before the call outside. Only this key may call again, and only when the first hand's time is up."""

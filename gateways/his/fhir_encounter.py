@@ -1,4 +1,4 @@
-"""接诊 and 结束: the online encounter under our visit's number."""
+"""接诊, 结束 and 退诊: the online encounter under our visit's number."""
 
 from datetime import datetime
 from uuid import UUID
@@ -33,16 +33,22 @@ class Encounters:
 
     async def finish_encounter(self, encounter_id: str, at: datetime) -> None:
         """`PUT /Encounter` `finished`; the appointment becomes `fulfilled`."""
+        await self._end("finish_encounter", encounter_id, "finished", at)
 
-        def finish(found: Json) -> Json | None:
-            if found.get("status") == "finished":
+    async def cancel_encounter(self, encounter_id: str, at: datetime) -> None:
+        """`PUT /Encounter` `cancelled` (Encounter.status of FHIR R4 [C]); the appointment stays as it is."""
+        await self._end("cancel_encounter", encounter_id, "cancelled", at)
+
+    async def _end(self, name: str, encounter_id: str, status: str, at: datetime) -> None:
+        def edit(found: Json) -> Json | None:
+            if found.get("status") == status:
                 return None
-            return found | {"status": "finished", "period": found.get("period", {}) | {"end": _instant(at)}}
+            return found | {"status": status, "period": found.get("period", {}) | {"end": _instant(at)}}
 
-        async with self._rest.call("finish_encounter", encounter_id=encounter_id) as call:
-            encounter = await self._rest.change(call, Encounter, encounter_id, finish)
-            if encounter.status != "finished":
-                raise Unknown(f"asked for finished, answered {encounter.status}")
+        async with self._rest.call(name, encounter_id=encounter_id) as call:
+            encounter = await self._rest.change(call, Encounter, encounter_id, edit)
+            if encounter.status != status:
+                raise Unknown(f"asked for {status}, answered {encounter.status}")
 
 
 def _instant(at: datetime) -> str:

@@ -105,6 +105,13 @@ class HIS(Protocol):
         """The appointment becomes fulfilled; done already is done."""
         ...
 
+    async def cancel_encounter(self, encounter_id: str, at: datetime) -> None:
+        """退诊: what began under our visit's number ends without service; its booking goes with its money. Done already is done.
+
+        Refused `his.executed` when it is finished.
+        """
+        ...
+
     async def drugs(self, since: datetime | None = None) -> tuple[Drug, ...]:
         """The catalogue, or what has changed in it since; stopped drugs too."""
         ...

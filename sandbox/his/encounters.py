@@ -1,4 +1,4 @@
-"""Visits: past outpatient ones (class AMB) with their diagnoses, and online ones (class VR) from 接诊 to 结束 [4b]."""
+"""Visits: past outpatient ones (class AMB) with their diagnoses, and online ones (class VR) from 接诊 to 结束 or 退诊 [4b]."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ INCLUDE: Final = "Encounter:diagnosis"
 
 
 class Encounters:
-    """Find, begin, finish."""
+    """Find, begin, end."""
 
     def __init__(self, hospital: Hospital) -> None:
         """Visits of this hospital."""
@@ -30,7 +30,7 @@ class Encounters:
         fhir.add_api_route("/Encounter", self.search, methods=["GET"])
         fhir.add_api_route("/Encounter", self.begin, methods=["POST"])
         fhir.add_api_route("/Encounter/{id}", self.read, methods=["GET"])
-        fhir.add_api_route("/Encounter/{id}", self.finish, methods=["PUT"])
+        fhir.add_api_route("/Encounter/{id}", self.end, methods=["PUT"])
 
     async def search(self, request: Request) -> JSONResponse:
         """Visits newest first; `date` is compared with their start. The diagnoses come along when asked for."""
@@ -66,22 +66,23 @@ class Encounters:
             row = db.execute("SELECT * FROM his_encounter_now WHERE id = ?", (id,)).fetchone()
         return exchange.created(request, encounter(row, []), made=first is None)
 
-    async def finish(self, request: Request, id: str) -> JSONResponse:
-        """结束: the visit is finished and its appointment fulfilled. Done already answers 200, whatever the version."""
+    async def end(self, request: Request, id: str) -> JSONResponse:
+        """`finished` (结束): the appointment is fulfilled. `cancelled` (退诊): it goes with its money. Done already answers 200."""
         body = await exchange.resource_of(request, "Encounter")
         if body.get("id") != id:
             raise Refusal("invalid", "Encounter.id", "the id of the URL")
-        if body.get("status") != "finished":
-            raise Refusal("invalid", "Encounter.status", "finished")
+        to = body.get("status")
+        if to not in ("finished", "cancelled"):
+            raise Refusal("invalid", "Encounter.status", "finished or cancelled")
         with self._hospital.store.transaction() as db:
             row = db.execute("SELECT * FROM his_encounter_now WHERE id = ?", (id,)).fetchone()
             if row is None:
                 raise Refusal("not-found")
-            if row["status"] == "cancelled":
-                raise Refusal("not-booked", "Encounter.status", "its appointment was cancelled")
-            if row["status"] != "finished":
+            if row["status"] != to:
+                if row["status"] != "in-progress":
+                    raise Refusal("executed" if to == "cancelled" else "not-booked", "Encounter.status", f"the visit is {row['status']}")
                 exchange.require_version(request, row["version"])
-                self._close(db, row, _moment(body, "end", self._hospital.now_ms()))
+                self._close(db, row, to, _moment(body, "end", self._hospital.now_ms()))
             changed = db.execute("SELECT * FROM his_encounter_now WHERE id = ?", (id,)).fetchone()
         return exchange.answer(encounter(changed, self._diagnoses([id]).get(id, [])))
 
@@ -116,14 +117,17 @@ class Encounters:
         )
         return id
 
-    def _close(self, db: sqlite3.Connection, row: sqlite3.Row, end_ms: int) -> None:
+    def _close(self, db: sqlite3.Connection, row: sqlite3.Row, to: str, end_ms: int) -> None:
         now_ms = self._hospital.now_ms()
         if end_ms < row["start_ms"]:
             raise Refusal("invalid", "Encounter.period", "ends before it began")
+        ends = "cancelled_ms = :now" if to == "cancelled" else "status = 'finished'"
         db.execute(
-            "UPDATE his_encounter SET status = 'finished', end_ms = ?, version = version + 1, updated_ms = ? WHERE id = ?",
-            (end_ms, now_ms, row["id"]),
+            f"UPDATE his_encounter SET {ends}, end_ms = :end, version = version + 1, updated_ms = :now WHERE id = :id",  # noqa: S608  of ours
+            {"end": end_ms, "now": now_ms, "id": row["id"]},
         )
+        if to == "cancelled":
+            return
         db.execute(
             "UPDATE his_appointment SET status = 'fulfilled', version = version + 1, updated_ms = ? WHERE id = ?",
             (now_ms, row["appointment_id"]),

@@ -58,7 +58,8 @@ CREATE TABLE IF NOT EXISTS his_encounter (
     visit_no TEXT UNIQUE,
     appointment_id TEXT UNIQUE REFERENCES his_appointment (id),
     version INTEGER NOT NULL DEFAULT 1,
-    updated_ms INTEGER NOT NULL
+    updated_ms INTEGER NOT NULL,
+    cancelled_ms INTEGER
 );
 CREATE INDEX IF NOT EXISTS his_encounter_by_patient ON his_encounter (patient_id, start_ms);
 
@@ -189,14 +190,19 @@ SELECT paid.invoice_id,
     fund_fen - (SELECT coalesce(sum(fund_fen), 0) FROM his_reversal AS r WHERE r.invoice_id = paid.invoice_id) AS fund_fen
 FROM his_settlement AS paid;
 
--- A visit that had begun when its appointment was cancelled is cancelled with it.
-CREATE VIEW IF NOT EXISTS his_encounter_now AS
+-- A visit that had begun is cancelled by its client, or with its appointment. Made anew: a file of an earlier build knows only the latter.
+DROP VIEW IF EXISTS his_encounter_now;
+CREATE VIEW his_encounter_now AS
 SELECT visit.id, visit.class, visit.patient_id, visit.practitioner_id, visit.doctor_name, visit.department_id, visit.department_name,
     visit.start_ms, visit.end_ms, visit.visit_no, visit.appointment_id,
-    CASE WHEN visit.status = 'in-progress' AND held.status = 'cancelled' THEN 'cancelled' ELSE visit.status END AS status,
-    CASE WHEN visit.status = 'in-progress' AND held.status = 'cancelled' THEN visit.version + 1 ELSE visit.version END AS version,
-    CASE WHEN visit.status = 'in-progress' AND held.status = 'cancelled' THEN held.updated_ms ELSE visit.updated_ms END AS updated_ms
-FROM his_encounter AS visit LEFT JOIN his_appointment AS held ON held.id = visit.appointment_id;
+    CASE WHEN ended_with_it OR cancelled_ms IS NOT NULL THEN 'cancelled' ELSE visit.status END AS status,
+    visit.version + ended_with_it AS version,
+    CASE WHEN ended_with_it THEN held_ms ELSE visit.updated_ms END AS updated_ms
+FROM (
+    SELECT visit.*, held.updated_ms AS held_ms,
+        visit.status = 'in-progress' AND visit.cancelled_ms IS NULL AND coalesce(held.status = 'cancelled', 0) AS ended_with_it
+    FROM his_encounter AS visit LEFT JOIN his_appointment AS held ON held.id = visit.appointment_id
+) AS visit;
 
 -- A place is taken by every Appointment that is not cancelled; expired locks are cancelled before anybody looks (places.py).
 CREATE VIEW IF NOT EXISTS his_slot_now AS
@@ -225,7 +231,7 @@ PRAGMA foreign_keys = ON;
 
 
 def open_books(store: Store) -> None:
-    """Make what is missing; bills of a file of an earlier build, which all had an appointment, are carried over."""
+    """Make what is missing; what a file of an earlier build has is carried over: its bills all had an appointment."""
     known = {row["name"] for row in store.rows("PRAGMA table_info(his_invoice)")}
     if known and "prescription_no" not in known:
         store.script("PRAGMA legacy_alter_table = ON")  # what refers to the bills goes on referring to them by their name
@@ -233,3 +239,4 @@ def open_books(store: Store) -> None:
         store.script("PRAGMA legacy_alter_table = OFF")
     for ddl in (_BILLS, DDL, pharmacy.DDL):
         store.script(ddl)
+    store.extend("his_encounter", "cancelled_ms", "INTEGER")

@@ -42,6 +42,7 @@ class Kind(StrEnum):
     BOOKING_UNCLAIMED = "booking.unclaimed"
     BOOKING_LEFT = "booking.left"
     ENCOUNTER_DIFFERS = "encounter.differs"
+    ENCOUNTER_LEFT = "encounter.left"
     SLOT_TAKEN = "slot.taken"
     SLOT_OVERSOLD = "slot.oversold"
     MESSAGE_MISSING = "message.missing"
@@ -96,6 +97,7 @@ WORDS: dict[Kind, str] = {
     Kind.BOOKING_UNCLAIMED: "the HIS holds a place for no live claim",
     Kind.BOOKING_LEFT: "a claim takes a place of a visit that is over",
     Kind.ENCOUNTER_DIFFERS: "an online visit stands otherwise at the HIS",
+    Kind.ENCOUNTER_LEFT: "an online visit that was left has not ended at the HIS",
     Kind.SLOT_TAKEN: "the places taken in a slot are not its claims",
     Kind.SLOT_OVERSOLD: "more places of a slot are given away than there are",
     Kind.MESSAGE_MISSING: "a message is sent here and unknown to the carrier",

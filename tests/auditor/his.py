@@ -132,6 +132,8 @@ def _encounters(books: Books) -> Iterator[Finding]:
         if visit.encounter_id != (there.id if there else None) or begun != (there is not None) or finished != (status == "finished"):
             told = f"{there.id} {there.status}" if there else "no such visit"
             yield Finding(kind=Kind.ENCOUNTER_DIFFERS, about=about, ours=visit.state, theirs=told, visit=visit.id)
+        elif there and visit.state in VISIT_ENDS and status not in {"finished", "cancelled"}:
+            yield Finding(kind=Kind.ENCOUNTER_LEFT, about=about, ours=visit.state, theirs=f"{there.id} {status}", visit=visit.id)
     for number, there in there_by_visit.items():
         about = f"visit_no={number} encounter={there.id}"
         yield Finding(kind=Kind.ENCOUNTER_DIFFERS, about=about, ours="no such visit", theirs=there.status)

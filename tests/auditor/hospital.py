@@ -39,6 +39,7 @@ STAGES: dict[str, Stage] = {
     "consulting": Stage("booked", "checked-in", "settled", (*_TO_BOOKED, "waiting", "consulting"), "in-progress"),
     "closed": Stage("fulfilled", "fulfilled", "settled", (*_TO_BOOKED, "waiting", "consulting", "ended", "closed"), "finished"),
     "cancelled": Stage("released", "booked", "settled", (*_TO_BOOKED, "cancelled")),
+    "declined": Stage("released", "checked-in", "settled", (*_TO_BOOKED, "waiting", "consulting", "declined"), "cancelled"),
     "absent": Stage("released", "noshow", "settled", (*_TO_BOOKED, "absent")),
     "unsettled": Stage("released", "cancelled", "unsettled", (*_TO_PAYING, "cancelled")),
 }

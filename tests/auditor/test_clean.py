@@ -25,7 +25,7 @@ async def test_visits_that_ended_in_every_way(hospital: Hospital) -> None:
     for template in ("revisit_booked", "revisit_reminder", "revisit_called", "revisit_ended"):
         await hospital.message(went_well, template)
     await hospital.visit("unpaid")
-    for stage in ("cancelled", "absent"):
+    for stage in ("cancelled", "declined", "absent"):
         await hospital.given_back(await hospital.visit(stage), "requested", "cleared", "accepted", "arrived")
     await hospital.given_back(await hospital.visit("unsettled"), "cleared", "accepted", "arrived", cause="unsettled")
     for stage, cause in (("unpaid", "late"), ("closed", "second")):

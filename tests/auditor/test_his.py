@@ -167,6 +167,17 @@ async def test_an_online_visit_that_the_his_has_not_finished(hospital: Hospital)
     assert (found.kind, found.ours, found.theirs) == (Kind.ENCOUNTER_DIFFERS, "closed", f"{visit.encounter_id} in-progress")
 
 
+async def test_an_online_visit_that_was_left_and_goes_on_at_the_his(hospital: Hospital) -> None:
+    """Whatever has become of its money."""
+    visit = await hospital.visit("declined")
+    await hospital.given_back(visit, "requested")
+    one(hospital.outside.encounters, id=visit.encounter_id)["status"] = "in-progress"
+
+    [found] = await hospital.audit(standing={"refund.requested"})
+
+    assert (found.kind, found.ours, found.theirs) == (Kind.ENCOUNTER_LEFT, "declined", f"{visit.encounter_id} in-progress")
+
+
 async def test_an_online_visit_that_the_his_does_not_know(hospital: Hospital) -> None:
     await hospital.visit("closed")
     hospital.outside.encounters.clear()

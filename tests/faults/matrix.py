@@ -219,6 +219,10 @@ HIS: Final = (
         _his("finish_encounter", f"{verb} {_ENCOUNTER}/{{id}}", Path.STRAIGHT, "revisit.end", "revisit end", **refusals)
         for verb, refusals in (("GET", {"not_found": Told("his.not-found")}), ("PUT", {"invalid": Told("his.invalid")}))
     ),
+    *(
+        _his("cancel_encounter", f"{verb} {_ENCOUNTER}/{{id}}", Path.DECLINED, "booking.leave", "revisit decline", **refusals)
+        for verb, refusals in (("GET", {"not_found": Kept("his.not-found")}), ("PUT", {"executed": Kept("his.executed")}))
+    ),
 )
 
 BANK: Final = (

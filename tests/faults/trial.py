@@ -16,7 +16,7 @@ from tests.faults.walk import Path, Walk, opened
 
 SHORT_S: Final = 0.5
 """How long the gateways wait where the outside is slow."""
-STATES: Final = {Path.STRAIGHT: "closed", Path.COMPLETED: "closed", Path.ABSENT: "absent"}
+STATES: Final = {Path.STRAIGHT: "closed", Path.COMPLETED: "closed", Path.ABSENT: "absent", Path.DECLINED: "declined"}
 WENT_WELL: Final = Counter(places=1, settlements=1, encounters=1, orders=1, payments=1)
 GIVEN_BACK: Final = Counter(settlements=1, reversals=1, orders=1, payments=1, refunds=1)
 NEVER_SETTLED: Final = Counter(orders=1, payments=1, refunds=1)
@@ -24,6 +24,7 @@ BOOKS: Final = {
     Path.STRAIGHT: WENT_WELL,
     Path.COMPLETED: WENT_WELL,
     Path.CANCELLED: GIVEN_BACK,
+    Path.DECLINED: GIVEN_BACK + Counter(encounters=1),
     Path.ABSENT: GIVEN_BACK,
     Path.UNPAID: Counter(orders=1),
     Path.GIVEN_UP: Counter[str](),

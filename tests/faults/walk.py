@@ -18,7 +18,7 @@ from models.process import News
 from models.refund import MOVES as REFUND_MOVES
 from models.refund import RefundState, Retry
 from models.revisit import MOVES as VISIT_MOVES
-from models.revisit import Accept, Cancel, Complete, End, Enter, State
+from models.revisit import Accept, Cancel, Complete, Decline, DeclineReason, End, Enter, State
 from models.stores import patient as patients
 from models.tables.charge import ChargeOrderRow
 from models.tables.message import MessageRow
@@ -50,6 +50,8 @@ class Path(StrEnum):
     """Straight, once what the regulator's standard misses has been supplied."""
     CANCELLED = "cancelled"
     """After paying."""
+    DECLINED = "declined"
+    """By the doctor, in the consulting room."""
     ABSENT = "absent"
     UNPAID = "unpaid"
     """Cancelled with an order open."""
@@ -158,6 +160,8 @@ class Walk(Visit):
         return "queue.check_in", self.checks_in
 
     async def _consulting(self) -> Thing:
+        if self.path is Path.DECLINED:
+            return "booking.leave", lambda: self.does(Decline, reason=DeclineReason.IN_PERSON)
         return ("revisit.end", self._ends) if self.now.entered else ("queue.enter", lambda: self.does(Enter))
 
     # --- what people do

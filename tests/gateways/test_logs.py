@@ -58,7 +58,9 @@ async def _visit(hospital: Hospital, id_number: str) -> None:
     await his.no_show((await hospital.booked()).appointment_id)
     await his.locks()
     await _prescribe(his, patient)
-    left, refund_no = await hospital.booked(), ids.new().hex
+    left, refund_no = await hospital.booked(patient), ids.new().hex
+    await his.check_in(left.appointment_id)
+    await his.cancel_encounter(await his.begin_encounter(ids.new(), left.appointment_id, patient, DOCTOR, now()), now())
     await his.reverse(left.invoice_id, refund_no, left.fee_fen, "patient")
     await his.reversed(refund_no)
 

@@ -53,6 +53,8 @@ class InMemoryHIS(Pharmacy):
         self.encounters: dict[UUID, str] = {}
         self.undone: set[str] = set()
         """Bills whose execution a window has undone."""
+        self.cancelled: set[str] = set()
+        """Encounters that we cancelled there."""
 
     def of_claim(self, claim_id: UUID | None) -> Appointment:
         """What it holds for a claim of ours."""
@@ -182,7 +184,26 @@ class InMemoryHIS(Pharmacy):
         return await self.answer("begin_encounter", begin)
 
     async def finish_encounter(self, encounter_id: str, at: datetime) -> None:
-        await self.answer("finish_encounter", lambda: self._becomes(encounter_id.removeprefix("enc-"), "fulfilled", of={"arrived"}))
+        def finish() -> None:
+            if encounter_id in self.cancelled:
+                raise DomainError("his.not-booked", "conflict")
+            self._becomes(encounter_id.removeprefix("enc-"), "fulfilled", of={"arrived"})
+
+        await self.answer("finish_encounter", finish)
+
+    async def cancel_encounter(self, encounter_id: str, at: datetime) -> None:
+        def cancel() -> None:
+            if self._of(encounter_id.removeprefix("enc-")).status == "fulfilled":
+                raise DomainError("his.executed", "conflict")
+            self.cancelled.add(encounter_id)
+
+        await self.answer("cancel_encounter", cancel)
+
+    @property
+    def in_the_room(self) -> list[str]:
+        """Encounters that have begun and were neither finished nor cancelled."""
+        begun = (one for one in self.encounters.values() if one not in self.cancelled)
+        return [one for one in begun if self._of(one.removeprefix("enc-")).status != "fulfilled"]
 
     def knows(self, id_number: str, person: HisPatient, *visits: PastVisit) -> None:
         """A person and their past visits, on the first of their records."""

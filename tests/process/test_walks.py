@@ -49,10 +49,10 @@ from tests.process.visit import Visit, opened, reported
 STEPS_MAX = 120
 HIS_CALLS = (
     *("lock", "find_lock", "release", "bill", "settle", "reverse"),
-    *("check_in", "no_show", "begin_encounter", "finish_encounter"),
+    *("check_in", "no_show", "begin_encounter", "finish_encounter", "cancel_encounter"),
 )
 CHANNEL_CALLS = ("order", "query", "close", "refund", "query_refund")
-REFUSING = ("lock", "settle", "reverse", "check_in", "no_show", "begin_encounter", "finish_encounter", "release")
+REFUSING = ("lock", "settle", "reverse", "check_in", "no_show", "begin_encounter", "finish_encounter", "cancel_encounter", "release")
 REFUSALS = (DomainError, ApplicationError, TemporalError)
 """Of a wish out of turn, or that the outside or a rule refuses: the row stays where it was."""
 
@@ -296,6 +296,7 @@ async def books_agree(walk: Walk) -> None:
     statuses = [one.status for one in hospital.his.appointments.values()]
     assert statuses.count("fulfilled") == (1 if seen else 0)
     assert "pending" not in statuses or row.refusal, "no lock is left at the HIS, unless it would not let go"
+    assert hospital.his.in_the_room == [] or row.refusal, "what began there has ended, unless it would not end it"
     assert hospital.wechat_pay.payable == []
     balances = await hospital.balances()
     assert channel.takings_fen - channel.given_back_fen == kept_fen, "what is not used goes back, once"

@@ -11,6 +11,7 @@ from sqlalchemy import select
 from activities.booking import BookingActivities
 from models.booking import ClaimState
 from models.eligibility import RegulatorField
+from models.kernel.errors import Unknown
 from models.ledger import Account
 from models.message import Template
 from models.refund import CHANNEL_REASONS, Cause, RefundState
@@ -25,6 +26,12 @@ from tests.process.visit import Visit, opened, refused
 from tests.record.builders import a_visit_of_people
 
 Leaves = Callable[[Visit], Awaitable[object]]
+
+
+async def alarms(visit: Visit, state: State) -> None:
+    """Time passes, and nobody does anything, until it stands elsewhere."""
+    while visit.state is state:
+        await visit.desk.alarm()
 
 
 async def reasons_told(hospital: Hospital, visit: Visit) -> list[str]:
@@ -236,9 +243,78 @@ async def test_a_doctor_declines_in_the_consulting_room(hospital: Hospital, ente
     await visit.does(Decline, reason=DeclineReason.IN_PERSON)
 
     await is_left(visit, State.DECLINED, Reason.DECLINED, [("declined", FEE_FEN)])
+    assert hospital.his.in_the_room == [], "before any money went back"
     await is_whole_again(visit)
     [given] = hospital.wechat_pay.refunds.values()
     assert given.reason == CHANNEL_REASONS[Cause.DECLINED] == "退诊退费"
+
+
+@pytest.mark.parametrize("landed", [False, True])
+async def test_a_silent_his_is_told_of_a_decline_until_it_knows(hospital: Hospital, *, landed: bool) -> None:
+    visit = await (await opened(hospital)).to(State.CONSULTING)
+    hospital.his.silent("cancel_encounter", times=2, landed=landed)
+
+    await visit.does(Decline, reason=DeclineReason.IN_PERSON)
+
+    await is_left(visit, State.DECLINED, Reason.DECLINED, [("declined", FEE_FEN)])
+    assert (hospital.his.in_the_room, hospital.his.times("cancel_encounter")) == ([], 3)
+    await is_whole_again(visit)
+
+
+async def test_a_his_that_keeps_what_began_keeps_nobody_in_the_room(hospital: Hospital) -> None:
+    visit = await (await opened(hospital)).to(State.CONSULTING)
+    hospital.his.refuses("cancel_encounter", "his.executed")
+
+    await visit.does(Decline, reason=DeclineReason.IN_PERSON)
+
+    await is_left(visit, State.DECLINED, Reason.DECLINED, [("declined", FEE_FEN)])
+    assert (await hospital.row(visit.id)).refusal == "his.executed"
+
+
+PASSED_OVER: dict[str, tuple[State, Leaves]] = {
+    "patient": (State.CANCELLED, lambda visit: visit.does(Cancel)),
+    "declined": (State.DECLINED, lambda visit: visit.does(Decline, reason=DeclineReason.UNREACHABLE)),
+    "not_accepted": (State.DECLINED, lambda visit: alarms(visit, State.WAITING)),
+}
+
+
+@pytest.mark.parametrize(("reason", "how"), PASSED_OVER.items(), ids=PASSED_OVER)
+async def test_what_began_ends_also_for_who_was_passed_over(hospital: Hospital, reason: str, how: tuple[State, Leaves]) -> None:
+    visit = await (await opened(hospital)).to(State.CONSULTING)
+    await alarms(visit, State.CONSULTING)
+
+    await how[1](visit)
+
+    await is_left(visit, how[0], Reason(reason), [(reason, FEE_FEN)])
+    assert hospital.his.in_the_room == []
+    await is_whole_again(visit)
+
+
+async def test_who_cancels_in_time_is_let_go_however_long_the_his_takes(hospital: Hospital, clock: Hands) -> None:
+    """The cut-off is asked once, before the HIS hears anything."""
+    visit = await with_a_cut_off(hospital, State.CONSULTING)
+    await alarms(visit, State.CONSULTING)
+    gone, leave = wish(Cancel, visit.person.account_id), hospital.work(BookingActivities.leave)
+    hospital.his.silent("cancel_encounter", landed=True)
+    before = visit.now
+    with pytest.raises(Unknown):
+        await leave(before, gone)
+    await hospital.hand_time_is_up()
+    clock.at = visit.unit.starts_at
+
+    assert (await leave(before, gone)).state is State.CANCELLED
+
+
+async def test_who_cancels_too_late_leaves_what_began_as_it_is(hospital: Hospital, clock: Hands) -> None:
+    visit = await with_a_cut_off(hospital, State.CONSULTING)
+    await alarms(visit, State.CONSULTING)
+    clock.at = visit.unit.starts_at
+
+    assert await refused(visit.does(Cancel)) == "revisit.too_late_to_cancel"
+
+    assert len(hospital.his.in_the_room) == 1
+    await visit.does(Accept)
+    await visit.to(State.CLOSED)
 
 
 async def test_who_never_came_is_given_back_all(hospital: Hospital) -> None:
@@ -253,8 +329,7 @@ async def test_who_never_came_is_given_back_all(hospital: Hospital) -> None:
 
 async def test_whom_nobody_accepted_is_given_back_all(hospital: Hospital) -> None:
     visit = await (await opened(hospital)).to(State.WAITING)
-    while visit.state is State.WAITING:
-        await visit.desk.alarm()
+    await alarms(visit, State.WAITING)
 
     await is_left(visit, State.DECLINED, Reason.NOT_ACCEPTED, [("not_accepted", FEE_FEN)])
     assert await reasons_told(hospital, visit) == ["医生未能接诊，费用将原路退回"]

@@ -1,4 +1,4 @@
-"""接诊 and 结束 under our visit's number."""
+"""接诊, 结束 and 退诊 under our visit's number."""
 
 from collections.abc import Callable
 
@@ -48,3 +48,31 @@ async def test_a_visit_that_nobody_answered_is_done_when_asked_again(hospital: H
         await his.finish_encounter(encounter, now())
     await his.finish_encounter(encounter, now())
     assert [row["status"] for row in hospital.book("encounters") if row["visit_no"] == visit.hex] == ["finished"]
+
+
+async def test_a_visit_that_began_is_cancelled_once_though_nobody_answered(
+    hospital: Hospital, his: FhirHIS, fault: Callable[..., None]
+) -> None:
+    """Its booking stays until its money goes back."""
+    patient, visit = hospital.patient()["id"], ids.new()
+    booked = await hospital.booked(patient)
+    await his.check_in(booked.appointment_id)
+    encounter = await his.begin_encounter(visit, booked.appointment_id, patient, DOCTOR, now())
+    fault("his", "PUT /fhir/R4/Encounter/{id}", "lost", 0.05)
+    with pytest.raises(Unknown):
+        await his.cancel_encounter(encounter, now())
+    for _ in range(2):
+        await his.cancel_encounter(encounter, now())
+    assert [row["status"] for row in hospital.book("encounters") if row["visit_no"] == visit.hex] == ["cancelled"]
+    assert hospital.appointment(booked) == "checked-in"
+
+
+async def test_a_visit_that_is_finished_is_not_cancelled(hospital: Hospital, his: FhirHIS) -> None:
+    patient = hospital.patient()["id"]
+    booked = await hospital.booked(patient)
+    await his.check_in(booked.appointment_id)
+    encounter = await his.begin_encounter(ids.new(), booked.appointment_id, patient, DOCTOR, now())
+    await his.finish_encounter(encounter, now())
+    with pytest.raises(DomainError) as refused:
+        await his.cancel_encounter(encounter, now())
+    assert (refused.value.code, refused.value.kind) == ("his.executed", "conflict")

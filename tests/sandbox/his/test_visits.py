@@ -2,8 +2,9 @@
 
 import pytest
 
+from sandbox import his
 from sandbox.his import wire
-from tests.sandbox.his.client import FHIR, LATER_SLOT, SLOT, Client, Json, a_visit, refusal
+from tests.sandbox.his.client import FHIR, LATER_SLOT, SLOT, Client, Json, a_refund, a_visit, invoice_of, refusal
 
 
 async def test_past_visits_come_newest_first_with_their_diagnoses(client: Client) -> None:
@@ -156,4 +157,35 @@ async def test_an_end_from_an_old_version_or_before_the_beginning_is_refused(cli
     assert refusal(await client.put(visit | {"status": "finished"}, version="9")) == (412, "version-conflict")
     early = visit | {"status": "finished", "period": {"end": "2026-11-25T07:00:00+08:00"}}
     assert refusal(await client.put(early)) == (422, "invalid")
-    assert refusal(await client.put(visit | {"status": "cancelled"})) == (422, "invalid")
+    assert refusal(await client.put(visit | {"status": "planned"})) == (422, "invalid")
+
+
+async def test_a_visit_that_had_begun_is_cancelled_once_and_its_place_goes_with_its_money(client: Client, hospital: his.His) -> None:
+    reported = await client.checked_in("c1")
+    visit = (await client.create(a_visit("v1", reported))).json()
+    cancelled = visit | {"status": "cancelled", "period": visit["period"] | {"end": "2026-11-25T07:45:00+08:00"}}
+
+    assert refusal(await client.put(cancelled, version="9")) == (412, "version-conflict")
+    first, repeat = await client.put(cancelled), await client.put(cancelled)
+
+    assert (first.status_code, repeat.status_code) == (200, 200)
+    assert first.json() == repeat.json()
+    assert (first.json()["status"], first.json()["period"]["end"]) == ("cancelled", "2026-11-25T07:45:00+08:00")
+    assert [one["status"] for one in await client.found("/Encounter", identifier=f"{wire.VISIT}|v1", status="cancelled")] == ["cancelled"]
+    books: dict[str, list[Json]] = hospital.books()  # pyright: ignore[reportAssignmentType]
+    assert [(one["visit_no"], one["status"]) for one in books["encounters"]] == [("v1", "cancelled")]
+    assert (await client.get(f"/Appointment/{reported['id']}"))["status"] == "checked-in"
+    assert refusal(await client.put(first.json() | {"status": "finished"})) == (409, "not-booked")
+    assert (await client.create(a_visit("v1", reported))).json() == first.json()
+
+    invoice = invoice_of(reported)["id"]
+    assert (await client.reverse(invoice, a_refund("r1"))).is_success
+    assert await client.get(f"/Encounter/{visit['id']}") == first.json()
+
+
+async def test_a_visit_that_is_finished_is_not_cancelled(client: Client) -> None:
+    visit = (await client.create(a_visit("v1", await client.checked_in("c1")))).json()
+    period = visit["period"] | {"end": "2026-11-25T07:55:00+08:00"}
+    ended = (await client.put(visit | {"status": "finished", "period": period})).json()
+
+    assert refusal(await client.put(ended | {"status": "cancelled"})) == (409, "executed")
