@@ -17,7 +17,7 @@ from models.kernel.errors import DomainError, known
 from models.message import Template
 from models.process import Alarm, Runs
 from models.refund import Cause
-from models.revisit import PAID, Cancel, ChargeEnded, ChooseSlot, Decline, Revisit, State, leaves_as
+from models.revisit import PAID, Cancel, ChargeEnded, ChooseSlot, Decline, Reason, Revisit, State, leaves_as
 from models.stores import booking as bookings
 from models.stores import charge as charges
 from models.stores import inbox, notices
@@ -25,6 +25,7 @@ from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
+from models.timeline import DECLINE_TEXTS
 
 Leaving = Cancel | Decline | ChargeEnded | Alarm
 OURS = {"his.slot-full": "slot.sold_out", "his.slot-stopped": "slot.stopped", "his.duplicate-booking": "booking.held_already"}
@@ -113,12 +114,19 @@ class BookingActivities:
         async with step.move(to, **values, **({"refusal": refused} if refused else {})) as db:
             if now.claim_id:  # a draft that never held a place ends without a message
                 await bookings.release(db, now.claim_id)
-                told = notices.told(reason, paid=_money_came(now, why))
-                await notices.tell_patient(db, now.id, Template.REVISIT_CANCELLED, step.at, reason=told)
+                await self._tell_patient(db, step, reason, why)
             if now.charge_id and _money_came(now, why):
                 begun = await self._give_back(db, step, now.charge_id, Cause(reason))
         await start(self._runs, begun)
         return step.row
+
+    async def _tell_patient(self, db: AsyncSession, step: Step[Revisit], reason: Reason, why: Leaving) -> None:
+        """Once. Of 退诊 in the approved words of its reason: what the doctor wrote stands in no text."""
+        if isinstance(why, Decline):
+            template, words = Template.REVISIT_DECLINED, DECLINE_TEXTS[why.reason]
+        else:
+            template, words = Template.REVISIT_CANCELLED, notices.told(reason, paid=_money_came(step.now, why))
+        await notices.tell_patient(db, step.now.id, template, step.at, reason=words)
 
     async def _check_cut_off(self, step: Step[Revisit], now: Revisit) -> None:
         async with self._guard.database.reading() as db:

@@ -97,15 +97,16 @@ class QueueActivities:
 
     @step("queue.call_again")
     async def call_again(self, now: Revisit) -> Revisit:
-        """Called and not in the room: called again, with the whole time to come, however late the call is."""
+        """Called and not in the room: called again, with the whole time to come, however late the call is; and told when it is 过号."""
         step = self._guard.step(now, "queue.call_again")
         async with self._guard.database.reading() as db:
             visit = await revisits.facts(db, now.id)
             rules = (await policies.pinned(db, visit.policy)).rules
         enter = timedelta(seconds=rules.enter_s)
-        deadlines = {"due_at": step.at + enter * (rules.calls_max - now.calls), "wake_at": step.at + enter}
+        passed_over_at = step.at + enter * (rules.calls_max - now.calls)
+        deadlines = {"due_at": passed_over_at, "wake_at": step.at + enter}
         async with step.move(State.CONSULTING, calls=now.calls + 1, called_at=step.at, **deadlines) as db:
-            await notices.tell_patient(db, now.id, Template.REVISIT_CALLED, step.at, minutes=str(max(rules.enter_s // 60, 1)))
+            await notices.tell_patient(db, now.id, Template.REVISIT_CALLED_AGAIN, step.at, time=beijing(passed_over_at))
         return step.row
 
     @step("queue.pass_over")

@@ -9,7 +9,8 @@ from tests.auditor.books import Books
 from tests.auditor.finding import Finding, Kind
 
 TELLING: dict[str, frozenset[str]] = {
-    "revisit_called": frozenset({"queue.accept", "queue.call_again"}),
+    "revisit_called": frozenset({"queue.accept"}),
+    "revisit_called_again": frozenset({"queue.call_again"}),
     "clinic_waiting": frozenset({"queue.urge"}),
 }
 """Templates that one visit may send in the same words more than once, and the steps of which each is a reason to. Of money there may be

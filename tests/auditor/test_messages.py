@@ -90,16 +90,16 @@ async def test_the_same_words_for_two_visits(hospital: Hospital) -> None:
     assert await hospital.audit() == []
 
 
-async def test_called_as_often_as_the_timeline_says(hospital: Hospital) -> None:
+@pytest.mark.parametrize(("template", "step"), [("revisit_called", "queue.accept"), ("revisit_called_again", "queue.call_again")])
+async def test_called_as_often_as_the_timeline_says(hospital: Hospital, template: str, step: str) -> None:
     visit = await hospital.visit("closed")
     await hospital.do("alter table timeline disable trigger never_changed")
-    await hospital.do("update timeline set name = 'queue.accept' where process_id = $1 and after = 'consulting'", visit.id)
-    await hospital.do("update timeline set name = 'queue.call_again' where process_id = $1 and after = 'ended'", visit.id)
+    await hospital.do("update timeline set name = $2 where process_id = $1 and after in ('consulting', 'ended')", visit.id, step)
     for _ in range(2):
-        await hospital.message(visit, "revisit_called")
+        await hospital.message(visit, template)
     assert await hospital.audit() == []
 
-    await hospital.message(visit, "revisit_called")
+    await hospital.message(visit, template)
 
     assert await hospital.kinds() == {Kind.MESSAGE_AGAIN}
 

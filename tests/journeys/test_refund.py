@@ -67,8 +67,9 @@ async def test_a_decline_is_read_by_the_patient_and_gives_all_back(hospital: Hos
     refused(await hospital.other_doctor.get(f"{visit.path}/decline"), 404, "revisit.missing")
     refused(await hospital.manager.get(f"{visit.path}/decline"), 403, "account.forbidden")
     await visit.given_back("declined")
-    [text] = await hospital.texts(visit.patient.card.phone, "SMS_REVISIT_CANCELLED")
+    [text] = await hospital.texts(visit.patient.card.phone, "SMS_REVISIT_DECLINED")
     assert "退回" in text["text"]
+    assert seen["decline_text"] in text["text"]
     assert NOTE not in text["text"]
 
 

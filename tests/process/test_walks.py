@@ -34,6 +34,7 @@ from models.revisit import (
     Describe,
     End,
     Enter,
+    Reason,
     Relate,
     SelfCheck,
     State,
@@ -290,7 +291,7 @@ async def books_agree(walk: Walk) -> None:
     row, slot_id = await hospital.row(visit.id), visit.unit.slot_ids[0]
     seen, channel = visit.state is State.CLOSED, hospital.wechat_pay
     kept_fen = FEE_FEN if seen else 0
-    told = await hospital.told(visit.id)
+    told, story = await hospital.told(visit.id), await hospital.story(visit.id)
 
     assert await hospital.taken(slot_id) == (1 if seen else 0)
     statuses = [one.status for one in hospital.his.appointments.values()]
@@ -307,7 +308,10 @@ async def books_agree(walk: Walk) -> None:
     assert sum(one.amount_fen for one in await hospital.payments()) == channel.takings_fen, "every sum that came is known"
     arrivals = [one for one in walk.refunds.values() if one.state is RefundState.ARRIVED]
     assert told.count(Template.REFUND_ARRIVED) == len(arrivals) == len(walk.refunds)
-    assert told.count(Template.REVISIT_CANCELLED) == (1 if row.claim_id and not seen else 0)
+    assert told.count(Template.REVISIT_CANCELLED) == (1 if row.claim_id and not seen and row.reason != Reason.DECLINED else 0)
+    assert told.count(Template.REVISIT_DECLINED) == (1 if row.reason == Reason.DECLINED else 0)
+    assert told.count(Template.REVISIT_CALLED) == story.count("queue.accept")
+    assert told.count(Template.REVISIT_CALLED_AGAIN) == story.count("queue.call_again")
     assert told.count(Template.REVISIT_BOOKED) <= 1
     assert told.count(Template.REVISIT_ENDED) == (1 if seen else 0)
     if row.claim_id:

@@ -14,6 +14,7 @@ from models.message import Template
 from models.process import Moves
 from models.refund import MOVES as REFUND_MOVES
 from models.revisit import MOVES as VISIT_MOVES
+from models.revisit import Reason
 from models.stores.database import Database
 from models.tables.charge import ChargeOrderRow, ChargeRow, EntryRow, LegRow, PaymentRow, RefundRow
 from models.tables.message import MessageRow
@@ -224,7 +225,9 @@ def _nobody_is_told_twice(books: Books) -> None:
     told = Counter((one["visit_id"], one["template"]) for one in books.messages)
     for visit in books.visits:
         left = visit["state"] in {"cancelled", "declined", "absent"} and visit["claim_id"] is not None
-        assert told[visit["id"], Template.REVISIT_CANCELLED] == (1 if left else 0)
+        declined = left and visit["reason"] == Reason.DECLINED
+        assert told[visit["id"], Template.REVISIT_CANCELLED] == (1 if left and not declined else 0)
+        assert told[visit["id"], Template.REVISIT_DECLINED] == (1 if declined else 0)
         assert told[visit["id"], Template.REVISIT_BOOKED] <= 1
         gone = [one for one in books.refunds if one["visit_id"] == visit["id"] and one["state"] in {"arrived", "paid_out"}]
         assert told[visit["id"], "refund_arrived"] + told[visit["id"], "refund_paid_out"] == len(gone)

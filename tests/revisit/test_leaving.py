@@ -11,14 +11,16 @@ from sqlalchemy import select
 from activities.booking import BookingActivities
 from models.booking import ClaimState
 from models.eligibility import RegulatorField
+from models.kernel import ids
 from models.kernel.errors import Unknown
 from models.ledger import Account
 from models.message import Template
 from models.refund import CHANNEL_REASONS, Cause, RefundState
 from models.revisit import BEFORE_ACCEPTED, Accept, Cancel, Decline, DeclineReason, Enter, Reason, State
+from models.stores import revisit as revisits
 from models.stores.database import Database, vault
 from models.tables.message import MessageRow
-from models.timeline import CANCEL_TEXTS
+from models.timeline import CANCEL_TEXTS, DECLINE_TEXTS
 from tests.builders import FEE_FEN
 from tests.client import Hands
 from tests.process.hospital import Hospital, Unheard, wish
@@ -34,9 +36,13 @@ async def alarms(visit: Visit, state: State) -> None:
         await visit.desk.alarm()
 
 
-async def reasons_told(hospital: Hospital, visit: Visit) -> list[str]:
+LEFT = (Template.REVISIT_CANCELLED, Template.REVISIT_DECLINED)
+"""What a visit that was left is told by."""
+
+
+async def reasons_told(hospital: Hospital, visit: Visit, template: Template = Template.REVISIT_CANCELLED) -> list[str]:
     """Why the visit ended, as the patient reads it in each text."""
-    query = select(MessageRow).where(MessageRow.visit_id == visit.id, MessageRow.template == Template.REVISIT_CANCELLED)
+    query = select(MessageRow).where(MessageRow.visit_id == visit.id, MessageRow.template == template)
     async with hospital.database.reading() as db:
         rows = await db.scalars(query)
         return [json.loads(vault(db).open("message.params", row.id, row.params))["reason"] for row in rows]
@@ -60,7 +66,7 @@ async def is_whole_again(visit: Visit) -> None:
     assert hospital.wechat_pay.given_back_fen == hospital.wechat_pay.takings_fen == FEE_FEN
     assert await hospital.balances() == {}
     told = await hospital.told(visit.id)
-    assert (told.count(Template.REVISIT_CANCELLED), told.count(Template.REFUND_ARRIVED)) == (1, 1)
+    assert (sum(told.count(one) for one in LEFT), told.count(Template.REFUND_ARRIVED)) == (1, 1)
 
 
 @pytest.mark.parametrize("state", [State.CONSENTING, State.CHOOSING, State.DESCRIBING])
@@ -225,12 +231,15 @@ async def test_the_doctors_decline_knows_no_cut_off(hospital: Hospital, clock: H
 @pytest.mark.parametrize("reason", DeclineReason)
 async def test_a_doctor_declines_who_waits_with_a_reason(hospital: Hospital, reason: DeclineReason) -> None:
     visit = await (await opened(hospital)).to(State.WAITING)
+    note_id = ids.new()
+    async with hospital.database.transaction() as db:
+        await revisits.keep_note(db, note_id, visit.id, visit.unit.doctor_account_id, "慢阻肺急性加重")
 
-    await visit.does(Decline, reason=reason)
+    await visit.does(Decline, reason=reason, note_id=note_id)
 
     await is_left(visit, State.DECLINED, Reason.DECLINED, [("declined", FEE_FEN)])
     assert (await hospital.row(visit.id)).declined_for == reason
-    assert await reasons_told(hospital, visit) == ["本次就诊已退诊，已缴费用将原路退回"], "never why: a text may be read by others"
+    assert await reasons_told(hospital, visit, Template.REVISIT_DECLINED) == [DECLINE_TEXTS[reason]], "the approved words alone, no note"
     await is_whole_again(visit)
 
 

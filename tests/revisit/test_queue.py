@@ -1,5 +1,6 @@
 """From 待报到 to 已结束: reminded, checked in, accepted, called, seen; and every way out after payment (P-2.4, P-4, D-2.3)."""
 
+import json
 from datetime import datetime, timedelta
 
 import pytest
@@ -32,6 +33,14 @@ async def told_since(hospital: Hospital, visit: Visit) -> list[Template]:
     for one in TOLD_BEFORE:
         told.remove(one)
     return told
+
+
+async def passed_over_at_the_latest(hospital: Hospital, visit: Visit) -> list[str]:
+    """When it is 过号, as each further call says it."""
+    async with hospital.database.reading() as db:
+        mine = select(MessageRow).where(MessageRow.visit_id == visit.id, MessageRow.template == Template.REVISIT_CALLED_AGAIN)
+        rows = await db.scalars(mine.order_by(MessageRow.due_at))
+        return [json.loads(vault(db).open("message.params", row.id, row.params))["time"] for row in rows]
 
 
 async def phones_told(hospital: Hospital, template: Template) -> list[str]:
@@ -184,7 +193,8 @@ async def test_who_does_not_come_is_called_again_and_then_passed_over(hospital: 
 
     await visit.desk.alarm()
     assert (visit.state, visit.now.calls) == (State.CONSULTING, 2)
-    assert (await told_since(hospital, visit)).count(Template.REVISIT_CALLED) == 2
+    assert await told_since(hospital, visit) == [Template.REVISIT_CALLED, Template.REVISIT_CALLED_AGAIN]
+    assert await passed_over_at_the_latest(hospital, visit) == ["3月2日 09:10"]
     await visit.desk.alarm()
 
     row = await hospital.row(visit.id)
@@ -212,7 +222,8 @@ async def test_how_often_is_a_rule(hospital: Hospital, calls_max: int) -> None:
         await visit.desk.alarm()
 
     assert visit.state is State.WAITING
-    assert (await told_since(hospital, visit)).count(Template.REVISIT_CALLED) == calls_max
+    assert await told_since(hospital, visit) == [Template.REVISIT_CALLED] + [Template.REVISIT_CALLED_AGAIN] * (calls_max - 1)
+    assert await passed_over_at_the_latest(hospital, visit) == ["3月2日 09:15"] * (calls_max - 1)
 
 
 async def test_passed_over_one_waits_behind_those_who_came_meanwhile(hospital: Hospital) -> None:
