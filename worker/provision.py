@@ -57,10 +57,15 @@ async def provision(client: Client) -> None:
 
 
 async def provision_again(client: Client) -> bool:
-    """For a store lost while we live; answers whether it was. One that knows us is left as it is, one that is away is looked at again."""
+    """For a store lost while we live; answers whether it was. One that knows us is left as it is, one that is away is looked at again.
+
+    The first trigger of a schedule made again right after its end may be lost with the old one: it is given until a pull was begun.
+    """
     try:
         with reaching():
-            if await _knows_us(client):
+            if (pulls := await _pulls(client)) is not None:
+                if pulls == 0:
+                    await client.get_schedule_handle(SYNC_ID).trigger(rpc_timeout=SHORT)
                 return False
             log.warning("temporal.store_lost")
             await provision(client)
@@ -70,14 +75,14 @@ async def provision_again(client: Client) -> bool:
     return True
 
 
-async def _knows_us(client: Client) -> bool:
+async def _pulls(client: Client) -> int | None:
+    """How often its schedule has pulled; None of a store that does not know us."""
     asked = ListSearchAttributesRequest(namespace=client.namespace)
     if VISIT.name not in (await client.operator_service.list_search_attributes(asked, timeout=SHORT)).custom_attributes:
-        return False
+        return None
     try:
-        await client.get_schedule_handle(SYNC_ID).describe(rpc_timeout=SHORT)
+        return (await client.get_schedule_handle(SYNC_ID).describe(rpc_timeout=SHORT)).info.num_actions
     except RPCError as gone:
         if gone.status is not RPCStatusCode.NOT_FOUND:
             raise
-        return False
-    return True
+        return None
