@@ -179,6 +179,23 @@ async def test_the_money_of_who_did_not_come_or_was_stopped_goes_back(client: Cl
     assert ended["cancelationReason"]["coding"][0]["code"] == "prov"
 
 
+async def test_what_a_window_has_undone_goes_back_and_the_visit_has_taken_place(client: Client) -> None:
+    reported = await client.checked_in("c1")
+    visit, invoice = (await client.create(a_visit("v1", reported))).json(), invoice_of(reported)["id"]
+    undo = f"/his/desk/invoices/{invoice}/undo-execution"
+    assert refusal(await client.http.post(undo)) == (409, "not-booked")
+    period = visit["period"] | {"end": "2026-11-25T07:55:00+08:00"}
+    assert (await client.put(visit | {"status": "finished", "period": period})).is_success
+    assert refusal(await client.reverse(invoice, a_refund("r1"))) == (409, "executed")
+
+    assert [(await client.http.post(undo)).status_code for _ in range(2)] == [200, 200]
+
+    assert (await client.reverse(invoice, a_refund("r1"))).json()["status"] == "cancelled"
+    assert (await client.get(f"/Appointment/{reported['id']}"))["status"] == "fulfilled"
+    assert (await client.get(f"/Encounter/{visit['id']}"))["status"] == "finished"
+    assert refusal(await client.http.post("/his/desk/invoices/nowhere/undo-execution")) == (404, "not-found")
+
+
 async def test_books_and_console_show_what_went_back(client: Client, hospital: his.His) -> None:
     whole, part = await client.booked("c1"), await client.booked("c2", patient="pat-eligible-2")
     await client.reverse(invoice_of(whole)["id"], a_refund("r1"))
