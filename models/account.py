@@ -24,6 +24,7 @@ class Role(StrEnum):
     DOCTOR = "doctor"
     MANAGEMENT = "management"
     FINANCE = "finance"
+    PHARMACIST = "pharmacist"
 
 
 Permission = Literal[
@@ -52,6 +53,10 @@ Permission = Literal[
     "ledger:read",
     "refund:read",
     "refund:act",
+    "prescription:read",
+    "prescription:write",
+    "prescription:choose",
+    "review:act",
     "delivery:read",
     "delivery:read_any",
     "delivery:decide",
@@ -75,6 +80,8 @@ ROLES: dict[Role, frozenset[Permission]] = {
             "chat:read",
             "chat:write",
             "record:read",
+            "prescription:read",
+            "prescription:choose",
             "delivery:read",
         }
     ),
@@ -91,6 +98,8 @@ ROLES: dict[Role, frozenset[Permission]] = {
             "chat:write",
             "record:read",
             "record:write",
+            "prescription:read",
+            "prescription:write",
         }
     ),
     Role.MANAGEMENT: frozenset(
@@ -100,6 +109,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
         },
     ),
     Role.FINANCE: frozenset({"account:read", "revisit:read_any", "history:read", "ledger:read", "refund:read", "refund:act"}),
+    Role.PHARMACIST: frozenset({"account:read", "prescription:read", "review:act", "delivery:read_any", "delivery:decide"}),
 }
 """The one table of rights."""
 

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from fractions import Fraction
 from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -40,19 +41,19 @@ class Frequency(StrEnum):
     PRN = "prn"
 
 
-PER_DAY: dict[Frequency, Decimal] = {
-    Frequency.QD: Decimal(1),
-    Frequency.BID: Decimal(2),
-    Frequency.TID: Decimal(3),
-    Frequency.QID: Decimal(4),
-    Frequency.Q12H: Decimal(2),
-    Frequency.Q8H: Decimal(3),
-    Frequency.QN: Decimal(1),
-    Frequency.QOD: Decimal("0.5"),
-    Frequency.QW: Decimal(1) / Decimal(7),
-    Frequency.PRN: Decimal(4),
+PER_DAY: dict[Frequency, Fraction] = {
+    Frequency.QD: Fraction(1),
+    Frequency.BID: Fraction(2),
+    Frequency.TID: Fraction(3),
+    Frequency.QID: Fraction(4),
+    Frequency.Q12H: Fraction(2),
+    Frequency.Q8H: Fraction(3),
+    Frequency.QN: Fraction(1),
+    Frequency.QOD: Fraction(1, 2),
+    Frequency.QW: Fraction(1, 7),
+    Frequency.PRN: Fraction(4),
 }
-"""Doses a day; as needed (prn) counts as four, the most that any of them is taken [G]."""
+"""Doses a day, exact; as needed (prn) counts as four, the most that any of them is taken [G]."""
 
 
 class Route(StrEnum):
@@ -115,9 +116,9 @@ class Item(BaseModel):
     days: int = Field(ge=1, le=366)
     packs: int = Field(ge=1, le=999)
 
-    def need(self) -> Decimal:
+    def need(self) -> Fraction:
         """How many of the dose unit the days ask for."""
-        return self.dose * PER_DAY[self.frequency] * self.days
+        return Fraction(self.dose) * PER_DAY[self.frequency] * self.days
 
 
 class Dispensing(StrEnum):

@@ -10,9 +10,12 @@ from uuid import UUID
 from models.charge import ChargeState
 from models.delivery import DeliveryState
 from models.pathways import PATHWAYS
+from models.prescription import PrescriptionState
 from models.refund import RefundState
 from models.revisit import State
-from models.timeline import ACTS_NEXT, DELIVERY_TEXTS, MONEY_TEXTS, REFUND_TEXTS, STATE_TEXTS, Actor
+from models.timeline import ACTS_NEXT, DELIVERY_TEXTS, MONEY_TEXTS, STATE_TEXTS, Actor
+from models.timeline_prescription import PRESCRIPTION_TEXTS
+from models.timeline_refund import REFUND_TEXTS
 
 
 def process_of(workflow_id: str) -> tuple[str, UUID] | None:
@@ -91,18 +94,40 @@ class Entry:
     last_event: int
 
 
-PROCESS_TITLES: Final[dict[str, str]] = {"revisit": "线上复诊", "charge": "缴费", "refund": "退费", "delivery": "配送"}
+PROCESS_TITLES: Final[dict[str, str]] = {
+    "revisit": "线上复诊",
+    "charge": "缴费",
+    "refund": "退费",
+    "prescription": "处方",
+    "delivery": "配送",
+}
 STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
     "revisit": STATE_TEXTS,
     "charge": MONEY_TEXTS,
     "refund": REFUND_TEXTS,
+    "prescription": PRESCRIPTION_TEXTS,
     "delivery": DELIVERY_TEXTS,
 }
 _OF_AN_OFFICE: Final = (DeliveryState.OVERDUE, DeliveryState.UNDELIVERABLE, DeliveryState.RETURNED)
 WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
-    "revisit": ACTS_NEXT | {State.CLOSING: "charge"},
+    "revisit": ACTS_NEXT | {State.CLOSING: "charge", State.ENDED: "prescription"},
     "charge": {ChargeState.OPEN: Actor.PATIENT},
     "refund": {RefundState.CLEARED: "wechat_pay", RefundState.ACCEPTED: "wechat_pay", RefundState.STUCK: Actor.HOSPITAL},
+    "prescription": {
+        PrescriptionState.DRAFTING: Actor.DOCTOR,
+        PrescriptionState.SIGNING: Actor.DOCTOR,
+        PrescriptionState.QUEUED: Actor.PHARMACIST,
+        PrescriptionState.QUESTIONED: Actor.DOCTOR,
+        PrescriptionState.RETURNED: Actor.DOCTOR,
+        PrescriptionState.COUNTERSIGNING: Actor.PHARMACIST,
+        PrescriptionState.CHOOSING: Actor.PATIENT,
+        PrescriptionState.PAYING: "charge",
+        PrescriptionState.CLOSING: "charge",
+        PrescriptionState.AT_HOSPITAL: Actor.PATIENT,
+        PrescriptionState.DISPENSING: Actor.HOSPITAL,
+        PrescriptionState.READY: Actor.PATIENT,
+        PrescriptionState.SHIPPING: "delivery",
+    },
     "delivery": {state: Actor.HOSPITAL if state in _OF_AN_OFFICE else "logistics" for state in DeliveryState},
 }
 """Whose turn a wait was, by process and state. A new process is added here; without it its waits are told, and not whose they are."""

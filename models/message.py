@@ -19,6 +19,11 @@ class Template(StrEnum):
     REFUND_ARRIVED = "refund_arrived"
     REFUND_PAID_OUT = "refund_paid_out"
     CLINIC_WAITING = "clinic_waiting"
+    PRESCRIPTION_APPROVED = "prescription_approved"
+    PRESCRIPTION_EXPIRED = "prescription_expired"
+    DRUGS_READY = "drugs_ready"
+    PRESCRIPTION_RETURNED = "prescription_returned"
+    REVIEW_WAITING = "review_waiting"
 
     @property
     def code(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from models import charge, delivery, refund, revisit
+from models import charge, delivery, prescription, refund, revisit
 from models.process import Command, Moves
 
 
@@ -26,6 +26,7 @@ PATHWAYS: Final[dict[str, Pathway]] = {
     "revisit": Pathway(revisit.MOVES, revisit.COMMANDS, TypeAdapter(revisit.RevisitEvent)),
     "charge": Pathway(charge.MOVES, charge.COMMANDS, TypeAdapter(charge.ChargeEvent)),
     "refund": Pathway(refund.MOVES, refund.COMMANDS, TypeAdapter(refund.RefundEvent)),
+    "prescription": Pathway(prescription.MOVES, prescription.COMMANDS, TypeAdapter(prescription.PrescriptionEvent)),
     "delivery": Pathway(delivery.MOVES, delivery.COMMANDS, TypeAdapter(delivery.DeliveryEvent)),
 }
 """By the word that names process, table and workflow."""

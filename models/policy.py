@@ -44,6 +44,14 @@ class Rules(BaseModel):
     """The merchant's balance does not suffice: tried again after so long."""
     refund_tries_max: int = Field(ge=1)
     """Then a person is called."""
+    review_hold_s: int = Field(default=600, ge=1)
+    """A pharmacist who took a prescription has it so long before others may take it."""
+    review_remind_s: int = Field(default=1800, ge=1)
+    """Unreviewed so long, the pharmacists are told; after as much again, the management."""
+    drugs_pay_s: int = Field(default=7200, ge=60)
+    """To pay for drugs once a way to get them is chosen; never longer than the prescription is valid."""
+    drugs_poll_s: int = Field(default=60, ge=1)
+    """How often the HIS is asked how far its pharmacy is, beside its own reports."""
     delivery_polls_s: tuple[PositiveInt, ...] = Field(default=(600, 1800, 3600), min_length=1)
     """Pauses between two questions to the carrier where a parcel is; the last one again and again. Versions of before have none."""
     delivery_silent_s: int = Field(default=48 * 3600, ge=1)
@@ -135,6 +143,10 @@ TEST = STANDARD.model_copy(
         "unpaid_holds_max": 50,
         "refund_polls_s": (1, 1, 2),
         "refund_pause_s": 2,
+        "review_hold_s": 30,
+        "review_remind_s": 10,
+        "drugs_pay_s": 60,
+        "drugs_poll_s": 1,
         "delivery_polls_s": (1, 1, 2),
     }
 )

@@ -19,11 +19,9 @@ from models.process import Alarm, Command, Moves, News, Row
 
 class PrescriptionState(StrEnum):
     DRAFTING = "drafting"
-    """开具中."""
     CHECKING = "checking"
     """合理用药审查中."""
     SIGNING = "signing"
-    """待医师签名."""
     QUEUED = "queued"
     """待审方."""
     QUESTIONED = "questioned"
@@ -33,11 +31,9 @@ class PrescriptionState(StrEnum):
     COUNTERSIGNING = "countersigning"
     """待药师签名."""
     PRICING = "pricing"
-    """计价中."""
     CHOOSING = "choosing"
     """待选择取药方式."""
     PAYING = "paying"
-    """待缴费."""
     CLOSING = "closing"
     """正在撤销缴费."""
     AT_HOSPITAL = "at_hospital"
@@ -47,7 +43,6 @@ class PrescriptionState(StrEnum):
     READY = "ready"
     """待取药."""
     SHIPPING = "shipping"
-    """配送中."""
     COMPLETED = "completed"
     WITHDRAWN = "withdrawn"
     """The doctor took it back, or never signed it."""
@@ -73,7 +68,7 @@ MOVES = Moves[PrescriptionState](
         _S.RETURNED: _to(_S.RETURNED, _S.DRAFTING, _S.WITHDRAWN, _S.EXPIRED),
         _S.COUNTERSIGNING: _to(_S.COUNTERSIGNING, _S.QUEUED, _S.PRICING, _S.EXPIRED),
         _S.PRICING: _to(_S.CHOOSING, _S.RETURNED),
-        _S.CHOOSING: _to(_S.CHOOSING, _S.PAYING, _S.AT_HOSPITAL, _S.CANCELLED, _S.EXPIRED),
+        _S.CHOOSING: _to(_S.CHOOSING, _S.PAYING, _S.AT_HOSPITAL, _S.DISPENSING, _S.CANCELLED, _S.EXPIRED),
         _S.PAYING: _to(_S.CLOSING, _S.CHOOSING, _S.DISPENSING, _S.CANCELLED),
         _S.CLOSING: _to(_S.DISPENSING, _S.CANCELLED),
         _S.AT_HOSPITAL: _to(_S.AT_HOSPITAL, _S.CHOOSING, _S.DISPENSING, _S.CANCELLED, _S.EXPIRED),
@@ -115,6 +110,12 @@ class Remark(StrEnum):
     OTHER = "other"
 
 
+class NoAnswer(StrEnum):
+    """Beside the levels of the rational-drug review: it said nothing, so that a person judges without it, and is told so."""
+
+    FAILED = "failed"
+
+
 class PrescriptionContent(BaseModel):
     """What is prescribed and why: sealed in its row, never in a history. Each amendment is a new one; each signature is of one."""
 
@@ -124,6 +125,11 @@ class PrescriptionContent(BaseModel):
     reason: Line | None = None
     """Why more than seven days."""
     advice: Line | None = None
+
+    @property
+    def judged(self) -> Prescribed:
+        """As the rules see it: a reason is words, whatever is marked."""
+        return self.prescribed.model_copy(update={"reasoned": self.reason is not None})
 
 
 class Amend(Command):

@@ -5,9 +5,11 @@ Marks as on the page of the wires: [C] read in a stored copy, [B] seen in two pl
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from fractions import Fraction
 from math import ceil
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from models.drug import Drug, DrugKind, Item
 from models.record import DiagnosisCode
@@ -20,6 +22,8 @@ REASON_DAYS_MAX = 28
 """With a reason, as far as a long-term prescription usually goes: four weeks (长期处方管理规范 2021-17 [G])."""
 LONG_TERM_DAYS_MAX = 84
 """Twelve weeks, with an assessment on record and the patient's signature beyond four (长期处方管理规范 2021-17 [C])."""
+ITEMS_MAX = 40
+"""Of one list, 中药饮片 too: no rule of the law, a bound of the form."""
 CATEGORY = 3
 """Characters of an ICD-10 code that name its category."""
 
@@ -66,8 +70,8 @@ class Finding(BaseModel):
 class Prescribed(BaseModel):
     """What the rules judge: the items, for which diagnosis, and what was said about their length."""
 
-    model_config = ConfigDict(frozen=True)
-    items: tuple[Item, ...]
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    items: Annotated[tuple[Item, ...], Field(max_length=ITEMS_MAX)]
     diagnosis_code: DiagnosisCode
     reasoned: bool = False
     """The doctor wrote why it is more than seven days."""
@@ -136,7 +140,7 @@ def _of_length(item: Item, drug: Drug, asked: Prescribed) -> list[Breach]:
 
 def _of_quantity(item: Item, drug: Drug) -> list[Breach]:
     """Whole packs: the fewest that cover the days, no more and no less."""
-    packs = ceil(item.need() / drug.doses_in_pack)
+    packs = ceil(item.need() / Fraction(drug.doses_in_pack))
     if item.packs > packs:
         return [Breach.TOO_MUCH]
     return [Breach.TOO_LITTLE] if item.packs < packs else []

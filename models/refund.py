@@ -57,6 +57,8 @@ class Cause(StrEnum):
     DECLINED = "declined"
     UNSETTLED = "unsettled"
     MANAGEMENT = "management"
+    RETURNED = "returned"
+    """Drugs that came back, or never went, and a person decided that the money goes back."""
     LATE = "late"
     """Paid after the channel had confirmed that it was closed."""
     SECOND = "second"
@@ -75,6 +77,7 @@ CHANNEL_REASONS: Final[dict[Cause, str]] = {
     Cause.DECLINED: "退诊退费",
     Cause.UNSETTLED: "预约未成功退费",
     Cause.MANAGEMENT: "医院退费",
+    Cause.RETURNED: "退药退费",
     Cause.LATE: "逾期缴费退回",
     Cause.SECOND: "重复缴费退回",
     Cause.UNKNOWN_ORDER: "误缴退回",

@@ -11,6 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from models.consent import Symptom
+from models.prescription import PrescriptionEnded
 from models.process import Alarm, Command, Moves, News, Row
 
 
@@ -51,7 +52,7 @@ MOVES = Moves[State](
         State.BOOKED: _to(State.BOOKED, State.WAITING, State.ABSENT, State.CANCELLED),
         State.WAITING: _to(State.WAITING, State.CONSULTING, State.DECLINED, State.CANCELLED),
         State.CONSULTING: _to(State.CONSULTING, State.WAITING, State.ENDED, State.DECLINED),
-        State.ENDED: _to(State.CLOSED),
+        State.ENDED: _to(State.ENDED, State.CLOSED),
         State.REFUSED: _to(),
         State.CLOSED: _to(),
         State.CANCELLED: _to(),
@@ -63,6 +64,9 @@ MOVES = Moves[State](
 
 PAID = _to(State.BOOKED, State.WAITING, State.CONSULTING)
 """Money has come and the place is booked: who leaves from here is given it back by a refund."""
+
+PRESCRIBING = _to(State.CONSULTING, State.ENDED)
+"""Its doctor may sign prescriptions: while they see the patient, and afterwards what a pharmacist gave back."""
 
 BEFORE_ACCEPTED = _to(
     *(State.CHECKING, State.COMPLETING, State.CONSENTING, State.CHOOSING, State.DESCRIBING, State.PAYING),
@@ -215,6 +219,7 @@ RevisitEvent = Annotated[
     | Enter
     | End
     | ChargeEnded
+    | PrescriptionEnded
     | Alarm,
     Field(discriminator="kind"),
 ]
@@ -237,6 +242,8 @@ class Revisit(Row[State, RevisitEvent]):
     entered: bool = False
     """The patient is in the consulting room; before that the alarm calls again, then passes over (过号)."""
     calls: int = 0
+    waits: bool = False
+    """Ended, and one of its prescriptions is not."""
 
 
 class Opening(BaseModel):

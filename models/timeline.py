@@ -1,13 +1,16 @@
 """What people read of a visit: one word a state, one sentence a step, who acts next (A: 就诊详情)."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Final
 
-from models.account import Role
 from models.charge import ChargeState
 from models.delivery import Decision, DeliveryState, Mark
-from models.refund import Cause, RefundState
+from models.prescription import PrescriptionState
+from models.refund import RefundState
 from models.revisit import BEFORE_ACCEPTED, PAID, DeclineReason, Reason, State
+from models.timeline_prescription import PRESCRIPTION_STEPS, PRESCRIPTION_TEXTS
+from models.timeline_refund import REFUND_TEXTS
 
 
 class Actor(StrEnum):
@@ -15,6 +18,7 @@ class Actor(StrEnum):
 
     PATIENT = "patient"
     DOCTOR = "doctor"
+    PHARMACIST = "pharmacist"
     HOSPITAL = "hospital"
     NOBODY = "nobody"
 
@@ -101,13 +105,19 @@ STEP_TEXTS: Final[dict[str, str]] = {
     "delivery.cancel": "撤回快递",
     "delivery.note": "收到撤回快递的申请",
     "delivery.decide": "处理未送达的快递",
-}
+} | PRESCRIPTION_STEPS
 
-_DOCTORS_STEPS: Final = frozenset({"queue.accept", "revisit.end"})
+_DOCTORS_STEPS: Final = frozenset(
+    {"queue.accept", "revisit.end"}
+    | {f"prescription.{one}" for one in ("open", "amend", "submit", "extend", "withdraw")}
+    | {"review.answer"}
+)
 
 
 def done_by(process: str, step: str, after: str, *, declined_for: str | None) -> str:
-    """Whose a step is that somebody asked for: the doctor's, the hospital's, or the patient's side's."""
+    """Whose a step is that somebody asked for: the doctor's, the pharmacist's, the hospital's, or the patient's side's."""
+    if step.startswith("review.") and step not in _DOCTORS_STEPS:
+        return "pharmacist"
     if process in {"refund", "delivery"} or (after == State.DECLINED and declined_for == DeclineReason.HOSPITAL):
         return "hospital"
     return "doctor" if step in _DOCTORS_STEPS or after == State.DECLINED else "patient"
@@ -127,6 +137,8 @@ UNDER_WAY: Final[dict[str, str]] = {
     "charge_ended": "正在确认预约",
     "order": "正在发起缴费",
     "reported": "正在核对缴费",
+    "cancel_drugs": "正在取消取药",
+    "extend": "正在延长有效期",
 }
 
 MONEY_TEXTS: Final[dict[ChargeState, str]] = {
@@ -136,17 +148,6 @@ MONEY_TEXTS: Final[dict[ChargeState, str]] = {
     ChargeState.CLOSED: "已关闭",
     ChargeState.UNSETTLED: "预约未成功，费用退回",
 }
-
-REFUND_TEXTS: Final[dict[RefundState, str]] = {
-    RefundState.REQUESTED: "已申请退费",
-    RefundState.CLEARED: "已申请退费",
-    RefundState.ACCEPTED: "退费中",
-    RefundState.STUCK: "退费中（医院正在办理）",
-    RefundState.ARRIVED: "已到账",
-    RefundState.PAID_OUT: "医院已转账退回",
-    RefundState.WITHDRAWN: "已撤销",
-}
-"""To people 退费, 退款 only of the channel's leg; nothing is 已到账 before the channel's query, or a person who paid it out, said so."""
 
 DELIVERY_TEXTS: Final[dict[DeliveryState, str]] = {
     DeliveryState.CREATING: "待发货",
@@ -180,58 +181,6 @@ DECISION_TEXTS: Final[dict[Decision, str]] = {
     Decision.RESEND: "已重新配送",
     Decision.KEEP: "药品留存药房，请联系药房领取",
 }
-OVERDUE_TEXT: Final = "退费未按时到账，医院正在核实，请留意到账记录；如有疑问请联系财务处。"
-"""In place of a promised day that has passed."""
-
-DEED_TEXTS: Final[dict[str, str]] = {
-    "refund:begin": "申请医院退费",
-    "refund.retry": "重新办理退费",
-    "refund.hand_over": "转交办理",
-    "refund.pay_out": "线下退费",
-    "refund.withdraw": "撤销退费",
-}
-"""What staff do to a refund, by its name in the audit."""
-
-ROLE_TEXTS: Final[dict[Role, str]] = {
-    Role.PATIENT: "患者",
-    Role.DOCTOR: "医生",
-    Role.MANAGEMENT: "门诊办",
-    Role.FINANCE: "财务处",
-}
-
-_TROUBLE_TEXTS: Final[dict[str, str]] = {
-    "his.executed": "医院系统显示该次就诊已完成。请先由门诊窗口在医院系统中取消执行，再重新办理退费。",
-    "his.dispensed": "医院系统显示药品已发放。请先由药房在医院系统中办理退药，再重新办理退费。",
-    "his.already-reversed": "医院系统显示窗口已退费。请核实患者是否已拿到现金：已拿到请撤销，未拿到请在医院系统更正后重新办理。",
-    "wechat_pay.not_enough": "微信支付商户余额不足，请充值后重新办理退费。",
-    "wechat_pay.refund_abnormal": "款项退不到原付款账户，请在微信支付商户平台处理，到账后自动更新。",
-    "wechat_pay.refund_closed": "微信支付已关闭该笔退款，请重新办理退费，或线下退费。",
-    "refund.overdue": "超过承诺时间仍未到账，仍在自动查询，请向微信支付核实。",
-}
-_PARTIES: Final = {
-    "his": "医院系统未同意核销该笔费用，请在医院系统中处理后重新办理退费。",
-    "wechat_pay": "微信支付未受理该笔退款，请核实后重新办理退费。",
-}
-
-
-def trouble_text(trouble: str, *, may_withdraw: bool) -> str:
-    """Why no machine can finish a refund, and what a person can do about it."""
-    said = _TROUBLE_TEXTS.get(trouble) or _PARTIES.get(trouble.partition(".")[0], "请核实后重新办理退费。")
-    return f"{said}如不再退费，请撤销。" if may_withdraw and "撤销" not in said else said
-
-
-CAUSE_TEXTS: Final[dict[Cause, str]] = {
-    Cause.PATIENT: "您已退号",
-    Cause.ABSENT: "未就诊",
-    Cause.NOT_ACCEPTED: "医生未能接诊",
-    Cause.DECLINED: "已退诊",
-    Cause.UNSETTLED: "医院未能确认预约",
-    Cause.MANAGEMENT: "医院退费",
-    Cause.LATE: "缴费已逾期",
-    Cause.SECOND: "重复缴费",
-    Cause.UNKNOWN_ORDER: "未知订单的缴费",
-}
-
 REASON_TEXTS: Final[dict[Reason, str]] = {
     Reason.PATIENT: "您已退号",
     Reason.TIMED_OUT: "超时未完成预约",
@@ -270,3 +219,28 @@ REFUSAL_TEXTS: Final[dict[str, str]] = {
     "not_checked": "医院系统未能核验您的就诊记录，请稍后重新发起，或到院就诊。",
     "emergency": "您有需要紧急处理的症状，请立即到最近的急诊就诊或拨打120。",
 }
+
+
+_WORDS: Final[dict[str, Callable[[str], str]]] = {
+    "revisit": lambda state: STATE_TEXTS[State(state)],
+    "charge": lambda state: MONEY_TEXTS[ChargeState(state)],
+    "refund": lambda state: REFUND_TEXTS[RefundState(state)],
+    "prescription": lambda state: PRESCRIPTION_TEXTS[PrescriptionState(state)],
+    "delivery": lambda state: DELIVERY_TEXTS[DeliveryState(state)],
+}
+
+
+def state_text(process: str, state: str) -> str:
+    """A process's state in the words of screens."""
+    return _WORDS[process](state)
+
+
+_ROUTINE: Final = frozenset(
+    {"refund.query", "delivery.poll", "signature.query", "drug.query", "drug.note", "revisit.close"}
+    | {"review.claim", "review.release", "review.escalate"}
+)
+
+
+def is_routine(step: str, before: str, after: str) -> bool:
+    """A question to the outside that brought nothing new, or who of the pharmacists has it, is nobody's news."""
+    return step in _ROUTINE and before == after

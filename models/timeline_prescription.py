@@ -1,0 +1,55 @@
+"""What people read of a prescription: one word a state, one sentence a step."""
+
+from typing import Final
+
+from models.prescription import PrescriptionState
+
+PRESCRIPTION_TEXTS: Final[dict[PrescriptionState, str]] = {
+    PrescriptionState.DRAFTING: "开具中",
+    PrescriptionState.CHECKING: "合理用药审查中",
+    PrescriptionState.SIGNING: "待医师签名",
+    PrescriptionState.QUEUED: "待审方",
+    PrescriptionState.QUESTIONED: "待医师答复",
+    PrescriptionState.RETURNED: "待医师修改",
+    PrescriptionState.COUNTERSIGNING: "待药师签名",
+    PrescriptionState.PRICING: "计价中",
+    PrescriptionState.CHOOSING: "待选择取药方式",
+    PrescriptionState.PAYING: "待缴费",
+    PrescriptionState.CLOSING: "正在取消",
+    PrescriptionState.AT_HOSPITAL: "待到院缴费取药",
+    PrescriptionState.DISPENSING: "待调配",
+    PrescriptionState.READY: "待取药",
+    PrescriptionState.SHIPPING: "配送中",
+    PrescriptionState.COMPLETED: "已完成",
+    PrescriptionState.WITHDRAWN: "已撤回",
+    PrescriptionState.CANCELLED: "已取消",
+    PrescriptionState.EXPIRED: "已过期",
+}
+
+PRESCRIPTION_STEPS: Final[dict[str, str]] = {
+    "prescription.open": "开具处方",
+    "prescription.amend": "修改处方",
+    "prescription.submit": "提交处方",
+    "prescription.check": "合理用药审查",
+    "prescription.extend": "延长处方有效期",
+    "prescription.withdraw": "撤回处方",
+    "prescription.expire": "处方已过期",
+    "signature.request": "发起电子签名",
+    "signature.query": "核对电子签名",
+    "review.claim": "药师领取处方",
+    "review.release": "药师放回处方",
+    "review.approve": "药师审方通过",
+    "review.question": "药师质疑处方",
+    "review.reject": "药师驳回处方",
+    "review.answer": "医生答复药师",
+    "review.escalate": "提醒审方",
+    "drug.price": "医院计价",
+    "drug.choose": "选择取药方式",
+    "drug.charged": "确认药费",
+    "drug.close": "申请取消取药",
+    "drug.leave": "处方未取药",
+    "drug.query": "核对调配进展",
+    "drug.give_back": "取消取药",
+    "drug.delivered": "确认配送结果",
+    "drug.note": "收到药房通知",
+}
