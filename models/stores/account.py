@@ -181,11 +181,22 @@ async def patient_account(db: AsyncSession, phone: str) -> UUID:
 
 
 async def enlist(
-    db: AsyncSession, account_id: UUID, *, login: str, name: str, phone: str, password_hash: str, grants: Iterable[Grant]
+    db: AsyncSession,
+    account_id: UUID,
+    *,
+    login: str,
+    name: str,
+    phone: str,
+    password_hash: str,
+    grants: Iterable[Grant],
+    staff_id: str | None = None,
 ) -> None:
-    """A staff account and its grants; again under the same id it takes over what changed and keeps its sessions and failures."""
+    """A staff account and its grants; again under the same id it takes over what changed and keeps its sessions and failures.
+
+    `staff_id` is the hospital's own number of who signs prescriptions: that by which HIS and CA know them.
+    """
     sealed, index = vault(db).seal(_PHONE, account_id, phone), phone_index(db, phone)
-    told = {"login": login, "name": name, "phone": sealed, "phone_bidx": index, "password_hash": password_hash}
+    told = {"login": login, "name": name, "phone": sealed, "phone_bidx": index, "password_hash": password_hash, "staff_id": staff_id}
     await db.execute(
         insert(AccountRow)
         .values(id=account_id, kind=AccountKind.STAFF, **told)

@@ -118,6 +118,12 @@ async def keep_address(db: AsyncSession, address_id: UUID, account_id: UUID, rec
     )
 
 
+async def is_theirs(db: AsyncSession, address_id: UUID | None, account_id: UUID) -> bool:
+    """Whether the account gave this address itself."""
+    given = select(DeliveryAddressRow.id).where(DeliveryAddressRow.id == address_id, DeliveryAddressRow.account_id == account_id)
+    return await db.scalar(given) is not None
+
+
 async def receiver(db: AsyncSession, address_id: UUID) -> Receiver:
     """To whom and where, opened. Raises `delivery.address_missing`."""
     row = await db.get(DeliveryAddressRow, address_id)

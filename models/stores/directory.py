@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.booking import ClaimState
 from models.kernel.clock import end_of
 from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot, SlotState
+from models.tables.account import AccountRow
 from models.tables.directory import DepartmentRow, DoctorRow, MirrorRow, ScheduleRow, SlotRow
 from models.tables.revisit import ClaimRow
 
@@ -78,6 +79,7 @@ async def _upsert(db: AsyncSession, table: Any, rows: list[dict[str, Any]], at: 
 async def appoint(db: AsyncSession, doctor_id: str, account_id: UUID) -> None:
     """Ties a doctor of the HIS to the account that acts for them here."""
     await db.execute(update(DoctorRow).where(DoctorRow.id == doctor_id).values(account_id=account_id))
+    await db.execute(update(AccountRow).where(AccountRow.id == account_id).values(staff_id=doctor_id))
 
 
 async def failed(db: AsyncSession, at: datetime, failure: str) -> None:

@@ -1,11 +1,13 @@
 """What a move of a visit says to people: an outbox row in the move's own transaction (P-13.2)."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models.account import Role
 from models.kernel import ids
 from models.message import Template
 from models.revisit import Reason
@@ -46,3 +48,29 @@ async def tell_staff(db: AsyncSession, revisit_id: UUID, at: datetime, *, doctor
             number = ids.derived("message", revisit_id, Template.CLINIC_WAITING, version, account_id)
             phone = await accounts.phone(db, account_id)
             await messages.enqueue(db, number, Template.CLINIC_WAITING, phone, {}, visit_id=revisit_id, due_at=at)
+
+
+async def tell_doctor(db: AsyncSession, revisit_id: UUID, at: datetime, *, about: UUID) -> None:
+    """The visit's doctor, of a prescription that came back to them."""
+    whom = (
+        select(DoctorRow.account_id)
+        .join(RevisitRow, RevisitRow.doctor_id == DoctorRow.id)
+        .where(RevisitRow.id == revisit_id, DoctorRow.account_id.is_not(None))
+    )
+    await _tell_accounts(db, revisit_id, Template.PRESCRIPTION_RETURNED, at, await db.scalars(whom), about)
+
+
+async def tell_office(db: AsyncSession, revisit_id: UUID, role: Role, at: datetime, *, about: UUID) -> None:
+    """Everybody of a role: that a prescription waits for its pharmacist."""
+    whom = select(AccountRow.id).join(GrantRow, GrantRow.account_id == AccountRow.id).where(GrantRow.role == role)
+    await _tell_accounts(db, revisit_id, Template.REVIEW_WAITING, at, await db.scalars(whom), about)
+
+
+async def _tell_accounts(
+    db: AsyncSession, revisit_id: UUID, template: Template, at: datetime, accounts_: Iterable[UUID | None], about: UUID
+) -> None:
+    """Each of them, once for what moved at that instant."""
+    for account_id in accounts_:
+        if account_id is not None:
+            number = ids.derived("message", revisit_id, template, about, at.isoformat(), account_id)
+            await messages.enqueue(db, number, template, await accounts.phone(db, account_id), {}, visit_id=revisit_id, due_at=at)

@@ -12,9 +12,16 @@ from models.pathways import PATHWAYS
 from models.process import Moves
 from models.tables.charge import ChargeRow, RefundRow
 from models.tables.delivery import DeliveryRow
+from models.tables.prescription import PrescriptionRow
 from models.tables.revisit import RevisitRow
 
-_TABLES: dict[str, Any] = {"revisit": RevisitRow, "charge": ChargeRow, "refund": RefundRow, "delivery": DeliveryRow}
+_TABLES: dict[str, Any] = {
+    "revisit": RevisitRow,
+    "charge": ChargeRow,
+    "refund": RefundRow,
+    "prescription": PrescriptionRow,
+    "delivery": DeliveryRow,
+}
 PROCESSES: dict[str, tuple[Any, Moves[Any]]] = {process: (_TABLES[process], pathway.moves) for process, pathway in PATHWAYS.items()}
 """Each process's table and moves."""
 

@@ -30,6 +30,8 @@ class Reach:
     as_patient: bool = False
     as_doctor: bool = False
     everywhere: bool = False
+    as_pharmacist: bool = False
+    """Prescriptions that have come to the pharmacists, and nothing else."""
 
     def condition(self) -> ColumnElement[bool]:
         """True for the rows of `revisit` that this caller reaches, whatever else the question around it joins."""

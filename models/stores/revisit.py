@@ -158,14 +158,14 @@ async def over(db: AsyncSession, revisit_id: UUID) -> bool:
     return state is None or state == State.ENDED or State(state) in MOVES.ends()
 
 
-async def times_done(db: AsyncSession, revisit_id: UUID, name: str) -> int:
-    """How often a step was done since the visit last came to its state."""
+async def times_done(db: AsyncSession, process_id: UUID, name: str) -> int:
+    """How often a step was done since its process last came to its state."""
     since = (
         select(func.max(TimelineRow.version))
-        .where(TimelineRow.process_id == revisit_id, TimelineRow.before != TimelineRow.after)
+        .where(TimelineRow.process_id == process_id, TimelineRow.before != TimelineRow.after)
         .scalar_subquery()
     )
-    done = select(func.count()).where(TimelineRow.process_id == revisit_id, TimelineRow.name == name, TimelineRow.version > since)
+    done = select(func.count()).where(TimelineRow.process_id == process_id, TimelineRow.name == name, TimelineRow.version > since)
     return await db.scalar(done) or 0
 
 

@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, false, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.kernel.errors import DomainError
 from models.stores.reader import Reach
 from models.tables.charge import ChargeRow, RefundRow
 from models.tables.delivery import DeliveryRow
+from models.tables.prescription import PrescriptionRow
 from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
 
@@ -63,6 +64,23 @@ async def refund(db: AsyncSession, refund_id: UUID, reach: Reach) -> Position:
     return Position(refund_id, *row)
 
 
+async def prescription(db: AsyncSession, prescription_id: UUID, reach: Reach) -> Position:
+    """A prescription is reached through its visit, and by pharmacists once it has come to them. Raises `prescription.missing`."""
+    found = (
+        select(PrescriptionRow.version, PrescriptionRow.state, PrescriptionRow.step, PrescriptionRow.visit_id)
+        .join(RevisitRow, RevisitRow.id == PrescriptionRow.visit_id)
+        .where(PrescriptionRow.id == prescription_id, or_(reach.condition(), _reviewed_by(reach)))
+    )
+    row = (await db.execute(found)).one_or_none()
+    if row is None:
+        raise DomainError("prescription.missing", "missing")
+    return Position(prescription_id, *row)
+
+
+def _reviewed_by(reach: Reach) -> ColumnElement[bool]:
+    return PrescriptionRow.queued_at.is_not(None) if reach.as_pharmacist else false()
+
+
 async def delivery(db: AsyncSession, delivery_id: UUID, reach: Reach) -> Position:
     """A parcel is reached through its visit. Raises `delivery.missing`."""
     found = (
@@ -80,6 +98,7 @@ POSITIONS: Final[dict[str, Callable[[AsyncSession, UUID, Reach], Awaitable[Posit
     "revisit": revisit,
     "charge": charge,
     "refund": refund,
+    "prescription": prescription,
     "delivery": delivery,
 }
 """By process."""

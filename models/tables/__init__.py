@@ -1,6 +1,19 @@
 """Shapes and constraints of all tables."""
 
-from models.tables import account, build, charge, delivery, directory, history, message, patient, process, revisit
+from models.tables import account, build, charge, delivery, directory, history, message, patient, prescription, process, revisit
 from models.tables.table import Table
 
-__all__ = ["Table", "account", "build", "charge", "delivery", "directory", "history", "message", "patient", "process", "revisit"]
+__all__ = [
+    "Table",
+    "account",
+    "build",
+    "charge",
+    "delivery",
+    "directory",
+    "history",
+    "message",
+    "patient",
+    "prescription",
+    "process",
+    "revisit",
+]

@@ -16,6 +16,8 @@ class AccountRow(Table):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     kind: Mapped[str]
     login: Mapped[str | None] = mapped_column(unique=True)
+    staff_id: Mapped[str | None]
+    """The hospital's own number of a member of staff, by which HIS and CA know them."""
     phone: Mapped[bytes]
     phone_bidx: Mapped[bytes]
     name: Mapped[str | None]

@@ -25,7 +25,7 @@ class ChargeRow(ProcessColumns, Table):
         Index("uq_charge_open", "payable", "payable_id", unique=True, postgresql_where=text("state in ('open','paid')")),
         Index("ix_charge_swept_at", "swept_at", postgresql_where=text("state in ('open','paid')")),
     )
-    visit_id: Mapped[UUID]
+    visit_id: Mapped[UUID] = mapped_column(index=True)
     payable: Mapped[str]
     payable_id: Mapped[UUID]
     invoice_id: Mapped[str]
@@ -71,7 +71,7 @@ class PaymentRow(Table):
     transaction_id: Mapped[str]
     order_no: Mapped[str] = mapped_column(index=True)
     charge_id: Mapped[UUID | None] = mapped_column(ForeignKey("charge.id"), index=True)
-    visit_id: Mapped[UUID | None]
+    visit_id: Mapped[UUID | None] = mapped_column(index=True)
     amount_fen: Mapped[int]
     reserved_fen: Mapped[int] = mapped_column(server_default="0")
     refunded_fen: Mapped[int] = mapped_column(server_default="0")
@@ -118,7 +118,7 @@ class RefundRow(ProcessColumns, Table):
     )
     payment_id: Mapped[UUID] = mapped_column(ForeignKey("payment.id"), index=True)
     charge_id: Mapped[UUID | None] = mapped_column(ForeignKey("charge.id"), index=True)
-    visit_id: Mapped[UUID]
+    visit_id: Mapped[UUID] = mapped_column(index=True)
     """Its own id, where no visit is known."""
     cause: Mapped[str]
     amount_fen: Mapped[int]

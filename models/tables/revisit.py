@@ -54,6 +54,8 @@ class RevisitRow(ProcessColumns, Table):
     declined_for: Mapped[str | None]
     note_id: Mapped[UUID | None]
     """What the doctor wrote with a 退诊."""
+    waits: Mapped[bool] = mapped_column(server_default="false")
+    """Ended, and one of its prescriptions is not."""
 
 
 class NoteRow(Table):

@@ -1,0 +1,177 @@
+"""What screens read of prescriptions: one whole, a visit's, the pharmacists' queue, the catalogue."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Text, and_, cast, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.kernel.errors import DomainError
+from models.prescription import UNSIGNED, NoAnswer, PrescriptionContent, PrescriptionState, Remark, Way
+from models.review import Level, Verdict
+from models.stores.database import vault
+from models.stores.prescription import content
+from models.tables.prescription import PrescriptionContentRow, PrescriptionNoteRow, PrescriptionRow, SignatureRow
+from models.tables.process import TimelineRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """A prescription in whole; who may read which part is said by the route."""
+
+    id: UUID
+    number: str
+    """At the HIS, once it is there: that of its content."""
+    revisit_id: UUID
+    state: PrescriptionState
+    version: int
+    round: int
+    due_at: datetime | None
+    valid_until: datetime | None
+    content: PrescriptionContent
+    before: PrescriptionContent | None
+    review: Level | NoAnswer | None
+    """The review's level, or that it gave no answer; None: not asked yet."""
+    verdict: Verdict | None
+    reason: str | None
+    remark: Remark | None
+    way: Way | None
+    amount_fen: int | None
+    charge_id: UUID | None
+    delivery_id: UUID | None
+    pickup_code: str | None
+
+    def common(self) -> dict[str, Any]:
+        """What all sides may read."""
+        return {name: getattr(self, name) for name in self.__slots__ if name not in {"before", "verdict"}}
+
+
+async def told(db: AsyncSession, prescription_id: UUID) -> Told:
+    """Raises `prescription.missing`."""
+    row = await db.get(PrescriptionRow, prescription_id)
+    if row is None:
+        raise DomainError("prescription.missing", "missing")
+    asked = await db.get_one(PrescriptionContentRow, row.content_id)
+    submitted = await _submitted_before(db, row)
+    return Told(
+        id=row.id,
+        number=row.content_id.hex,
+        revisit_id=row.visit_id,
+        state=PrescriptionState(row.state),
+        version=row.version,
+        round=row.round,
+        due_at=row.due_at,
+        valid_until=row.valid_until,
+        content=await content(db, row.content_id),
+        before=await content(db, submitted) if submitted else None,
+        review=_level(asked.level),
+        verdict=_verdict(db, asked),
+        reason=row.reason,
+        remark=Remark(row.remark) if row.remark else None,
+        way=Way(row.way) if row.way else None,
+        amount_fen=row.amount_fen,
+        charge_id=row.charge_id,
+        delivery_id=row.delivery_id,
+        pickup_code=row.pickup_code,
+    )
+
+
+def _level(said: str | None) -> Level | NoAnswer | None:
+    if said is None:
+        return None
+    return NoAnswer.FAILED if said == NoAnswer.FAILED else Level(said)
+
+
+def _verdict(db: AsyncSession, asked: PrescriptionContentRow) -> Verdict | None:
+    if asked.findings is None:
+        return None
+    return Verdict.model_validate_json(vault(db).open("prescription_content.findings", asked.id, asked.findings))
+
+
+async def _submitted_before(db: AsyncSession, row: PrescriptionRow) -> UUID | None:
+    """The content that was signed last, where it is another than the present one."""
+    last = (
+        select(SignatureRow.content_id)
+        .where(SignatureRow.prescription_id == row.id, SignatureRow.content_id != row.content_id)
+        .order_by(SignatureRow.created_at.desc())
+        .limit(1)
+    )
+    return await db.scalar(last)
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    by: UUID
+    text: str
+    at: datetime
+
+
+async def notes(db: AsyncSession, prescription_id: UUID) -> list[Note]:
+    """Those that were sent, oldest first; words whose step was refused are not."""
+    sent = select(TimelineRow.detail["note_id"].astext).where(TimelineRow.process_id == prescription_id)
+    rows = await db.scalars(
+        select(PrescriptionNoteRow)
+        .where(PrescriptionNoteRow.prescription_id == prescription_id, cast(PrescriptionNoteRow.id, Text).in_(sent))
+        .order_by(PrescriptionNoteRow.created_at)
+    )
+    box = vault(db)
+    return [Note(row.account_id, box.open("prescription_note.text", row.id, row.text), row.created_at) for row in rows]
+
+
+SHOWN: Final = and_(PrescriptionRow.queued_at.is_not(None), PrescriptionRow.state.not_in(UNSIGNED))
+"""What its doctor has signed, as it stands: an amendment is a draft again, and nobody's but theirs."""
+
+
+async def shown(db: AsyncSession, prescription_id: UUID) -> bool:
+    """Whether others than its doctor may read it now."""
+    return await db.scalar(select(PrescriptionRow.id).where(PrescriptionRow.id == prescription_id, SHOWN)) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    id: UUID
+    state: PrescriptionState
+    version: int
+    created_at: datetime
+
+
+async def of_visit(db: AsyncSession, visit_id: UUID, *, signed_only: bool) -> list[Listed]:
+    """Oldest first."""
+    query = select(PrescriptionRow).where(PrescriptionRow.visit_id == visit_id).order_by(PrescriptionRow.created_at, PrescriptionRow.id)
+    if signed_only:
+        query = query.where(SHOWN)
+    return [Listed(row.id, PrescriptionState(row.state), row.version, row.created_at) for row in await db.scalars(query)]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A prescription in the pharmacists' queue."""
+
+    id: UUID
+    queued_at: datetime
+    round: int
+    level: Level | NoAnswer | None
+    pharmacist_id: UUID | None
+    held_until: datetime | None
+
+    def held(self, at: datetime) -> bool:
+        """Whether a pharmacist has it at that instant."""
+        return self.held_until is not None and self.held_until > at
+
+
+async def queue(db: AsyncSession, account_id: UUID, after: tuple[datetime, UUID] | None, limit: int) -> list[Waiting]:
+    """Oldest first; never what the account prescribed itself."""
+    query = (
+        select(PrescriptionRow, PrescriptionContentRow.level)
+        .join(PrescriptionContentRow, PrescriptionContentRow.id == PrescriptionRow.content_id)
+        .where(PrescriptionRow.state == PrescriptionState.QUEUED, PrescriptionRow.account_id != account_id)
+    )
+    if after is not None:
+        query = query.where(tuple_(PrescriptionRow.queued_at, PrescriptionRow.id) > tuple_(*after))
+    found = await db.execute(query.order_by(PrescriptionRow.queued_at, PrescriptionRow.id).limit(limit))
+    return [
+        Waiting(row.id, row.queued_at or row.created_at, row.round, _level(level), row.pharmacist_id, row.held_until)
+        for row, level in found
+    ]
