@@ -23,6 +23,7 @@ from models.stores import charge as charges
 from models.stores import inbox, notices
 from models.stores import payment as payments
 from models.stores import policy as policies
+from models.stores import prescription as prescriptions
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
 from models.timeline import DECLINE_TEXTS
@@ -102,12 +103,12 @@ class BookingActivities:
     async def leave(self, now: Revisit, why: Leaving) -> Revisit:
         """The visit's exits. What the HIS still holds for us ends first, then our claim; money that has come goes back.
 
-        Raises `revisit.too_late_to_cancel` when the hospital's own cut-off has passed.
+        Raises `revisit.too_late_to_cancel` when the hospital's own cut-off has passed, `prescription.signed` for a late 退诊.
         """
         to, reason = leaves_as(why, now)
         step = self._guard.step(now, "booking.leave", why, reason=reason)
-        if isinstance(why, Cancel) and now.state in PAID and not await step.begun():
-            await self._check_cut_off(step, now)
+        if now.state in PAID and isinstance(why, Cancel | Decline) and not await step.begun():
+            await self._check(step, now, why)
         refused = await self._tell_his(step, now, to, why) if now.claim_id else None
         begun: refunds.Begun | None = None
         values: dict[str, object] = {"due_at": None, "wake_at": None, "reason": reason} | _declined(why)
@@ -128,11 +129,15 @@ class BookingActivities:
             template, words = Template.REVISIT_CANCELLED, notices.told(reason, paid=_money_came(step.now, why))
         await notices.tell_patient(db, step.now.id, template, step.at, reason=words)
 
-    async def _check_cut_off(self, step: Step[Revisit], now: Revisit) -> None:
+    async def _check(self, step: Step[Revisit], now: Revisit, why: Cancel | Decline) -> None:
         async with self._guard.database.reading() as db:
             visit = await revisits.facts(db, now.id)
             policy = await policies.pinned(db, visit.policy)
-        if not policy.may_cancel(step.at, known(visit.slot_starts_at)):
+            prescribed = await prescriptions.signed_and_running(db, now.id)
+        if isinstance(why, Decline):
+            if prescribed:
+                raise DomainError("prescription.signed", "conflict")
+        elif not policy.may_cancel(step.at, known(visit.slot_starts_at)):
             raise DomainError("revisit.too_late_to_cancel", "conflict")
 
     async def _give_back(self, db: AsyncSession, step: Step[Revisit], charge_id: UUID, cause: Cause) -> refunds.Begun | None:

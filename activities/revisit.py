@@ -8,9 +8,11 @@ from activities.steps import Guard, step
 from gateways.his.port import HIS
 from models.kernel.errors import DomainError, known
 from models.message import Template
+from models.prescription import PrescriptionEnded
 from models.revisit import End, Revisit, State
 from models.stores import booking as bookings
 from models.stores import notices
+from models.stores import prescription as prescriptions
 from models.stores import record as records
 from models.stores import revisit as revisits
 
@@ -27,13 +29,18 @@ class RevisitActivities:
 
     @step("revisit.end")
     async def end(self, now: Revisit, wish: End) -> Revisit:
-        """结束问诊: needs the patient in the room and a record with a diagnosis. Raises `revisit.not_entered`, `record.missing`."""
+        """结束问诊: needs the patient in the room, a record with a diagnosis, and no prescription left unsigned.
+
+        Raises `revisit.not_entered`, `record.missing`, `prescription.unsigned`.
+        """
         step = self._guard.step(now, "revisit.end", wish)
         async with step.fence() as db:
             if not now.entered:
                 raise DomainError("revisit.not_entered", "conflict")
             if not await records.written(db, now.id):
                 raise DomainError("record.missing", "conflict")
+            if await prescriptions.unsigned(db, now.id):
+                raise DomainError("prescription.unsigned", "conflict")
             visit = await revisits.facts(db, now.id)
         async with step.asking():
             await self._his.finish_encounter(known(visit.encounter_id), step.at)
@@ -43,9 +50,11 @@ class RevisitActivities:
         return step.row
 
     @step("revisit.close")
-    async def close(self, now: Revisit) -> Revisit:
-        """Nothing is asked of the patient after the end yet: closed at once."""
-        step = self._guard.step(now, "revisit.close")
-        async with step.move(State.CLOSED):
+    async def close(self, now: Revisit, ended: PrescriptionEnded | None) -> Revisit:
+        """Closed once all of its prescriptions are at their end; each of them tells its own."""
+        step = self._guard.step(now, "revisit.close", ended)
+        async with self._guard.database.reading() as db:
+            waits = await prescriptions.running(db, now.id)
+        async with step.move(State.ENDED if waits else State.CLOSED, waits=waits):
             pass
         return step.row

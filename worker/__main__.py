@@ -9,6 +9,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities.booking_locks import StrayLocks
+from activities.drug_catalogue import DrugCatalogue
 from models.kernel.clock import now
 from models.stores import intent as intents
 from models.stores.database import Database
@@ -45,6 +46,7 @@ async def main() -> None:
     relay = Relay(database, client, runs, strays(database, outside, runs, now, settings.policy), builds, now)
     sending = outbox(database, outside, now)
     locks = StrayLocks(database, outside.his, now)
+    catalogue = DrugCatalogue(database, outside.his, now)
     archive = Archive(database, client, HistoryFiles(settings.files_dir), now)
     await provision(client)
     work = activities(database, outside, runs, now, settings.policy)
@@ -60,6 +62,7 @@ async def main() -> None:
                     (Loop.OUTBOX, sending.send_due, 0.3),
                     (Loop.FORGET, lambda: _forget(database), 3600),
                     (Loop.LOCKS, locks.release_due, 10),
+                    (Loop.DRUGS, catalogue.pull, 600),
                     (Loop.PROVISION, lambda: provision_again(client), 3),
                     (Loop.ARCHIVE, archive.archive_due, 60),
                 )

@@ -50,6 +50,7 @@ class Loop(IntEnum):
     LOCKS = 0x46555A05
     PROVISION = 0x46555A06
     ARCHIVE = 0x46555A07
+    DRUGS = 0x46555A08
 
     def __str__(self) -> str:
         return self.name.lower()

@@ -91,6 +91,21 @@ class LogisticsSettings(BaseSettings):
         return self.model_dump() | {"checkword": self.checkword.get_secret_value()}
 
 
+class SignatureSettings(BaseSettings):
+    """The hospital's CA: signed paths begin at `/v1`, after the base URL."""
+
+    model_config = SettingsConfigDict(env_prefix="FUZHEN_SIGNATURE_", frozen=True, hide_input_in_errors=True)
+    base_url: str
+    app_id: str
+    app_secret: SecretStr
+    trusted: str
+    """Its root and issuing certificates, PEM text."""
+
+    def plain(self) -> dict[str, str]:
+        """As the gateway's account takes them."""
+        return {"base_url": self.base_url, "app_id": self.app_id, "app_secret": self.app_secret.get_secret_value()}
+
+
 class ReviewSettings(BaseSettings):
     """The program that reviews prescriptions (合理用药)."""
 
@@ -138,6 +153,7 @@ class Settings(BaseSettings):
     wechat_pay: WechatPaySettings = Field(default_factory=lambda: WechatPaySettings.model_validate({}))
     sms: SmsSettings = Field(default_factory=lambda: SmsSettings.model_validate({}))
     logistics: LogisticsSettings = Field(default_factory=lambda: LogisticsSettings.model_validate({}))
+    signature: SignatureSettings = Field(default_factory=lambda: SignatureSettings.model_validate({}))
     review: ReviewSettings = Field(default_factory=lambda: ReviewSettings.model_validate({}))
 
     @model_validator(mode="after")
@@ -145,8 +161,8 @@ class Settings(BaseSettings):
         """Production speaks to real parties over TLS and by the standard rules; the sandbox is on this machine and speaks plain HTTP."""
         if self.environment != "production":
             return self
-        parties = {"his": self.his, "wechat_pay": self.wechat_pay, "sms": self.sms, "logistics": self.logistics, "review": self.review}
-        outside = {name: party.base_url for name, party in parties.items()} | {"public": self.public_url}
+        named = ("his", "wechat_pay", "sms", "logistics", "review", "signature")
+        outside: dict[str, str] = {name: getattr(self, name).base_url for name in named} | {"public": self.public_url}
         for party, url in outside.items():
             at = urlsplit(url)
             if at.scheme != "https" or at.hostname is None or at.hostname in _LOOPBACK:

@@ -14,14 +14,18 @@ from activities.booking import BookingActivities
 from activities.charge import ChargeActivities
 from activities.consent import ConsentActivities
 from activities.delivery import DeliveryActivities
+from activities.drug import DrugActivities
 from activities.eligibility import EligibilityActivities
 from activities.intake import IntakeActivities
 from activities.message import MessageOutbox
 from activities.payment import StrayReports
+from activities.prescription import PrescriptionActivities
 from activities.queue import QueueActivities
 from activities.refund import RefundActivities
+from activities.review import ReviewActivities
 from activities.revisit import RevisitActivities
 from activities.schedule import ScheduleActivities
+from activities.signature import SignatureActivities
 from activities.steps import Guard
 from gateways.his.account import HisAccount
 from gateways.his.fhir import FhirHIS
@@ -30,15 +34,21 @@ from gateways.logistics.account import SfAccount
 from gateways.logistics.port import Logistics
 from gateways.logistics.sf import SfLogistics
 from gateways.review.account import ReviewAccount
+from gateways.review.port import Review
 from gateways.review.rest import RestReview
+from gateways.signature.account import SignatureAccount
+from gateways.signature.port import SignatureService
+from gateways.signature.rest import RestSignature
 from gateways.sms.aliyun import AliyunAccount, AliyunSMS
 from gateways.wechat_pay.account import WeChatPayAccount
 from gateways.wechat_pay.port import WeChatPay
 from gateways.wechat_pay.v3 import WeChatPayV3
 from models.kernel.clock import Clock
 from models.process import Runs
+from models.signature import Trusted
 from models.stores import charge as charges
 from models.stores import delivery as deliveries
+from models.stores import prescription as prescriptions
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
 from models.stores.database import Database
@@ -48,12 +58,13 @@ from worker.failures import Failures
 from worker.settings import Settings
 from workflows.charge import ChargeWorkflow
 from workflows.delivery import DeliveryWorkflow
+from workflows.prescription import PrescriptionWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
 from workflows.runs import TASK_QUEUE
 from workflows.schedule import ScheduleSyncWorkflow
 
-WORKFLOWS: list[type] = [RevisitWorkflow, ChargeWorkflow, RefundWorkflow, DeliveryWorkflow, ScheduleSyncWorkflow]
+WORKFLOWS: list[type] = [RevisitWorkflow, ChargeWorkflow, RefundWorkflow, PrescriptionWorkflow, DeliveryWorkflow, ScheduleSyncWorkflow]
 ACTIVITIES_AT_ONCE = 40
 POOL = 28
 
@@ -70,6 +81,15 @@ class Outside(Protocol):
     @property
     def logistics(self) -> Logistics: ...
 
+    @property
+    def review(self) -> Review: ...
+
+    @property
+    def signature(self) -> SignatureService: ...
+
+    @property
+    def trusted(self) -> Trusted: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Parties:
@@ -80,9 +100,12 @@ class Parties:
     sms: AliyunSMS
     logistics: SfLogistics
     review: RestReview
+    signature: RestSignature
+    trusted: Trusted
+    """Whose certificates prove a signature."""
 
     async def aclose(self) -> None:
-        for party in (self.his, self.wechat_pay, self.sms, self.logistics, self.review):
+        for party in (self.his, self.wechat_pay, self.sms, self.logistics, self.review, self.signature):
             await party.aclose()
 
 
@@ -99,8 +122,16 @@ def parties(settings: Settings, clock: Clock) -> Parties:
         sign_name=settings.sms.sign_name,
     )
     logistics = SfLogistics(SfAccount(**settings.logistics.plain()), clock=clock)
-    review = RestReview(ReviewAccount(**settings.review.plain()), clock=clock)
-    return Parties(FhirHIS(his), WeChatPayV3(pay, clock=clock), AliyunSMS(sms, clock=clock), logistics, review)
+    ca = SignatureAccount(**settings.signature.plain(), notify_url=f"{settings.public_url}/webhooks/signature")
+    return Parties(
+        his=FhirHIS(his),
+        wechat_pay=WeChatPayV3(pay, clock=clock),
+        sms=AliyunSMS(sms, clock=clock),
+        logistics=logistics,
+        review=RestReview(ReviewAccount(**settings.review.plain()), clock=clock),
+        signature=RestSignature(ca, clock=clock),
+        trusted=Trusted(settings.signature.trusted),
+    )
 
 
 def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, policy_line: str) -> list[Callable[..., Any]]:
@@ -115,6 +146,11 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
     charge = ChargeActivities(money, outside.his, outside.wechat_pay, runs)
     refund = RefundActivities(Guard(database, clock, refunds.STORE), outside.his, outside.wechat_pay)
     delivery = DeliveryActivities(Guard(database, clock, deliveries.STORE), outside.logistics, runs)
+    prescriptions_ = Guard(database, clock, prescriptions.STORE)
+    prescription = PrescriptionActivities(prescriptions_, outside.his, outside.review, runs)
+    signature = SignatureActivities(prescriptions_, outside.signature, outside.trusted)
+    review = ReviewActivities(prescriptions_)
+    drug = DrugActivities(prescriptions_, outside.his, runs)
     schedule = ScheduleActivities(database, outside.his, clock)
     return [
         *(revisit.load, revisit.end, revisit.close),
@@ -126,6 +162,12 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
         *(charge.load, charge.order, charge.query, charge.close, charge.settle),
         *(refund.load, refund.reverse, refund.apply, refund.query, refund.retry, refund.hand_over, refund.pay_out, refund.withdraw),
         *(delivery.load, delivery.create, delivery.poll, delivery.cancel, delivery.note, delivery.decide),
+        *(prescription.load, prescription.amend, prescription.submit, prescription.check),
+        *(prescription.extend, prescription.withdraw, prescription.expire),
+        *(signature.request, signature.query),
+        *(review.claim, review.release, review.approve, review.question, review.reject, review.answer, review.escalate),
+        *(drug.price, drug.choose, drug.charged, drug.close, drug.leave),
+        *(drug.query, drug.give_back, drug.delivered, drug.note),
         schedule.sync,
     ]
 

@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.intake import IntakeActivities
     from activities.queue import QueueActivities
     from activities.revisit import RevisitActivities
+    from models.prescription import PrescriptionEnded
     from models.process import Alarm, Event
     from models.revisit import (
         Accept,
@@ -48,6 +49,7 @@ class RevisitWorkflow(Process[Revisit]):
     enter = command(Enter, Revisit)
     end = command(End, Revisit)
     charge_ended = news(ChargeEnded)
+    prescription_ended = news(PrescriptionEnded)
 
     @workflow.run  # the SDK wants it on the class itself
     async def run(self, revisit_id: UUID) -> Revisit:
@@ -143,7 +145,15 @@ class RevisitWorkflow(Process[Revisit]):
                 await self._leave(other)
 
     async def _finish(self, now: Revisit) -> None:
-        await self.step(RevisitActivities.close)
+        """People see 已结束; it closes when its prescriptions are at their end too."""
+        if not now.waits:
+            await self.step(RevisitActivities.close, None)
+            return
+        match await self.next():
+            case PrescriptionEnded() as ended:
+                await self.step(RevisitActivities.close, ended)
+            case _:
+                raise not_now()
 
     async def _leave(self, why: Event | Alarm) -> None:
         """What was paid goes back by a refund, which outlives the visit."""

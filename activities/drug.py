@@ -1,0 +1,251 @@
+"""药品 on the patient's side of a prescription: priced by the HIS, chosen how, paid, dispensed, handed out or sent (P-3, P-5, P-8)."""
+
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from activities.payment import start
+from activities.steps import Guard, Step, outside, step
+from gateways.his.port import HIS
+from models.charge import Close
+from models.drug import Dispensing
+from models.kernel import ids
+from models.kernel.errors import DomainError, known
+from models.message import Template
+from models.prescription import (
+    CancelDrugs,
+    Choose,
+    DeliveryEnded,
+    DrugsCharged,
+    DrugsReported,
+    Prescription,
+    PrescriptionEnded,
+    PrescriptionState,
+    Way,
+)
+from models.process import Alarm, Runs
+from models.refund import Cause
+from models.stores import charge as charges
+from models.stores import delivery as deliveries
+from models.stores import inbox, notices
+from models.stores import payment as payments
+from models.stores import policy as policies
+from models.stores import prescription as prescriptions
+from models.stores import prescription_signing as signing
+from models.stores import refund as refunds
+
+_S = PrescriptionState
+PAYABLE = "prescription"
+PICKUP_DIGITS = 6
+
+
+class DrugActivities:
+    """The HIS prices, dispenses and says so; we never do."""
+
+    def __init__(self, guard: Guard[Prescription], his: HIS, runs: Runs) -> None:
+        self._guard, self._his, self._runs = guard, his, runs
+
+    @step("drug.price")
+    async def price(self, now: Prescription) -> Prescription:
+        """The HIS takes the signed prescription under its content's number and prices it. What it refuses goes back to the doctor."""
+        step = self._guard.step(now, "drug.price")
+        async with step.fence() as db:
+            written = await signing.written(db, now)
+        try:
+            async with outside():
+                await self._his.write_prescription(written)
+                bill = await self._his.price(written.number)
+        except DomainError as refused:
+            await self._his.cancel_prescription(written.number)  # lines that it took before it refused another
+            async with step.move(_S.RETURNED, reason=refused.code, wake_at=now.due_at) as db:
+                await notices.tell_doctor(db, now.visit_id, step.at, about=now.id)
+            return step.row
+        async with step.move(_S.CHOOSING, invoice_id=bill.invoice_id, amount_fen=bill.amount_fen, reason=None, wake_at=now.due_at) as db:
+            await notices.tell_patient(db, now.visit_id, Template.PRESCRIPTION_APPROVED, step.at, about=now.id)
+        return step.row
+
+    @step("drug.choose")
+    async def choose(self, now: Prescription, wish: Choose) -> Prescription:
+        """取药方式. Online a charge over the HIS's bill is opened; at the hospital it stays payable there while it is valid.
+
+        Raises `delivery.address_missing` for a parcel without one of the patient's addresses.
+        """
+        step = self._guard.step(now, "drug.choose", wish, way=wish.way)
+        if wish.way is Way.AT_HOSPITAL:
+            poll_at = min(step.at + await self._poll(now), known(now.due_at))
+            async with step.move(_S.AT_HOSPITAL, way=wish.way, wake_at=poll_at):
+                return step.row
+        charge_id = ids.derived("charge", now.id, wish.id)
+        async with step.move(_S.PAYING, way=wish.way, address_id=wish.address_id, charge_id=charge_id, wake_at=None) as db:
+            if wish.way is Way.PARCEL and not await deliveries.is_theirs(db, wish.address_id, wish.by):
+                raise DomainError("delivery.address_missing", "invalid")
+            facts = await prescriptions.facts(db, now.id)
+            rules = (await policies.pinned(db, facts.policy)).rules
+            await charges.wanted(
+                db,
+                charge_id,
+                visit_id=now.visit_id,
+                payable=PAYABLE,
+                payable_id=now.id,
+                invoice_id=known(facts.invoice_id),
+                amount_fen=known(facts.amount_fen),
+                policy=facts.policy,
+                due_at=min(step.at + timedelta(seconds=rules.drugs_pay_s), known(now.valid_until)),
+                request=wish.request,
+            )
+        await self._runs.begin("charge", charge_id, now.visit_id)
+        return step.row
+
+    @step("drug.charged")
+    async def charged(self, now: Prescription, ended: DrugsCharged) -> Prescription:
+        """Settled, it is dispensed; unpaid, another way may be chosen; what the HIS refused to settle is on its way back already."""
+        step = self._guard.step(now, "drug.charged", ended)
+        if ended.outcome == "settled":
+            poll = await self._poll(now)
+            async with step.move(_S.DISPENSING, due_at=None, wake_at=step.at + poll):
+                return step.row
+        left = now.state is _S.CLOSING or ended.outcome == "unsettled"
+        if left or step.at >= known(now.valid_until):
+            return await self._cancelled(step, "patient" if now.state is _S.CLOSING else ended.outcome)
+        async with step.move(_S.CHOOSING, way=None, wake_at=now.due_at):
+            return step.row
+
+    @step("drug.close")
+    async def close(self, now: Prescription, wish: CancelDrugs) -> Prescription:
+        """Not wanted while a charge is open: asked to close, the charge says whether money came."""
+        step = self._guard.step(now, "drug.close", wish)
+        charge_id = known(now.charge_id)
+        close = Close(id=ids.derived("close", charge_id, wish.id))
+        async with step.move(_S.CLOSING) as db:
+            await inbox.bring(db, "charge", charge_id, close, party=PAYABLE)
+        await self._runs.knock("charge", charge_id, close)
+        return step.row
+
+    @step("drug.leave")
+    async def leave(self, now: Prescription, why: CancelDrugs | Alarm) -> Prescription:
+        """Unpaid and not wanted, or its time is over: cancelled at the HIS first, so that no window takes money for it any more.
+
+        Raises `prescription.paid` when a window took the money meanwhile: at the deadline that is an outcome, and the drugs are dispensed.
+        """
+        step = self._guard.step(now, "drug.leave", why)
+        async with step.fence():
+            pass
+        try:
+            await self._his.cancel_prescription(now.content_id)
+        except DomainError as refused:  # settled, or handed out
+            if isinstance(why, CancelDrugs):
+                async with step.give_up():
+                    pass
+                raise DomainError("prescription.paid", "conflict") from refused
+            async with step.move(_S.DISPENSING, way=Way.AT_HOSPITAL, due_at=None, wake_at=step.at):
+                return step.row
+        if isinstance(why, CancelDrugs):
+            return await self._cancelled(step, "patient")
+        async with step.move(_S.EXPIRED, due_at=None, wake_at=None, reason="expired") as db:
+            await notices.tell_patient(db, now.visit_id, Template.PRESCRIPTION_EXPIRED, step.at, about=now.id)
+            ended = await prescriptions.tell_visit(db, now.visit_id, now.id)
+        await self._knock(now, ended)
+        return step.row
+
+    @step("drug.query")
+    async def query(self, now: Prescription, why: DrugsReported | Alarm) -> Prescription:
+        """A report or the time to ask: what the HIS answers counts."""
+        step = self._guard.step(now, "drug.query", why)
+        word = known(await self._his.dispensed(now.content_id))
+        poll = await self._poll(now)
+        wake_at = step.at + poll if now.due_at is None else min(step.at + poll, now.due_at)
+        match word.state, now.state:
+            case Dispensing.HANDED_OUT, _ if now.way is not Way.PARCEL:
+                return await self._completed(step)
+            case ((Dispensing.PREPARED | Dispensing.HANDED_OUT), (_S.AT_HOSPITAL | _S.DISPENSING)):
+                if now.way is Way.PARCEL:
+                    return await self._ship(step)
+                code = "".join(secrets.choice("0123456789") for _ in range(PICKUP_DIGITS))
+                async with step.move(_S.READY, due_at=None, wake_at=step.at + poll, pickup_code=code) as db:
+                    await notices.tell_patient(db, now.visit_id, Template.DRUGS_READY, step.at, about=now.id, code=code)
+            case Dispensing.PAID, _S.AT_HOSPITAL:
+                async with step.move(_S.DISPENSING, due_at=None, wake_at=step.at + poll):
+                    pass
+            case _:
+                async with step.move(now.state, wake_at=wake_at):
+                    pass
+        return step.row
+
+    @step("drug.give_back")
+    async def give_back(self, now: Prescription, wish: CancelDrugs) -> Prescription:
+        """Paid and not wanted: back by a refund, free until 调配. Raises `prescription.prepared`, `prescription.paid_at_window`."""
+        step = self._guard.step(now, "drug.give_back", wish)
+        async with step.fence():
+            if now.way is Way.AT_HOSPITAL:
+                raise DomainError("prescription.paid_at_window", "conflict")
+        async with step.asking():
+            if known(await self._his.dispensed(now.content_id)).state in {Dispensing.PREPARED, Dispensing.HANDED_OUT}:
+                raise DomainError("prescription.prepared", "conflict")
+        return await self._cancelled(step, "patient", Cause.PATIENT)
+
+    @step("drug.delivered")
+    async def delivered(self, now: Prescription, ended: DeliveryEnded) -> Prescription:
+        """The parcel's end. What came back is given back only where a person decided so."""
+        step = self._guard.step(now, "drug.delivered", ended)
+        if ended.outcome == "refund":
+            return await self._cancelled(step, "returned", Cause.RETURNED)
+        return await self._completed(step)
+
+    @step("drug.note")
+    async def note(self, now: Prescription, news: DrugsReported) -> Prescription:
+        """Known already: the parcel is on its way."""
+        step = self._guard.step(now, "drug.note", news)
+        async with step.move(now.state):
+            return step.row
+
+    async def _poll(self, now: Prescription) -> timedelta:
+        async with self._guard.database.reading() as db:
+            facts = await prescriptions.facts(db, now.id)
+            return timedelta(seconds=(await policies.pinned(db, facts.policy)).rules.drugs_poll_s)
+
+    async def _ship(self, step: Step[Prescription]) -> Prescription:
+        """Paid, approved and prepared: now, and not before, a parcel is begun."""
+        now = step.now
+        async with step.move(_S.SHIPPING, due_at=None, wake_at=None, delivery_id=deliveries.id_of(now.id)) as db:
+            facts = await prescriptions.facts(db, now.id)
+            begun = await deliveries.begin(
+                db,
+                prescription_id=now.id,
+                visit_id=now.visit_id,
+                address_id=known(facts.address_id),
+                policy=facts.policy,
+                at=step.at,
+                request=step.row.request or "",
+            )
+        await self._runs.begin("delivery", begun.id, begun.visit_id)
+        return step.row
+
+    async def _completed(self, step: Step[Prescription]) -> Prescription:
+        now = step.now
+        async with step.move(_S.COMPLETED, due_at=None, wake_at=None) as db:
+            ended = await prescriptions.tell_visit(db, now.visit_id, now.id)
+        await self._knock(now, ended)
+        return step.row
+
+    async def _cancelled(self, step: Step[Prescription], reason: str, cause: Cause | None = None) -> Prescription:
+        now = step.now
+        begun: refunds.Begun | None = None
+        async with step.move(_S.CANCELLED, due_at=None, wake_at=None, reason=reason) as db:
+            if cause:
+                begun = await self._refund(db, step, cause)
+            ended = await prescriptions.tell_visit(db, now.visit_id, now.id)
+        await start(self._runs, begun)
+        await self._knock(now, ended)
+        return step.row
+
+    async def _knock(self, now: Prescription, ended: PrescriptionEnded | None) -> None:
+        if ended:
+            await self._runs.knock("revisit", now.visit_id, ended)
+
+    async def _refund(self, db: AsyncSession, step: Step[Prescription], cause: Cause) -> refunds.Begun | None:
+        charge_id: UUID = known(step.now.charge_id)
+        paid = known(await payments.of_charge(db, charge_id))
+        charge = await charges.facts(db, charge_id)
+        return await refunds.begin(db, paid.id, cause, step.at, await policies.pinned(db, charge.policy), request=step.row.request or "")

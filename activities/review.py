@@ -1,0 +1,126 @@
+"""审方: pharmacists take prescriptions from one queue, approve, question or reject them; a time-out never approves (D-3.1)."""
+
+from datetime import timedelta
+
+import structlog
+
+from activities.steps import Guard, step
+from models.account import Role
+from models.kernel.errors import DomainError
+from models.prescription import (
+    Answer,
+    Approve,
+    ClaimReview,
+    Prescription,
+    PrescriptionState,
+    Question,
+    Reject,
+    ReleaseReview,
+)
+from models.process import Command
+from models.stores import notices
+from models.stores import policy as policies
+from models.stores import prescription as prescriptions
+from models.stores import revisit as revisits
+
+log = structlog.get_logger()
+
+
+class ReviewActivities:
+    def __init__(self, guard: Guard[Prescription]) -> None:
+        self._guard = guard
+
+    @step("review.claim")
+    async def claim(self, now: Prescription, wish: ClaimReview) -> Prescription:
+        """Held for its pharmacist until it lapses; what another holds is taken over only by who says so.
+
+        Raises `review.own` for the prescriber, `review.held`.
+        """
+        step = self._guard.step(now, "review.claim", wish, take_over=wish.take_over)
+        async with self._guard.database.reading() as db:
+            facts = await prescriptions.facts(db, now.id)
+            rules = (await policies.pinned(db, facts.policy)).rules
+        until = step.at + timedelta(seconds=rules.review_hold_s)
+        async with step.move(PrescriptionState.QUEUED, pharmacist_id=wish.by, held_until=until):
+            if facts.account_id == wish.by:
+                raise DomainError("review.own", "forbidden")
+            held = facts.held_until is not None and facts.held_until > step.at and facts.pharmacist_id != wish.by
+            if held and not wish.take_over:
+                raise DomainError("review.held", "conflict")
+        return step.row
+
+    @step("review.release")
+    async def release(self, now: Prescription, wish: ReleaseReview) -> Prescription:
+        """Back into the queue, at its old place. Raises `review.not_held`."""
+        facts = await self._facts(now)
+        step = self._guard.step(now, "review.release", wish)
+        async with step.move(PrescriptionState.QUEUED, pharmacist_id=None, held_until=None):
+            _must_hold(facts, wish)
+        return step.row
+
+    @step("review.approve")
+    async def approve(self, now: Prescription, wish: Approve) -> Prescription:
+        """审方通过; it counts with the pharmacist's signature. Raises `review.not_held`, `review.own`."""
+        facts = await self._facts(now)
+        step = self._guard.step(now, "review.approve", wish)
+        async with step.move(PrescriptionState.COUNTERSIGNING, task_id=None, wake_at=now.due_at):
+            _must_hold(facts, wish)
+        return step.row
+
+    @step("review.question")
+    async def question(self, now: Prescription, wish: Question) -> Prescription:
+        """The doctor is asked; the pharmacist's words are stored. Raises `review.not_held`."""
+        facts = await self._facts(now)
+        step = self._guard.step(now, "review.question", wish, note_id=str(wish.note_id))
+        async with step.move(PrescriptionState.QUESTIONED, note_id=wish.note_id) as db:
+            _must_hold(facts, wish)
+            await notices.tell_doctor(db, now.visit_id, step.at, about=now.id)
+        return step.row
+
+    @step("review.reject")
+    async def reject(self, now: Prescription, wish: Reject) -> Prescription:
+        """Given back with a remark; amended, it is reviewed and signed again. Raises `review.not_held`."""
+        facts = await self._facts(now)
+        step = self._guard.step(now, "review.reject", wish, remark=wish.remark, note_id=str(wish.note_id))
+        values = {"remark": wish.remark, "note_id": wish.note_id, "pharmacist_id": wish.by, "held_until": None}
+        async with step.move(PrescriptionState.RETURNED, **values) as db:
+            _must_hold(facts, wish)
+            await notices.tell_doctor(db, now.visit_id, step.at, about=now.id)
+        return step.row
+
+    @step("review.answer")
+    async def answer(self, now: Prescription, wish: Answer) -> Prescription:
+        """The doctor has answered: back in the queue at its old place, for the pharmacist who asked as for any other."""
+        step = self._guard.step(now, "review.answer", wish, note_id=str(wish.note_id))
+        async with step.move(PrescriptionState.QUEUED, note_id=wish.note_id, held_until=None):
+            return step.row
+
+    @step("review.escalate")
+    async def escalate(self, now: Prescription) -> Prescription:
+        """It has waited long: the pharmacists are told, then the management. Nothing is decided by time."""
+        step = self._guard.step(now, "review.escalate")
+        async with self._guard.database.reading() as db:
+            facts = await prescriptions.facts(db, now.id)
+            rules = (await policies.pinned(db, facts.policy)).rules
+            told = await revisits.times_done(db, now.id, "review.escalate")
+        next_at = step.at + timedelta(seconds=rules.review_remind_s)
+        wake_at = next_at if told == 0 and (now.due_at is None or next_at < now.due_at) else now.due_at
+        async with step.move(now.state, wake_at=wake_at) as db:
+            if now.state is PrescriptionState.QUEUED:
+                await notices.tell_office(db, now.visit_id, Role.PHARMACIST if told == 0 else Role.MANAGEMENT, step.at, about=now.id)
+            else:
+                await notices.tell_doctor(db, now.visit_id, step.at, about=now.id)
+        log.warning("review.waits", prescription_id=str(now.id), state=now.state, told=told)
+        return step.row
+
+    async def _facts(self, now: Prescription) -> prescriptions.Facts:
+        async with self._guard.database.reading() as db:
+            return await prescriptions.facts(db, now.id)
+
+
+def _must_hold(facts: prescriptions.Facts, wish: Command) -> None:
+    """Asked inside the move, of what was read before it, so that the same wish again finds that it was done."""
+    if facts.account_id == wish.by:
+        raise DomainError("review.own", "forbidden")
+    if facts.pharmacist_id != wish.by or facts.held_until is None:
+        raise DomainError("review.not_held", "conflict")
