@@ -48,6 +48,10 @@ def as_doctor(me: Principal) -> Reach:
     return Reach(me.account_id, as_doctor=True)
 
 
+def as_pharmacist(me: Principal) -> Reach:
+    return Reach(me.account_id, as_pharmacist=True)
+
+
 def request_id() -> str:
     """Of the request being answered, as its log line has it."""
     return str(structlog.contextvars.get_contextvars().get("request_id", ""))
@@ -100,6 +104,12 @@ async def on_charge(pathways: Pathways, charge_id: UUID, reach: Reach, intent: I
 
 async def on_refund(pathways: Pathways, refund_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]) -> ActionOut:
     return _out(await pathways.ask("refund", lambda db: timeline.refund(db, refund_id, reach), asked), intent)
+
+
+async def on_prescription(
+    pathways: Pathways, prescription_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]
+) -> ActionOut:
+    return _out(await pathways.ask("prescription", lambda db: timeline.prescription(db, prescription_id, reach), asked), intent)
 
 
 async def on_delivery(

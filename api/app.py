@@ -21,10 +21,12 @@ from api import (
     ledger,
     metrics,
     patient,
+    prescription,
     problems,
     queue,
     record,
     refund,
+    review,
     revisit,
     schedule,
     timeline,
@@ -32,6 +34,7 @@ from api import (
 from api.idempotency import KEY_HEADER
 from api.logs import Journal
 from api.webhooks import his, sf, wechat_pay
+from api.webhooks import signature as signature_webhook
 from api.wiring import Wiring, wire, wiring_of
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -47,11 +50,14 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     record.router,
     decline.router,
     refund.router,
+    prescription.router,
+    review.router,
     delivery.router,
     ledger.router,
     history.router,
     events.router,
     wechat_pay.router,
+    signature_webhook.router,
     his.router,
     sf.router,
 )

@@ -40,7 +40,7 @@ from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
-from models.timeline import DEED_TEXTS, ROLE_TEXTS, trouble_text
+from models.timeline_refund import DEED_TEXTS, ROLE_TEXTS, trouble_text
 
 router = APIRouter(tags=["refund"])
 MayRead = Annotated[Principal, Depends(may("refund:read"))]

@@ -34,6 +34,7 @@ OPEN_DOORS: frozenset[str] = frozenset(
         "POST /v1/account/staff/sessions",
         "POST /webhooks/his",
         "POST /webhooks/sf",
+        "POST /webhooks/signature",
         "POST /webhooks/wechat-pay",
     }
 )

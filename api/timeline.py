@@ -1,8 +1,7 @@
 """What people read of visits: one, a list, and the timeline with who acts next, the running deadline and money (P-12)."""
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -16,7 +15,6 @@ from api.security import HotRead, may, may_together
 from api.wiring import Now, Reading, Wired
 from models.account import Principal
 from models.charge import ChargeState
-from models.delivery import DeliveryState
 from models.eligibility import RegulatorField
 from models.kernel.errors import DomainError
 from models.refund import Cause, RefundState, overdue
@@ -26,21 +24,20 @@ from models.stores import timeline_revisit as timeline
 from models.timeline import (
     ACTS_NEXT,
     CANCEL_TEXTS,
-    CAUSE_TEXTS,
     DEADLINES,
     DECLINE_TEXTS,
-    DELIVERY_TEXTS,
     MONEY_TEXTS,
-    OVERDUE_TEXT,
     REASON_TEXTS,
-    REFUND_TEXTS,
     REFUSAL_TEXTS,
     STATE_TEXTS,
     STEP_TEXTS,
     UNDER_WAY,
     Actor,
     done_by,
+    is_routine,
+    state_text,
 )
+from models.timeline_refund import CAUSE_TEXTS, OVERDUE_TEXT, REFUND_TEXTS
 
 router = APIRouter(tags=["revisit"])
 MayRead = Annotated[Principal, Depends(may("revisit:read", "revisit:accept", "revisit:read_any"))]
@@ -233,15 +230,10 @@ async def whole(
         raise DomainError("revisit.missing", "missing")
     return TimelineOut(
         revisit=_out(story.visit, asked_by(me)),
-        steps=[_step(one, story.visit) for one in story.steps if not _is_routine(one)],
+        steps=[_step(one, story.visit) for one in story.steps if not is_routine(one.name, one.before, one.after)],
         money=[_money(one) for one in story.money],
         refunds=[RefundProgressOut.of(one, now) for one in story.refunds],
     )
-
-
-def _is_routine(entry: timeline.Done) -> bool:
-    """A question to channel or carrier that brought nothing new is nobody's news."""
-    return entry.name in {"refund.query", "delivery.poll"} and entry.before == entry.after
 
 
 def _step(entry: timeline.Done, visit: timeline.Visit) -> StepOut:
@@ -252,16 +244,8 @@ def _step(entry: timeline.Done, visit: timeline.Visit) -> StepOut:
         title=STEP_TEXTS[entry.name],
         by="system" if entry.by is None else done_by(entry.process, entry.name, entry.after, declined_for=visit.declined_for),
         state=entry.after,
-        state_text=_STATE_TEXT[entry.process](entry.after),
+        state_text=state_text(entry.process, entry.after),
     )
-
-
-_STATE_TEXT: Final[dict[str, Callable[[str], str]]] = {
-    "revisit": lambda state: STATE_TEXTS[State(state)],
-    "charge": lambda state: MONEY_TEXTS[ChargeState(state)],
-    "refund": lambda state: REFUND_TEXTS[RefundState(state)],
-    "delivery": lambda state: DELIVERY_TEXTS[DeliveryState(state)],
-}
 
 
 def _money(one: timeline.Money) -> MoneyOut:

@@ -17,6 +17,7 @@ from models.kernel.errors import DomainError
 from models.prescription import DrugsReported
 from models.process import News
 from models.stores import inbox, steps
+from models.stores import prescription as prescriptions
 from models.stores.database import Database
 
 router = APIRouter(tags=["webhooks"])
@@ -57,11 +58,12 @@ async def told(request: Request, wiring: Wired, now: Now, pathways: AskPathways)
 
 
 async def _reported(database: Database, message: HisMessage, number: UUID) -> tuple[str, UUID, News] | None:
-    """Our number at the HIS names the prescription. The same message again is nothing new."""
+    """Our number at the HIS is that of what was written, and names the prescription. The same message again is nothing new."""
     event = DrugsReported(id=_id(message), request=request_id())
     async with database.transaction() as db:
-        new = await inbox.bring(db, "prescription", number, event, party=PARTY, external_id=message.message_id)
-    return ("prescription", number, event) if new else None
+        prescription_id = await prescriptions.of_number(db, number)
+        new = await inbox.bring(db, "prescription", prescription_id, event, party=PARTY, external_id=message.message_id)
+    return ("prescription", prescription_id, event) if new and prescription_id else None
 
 
 def _noted(message: HisMessage) -> Noted:

@@ -1,0 +1,137 @@
+"""审方: the pharmacists' one queue, and what they do with a prescription that they hold (D-3.1)."""
+
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends
+from pydantic import BaseModel, Field
+
+from api.act import ActionOut, as_pharmacist, on_prescription, wish
+from api.cursor import After, Limit, cut, open_id_cursor, seal_cursor
+from api.idempotency import Intent
+from api.pathways import AskPathways
+from api.prescription import WordsIn
+from api.problems import problems
+from api.security import may
+from api.wiring import Body, Now, Reading, Wired
+from models.account import Principal
+from models.kernel import ids
+from models.prescription import Approve, ClaimReview, NoAnswer, Question, Reject, ReleaseReview, Remark
+from models.review import Level
+from models.stores import prescription as prescriptions
+from models.stores import prescription_timeline as reading
+from models.stores import timeline
+
+router = APIRouter(tags=["review"])
+MayReview = Annotated[Principal, Depends(may("review:act"))]
+OUT_OF_TURN = ("prescription.not_now", "process.busy")
+ACT = problems(
+    conflict=(*OUT_OF_TURN, "review.not_held"),
+    missing=("prescription.missing",),
+    forbidden=("review.own",),
+    invalid=("request.key_reused",),
+)
+
+
+class WaitingOut(BaseModel):
+    """A prescription in the queue, by when it came; `held_until` in the future: another pharmacist has it."""
+
+    id: UUID
+    queued_at: datetime
+    round: int
+    level: Level | NoAnswer | None = Field(
+        description="The rational-drug review's word; `failed`: it gave none, and nobody has checked it."
+    )
+    held_by: UUID | None
+    held_until: datetime | None
+    mine: bool
+
+
+class QueueOut(BaseModel):
+    items: list[WaitingOut]
+    next: str | None
+
+
+@router.get("/v1/reviews", responses=problems(malformed=("request.cursor",)))
+async def queue(me: MayReview, db: Reading, now: Now, after: After = None, limit: Limit = 20) -> QueueOut:
+    """待审方, the oldest first; what they prescribed themselves is not in it."""
+    found = await reading.queue(db, me.account_id, open_id_cursor("reviews", after), limit + 1)
+    page, further = cut(found, limit, lambda one: seal_cursor("reviews", one.queued_at, one.id))
+    items = [
+        WaitingOut(
+            id=one.id,
+            queued_at=one.queued_at,
+            round=one.round,
+            level=one.level,
+            held_by=one.pharmacist_id if one.held(now) else None,
+            held_until=one.held_until if one.held(now) else None,
+            mine=one.held(now) and one.pharmacist_id == me.account_id,
+        )
+        for one in page
+    ]
+    return QueueOut(items=items, next=further)
+
+
+class ClaimIn(Body):
+    """`take_over`: from a pharmacist who holds it; it is recorded."""
+
+    take_over: bool = False
+
+
+@router.post(
+    "/v1/prescriptions/{prescription_id}/claim",
+    response_model=ActionOut,
+    responses=problems(
+        conflict=(*OUT_OF_TURN, "review.held"),
+        missing=("prescription.missing",),
+        forbidden=("review.own",),
+        invalid=("request.key_reused",),
+    ),
+)
+async def claim(prescription_id: UUID, body: ClaimIn, me: MayReview, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """领取: held for a while, so that nobody else reviews it."""
+    asked = wish(ClaimReview, intent, take_over=body.take_over)
+    return await on_prescription(pathways, prescription_id, as_pharmacist(me), intent, asked)
+
+
+@router.post("/v1/prescriptions/{prescription_id}/release", response_model=ActionOut, responses=ACT)
+async def release(prescription_id: UUID, me: MayReview, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """放回: into the queue, at its old place."""
+    return await on_prescription(pathways, prescription_id, as_pharmacist(me), intent, wish(ReleaseReview, intent))
+
+
+@router.post("/v1/prescriptions/{prescription_id}/approve", response_model=ActionOut, responses=ACT)
+async def approve(prescription_id: UUID, me: MayReview, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """审方通过; it counts once the pharmacist has confirmed it on their phone."""
+    return await on_prescription(pathways, prescription_id, as_pharmacist(me), intent, wish(Approve, intent))
+
+
+@router.post("/v1/prescriptions/{prescription_id}/question", response_model=ActionOut, responses=ACT)
+async def question(prescription_id: UUID, body: WordsIn, me: MayReview, intent: Intent, wiring: Wired, pathways: AskPathways) -> ActionOut:
+    """质疑: the doctor answers, or amends."""
+    note_id = await _noted(prescription_id, body.text, me, intent, wiring)
+    return await on_prescription(pathways, prescription_id, as_pharmacist(me), intent, wish(Question, intent, note_id=note_id))
+
+
+class RejectIn(WordsIn):
+    """驳回 is never without words."""
+
+    remark: Remark
+
+
+@router.post("/v1/prescriptions/{prescription_id}/reject", response_model=ActionOut, responses=ACT)
+async def reject(prescription_id: UUID, body: RejectIn, me: MayReview, intent: Intent, wiring: Wired, pathways: AskPathways) -> ActionOut:
+    """驳回, with a remark: the doctor amends it, or takes it back."""
+    note_id = await _noted(prescription_id, body.text, me, intent, wiring)
+    asked = wish(Reject, intent, remark=body.remark, note_id=note_id)
+    return await on_prescription(pathways, prescription_id, as_pharmacist(me), intent, asked)
+
+
+async def _noted(prescription_id: UUID, text: str, me: Principal, intent: Intent, wiring: Wired) -> UUID:
+    note_id = ids.derived("prescription_note", intent.id, intent.body)
+    async with wiring.database.transaction() as db:
+        where = await timeline.prescription(db, prescription_id, as_pharmacist(me))
+        if where.state in Question.allowed_in:
+            await prescriptions.keep_note(db, note_id, prescription_id, me.account_id, text)
+    return note_id
