@@ -31,7 +31,14 @@ DOCTOR: Final = "wangjianguo"
 OTHER_DOCTOR: Final = "liumin"
 MANAGER: Final = "menzhenban"
 FINANCE: Final = "caiwuchu"
-PHONES: Final = {DOCTOR: "13900000001", MANAGER: "13900000002", OTHER_DOCTOR: "13900000003", FINANCE: "13900000004"}
+PHARMACIST: Final = "qianyulan"
+PHONES: Final = {
+    DOCTOR: "13900000001",
+    MANAGER: "13900000002",
+    OTHER_DOCTOR: "13900000003",
+    FINANCE: "13900000004",
+    PHARMACIST: "13900000005",
+}
 DOCTORS: Final = {DOCTOR: "王建国", OTHER_DOCTOR: "刘敏"}
 """Whoever has `<login>` acts for the HIS's doctor `doc-<login>`."""
 
@@ -53,6 +60,7 @@ DEMO_SIGN_INS: Final = (
     "Demo doctor      wangjianguo / Fuzhen-demo-2026, SMS code to 13900000001 (sandbox console)",
     "Another doctor   liumin / Fuzhen-demo-2026, SMS code to 13900000003 (sandbox console)",
     "Demo management  menzhenban / Fuzhen-demo-2026, SMS code to 13900000002 (sandbox console)",
+    "Demo pharmacist  qianyulan / Fuzhen-demo-2026, SMS code to 13900000005 (sandbox console)",
     "Demo finance     caiwuchu / Fuzhen-demo-2026, SMS code to 13900000004 (sandbox console)",
     "Demo patient     张秀英 110105195805120428, phone 13800100001, SMS code (sandbox console)",
 )
@@ -89,11 +97,19 @@ async def _staff(database: Database, settings: Settings) -> None:
             await directory.appoint(db, f"doc-{login}", ids.derived("demo", login))
         await _enlist(db, MANAGER, "门诊办", Role.MANAGEMENT, hashed)
         await _enlist(db, FINANCE, "财务处", Role.FINANCE, hashed)
+        await _enlist(db, PHARMACIST, "钱玉兰", Role.PHARMACIST, hashed, staff_id=f"pha-{PHARMACIST}")
 
 
-async def _enlist(db: AsyncSession, login: str, name: str, role: Role, hashed: str) -> None:
+async def _enlist(db: AsyncSession, login: str, name: str, role: Role, hashed: str, *, staff_id: str | None = None) -> None:
     await accounts.enlist(
-        db, ids.derived("demo", login), login=login, name=name, phone=PHONES[login], password_hash=hashed, grants=[Grant(role)]
+        db,
+        ids.derived("demo", login),
+        login=login,
+        name=name,
+        phone=PHONES[login],
+        password_hash=hashed,
+        grants=[Grant(role)],
+        staff_id=staff_id,
     )
 
 

@@ -1,4 +1,4 @@
-"""The demonstration: one patient's whole paid visit, through public HTTP interfaces and the sandbox's wires alone, told line by line."""
+"""The demonstration: one patient's paid visit and their drugs, through public HTTP interfaces and the sandbox's wires, line by line."""
 
 import asyncio
 import secrets
@@ -14,8 +14,9 @@ import httpx
 
 from models.kernel.clock import SHANGHAI
 from stack.errors import WalkError
-from stack.seed import DOCTOR, MANAGER, PASSWORD, PHONES
+from stack.seed import DOCTOR, MANAGER, PASSWORD, PHARMACIST, PHONES
 from stack.supervisor import Addresses
+from stack.walk_drugs import Drugs
 
 PATIENT_NAME = "周桂兰"
 """A person new at the registration desk for each walk, so that none meets what an earlier one left."""
@@ -88,9 +89,8 @@ class Walk:
             await asyncio.sleep(0.1)
         return seen
 
-    async def patient(self) -> tuple[Person, str]:
+    async def patient(self, phone: str) -> tuple[Person, str]:
         """Registered at the hospital with a past visit, and signed in; their ID number beside them."""
-        phone = f"137{secrets.randbelow(10**8):08}"
         card = {"name": PATIENT_NAME, "phone": phone, "address": "北京市通州区北马厂149号", "encounters": [{"days_ago": 40}]}
         registered = _read(await self._outside.post("/his/desk/patients", json=card))
         person = await self._sign_in("患者", phone, "/v1/account/codes", "/v1/account/sessions", {"phone": phone})
@@ -113,6 +113,17 @@ class Walk:
         _read(answer)
         opened = _read(await self._http.post(sessions, json=who | {"code": await self._code(phone, before)}))
         return Person(self._http, {"Authorization": f"Bearer {opened['token']}"})
+
+    async def until_found(self, what: str, look: Callable[[], Any]) -> Any:
+        """What a look at last shows."""
+        return await self._until(what, look, bool)
+
+    async def outside(self, path: str, body: object = None) -> Any:
+        """Somebody at a desk of the outside world."""
+        return _read(await self._outside.post(path, json={} if body is None else body))
+
+    async def seen_outside(self, path: str) -> Any:
+        return _read(await self._outside.get(path))
 
     async def told(self, person: Person, visit: str) -> Any:
         """The timeline as the patient reads it; what is new is printed."""
@@ -191,7 +202,10 @@ async def walk(addresses: Addresses) -> bool:
 
 async def _visit(on: Walk) -> bool:
     say(f"演示：{PATIENT_NAME} 的一次线上复诊（北京时间）")
-    (patient, id_number), doctor, manager = await asyncio.gather(on.patient(), on.staff(DOCTOR), on.staff(MANAGER))
+    phone = f"137{secrets.randbelow(10**8):08}"
+    (patient, id_number), doctor, pharmacist, manager = await asyncio.gather(
+        on.patient(phone), on.staff(DOCTOR), on.staff(PHARMACIST), on.staff(MANAGER)
+    )
     bound = await patient.act("/v1/patients", {"name": PATIENT_NAME, "id_number": id_number, "relation": "self"})
     visit = (await patient.act(f"/v1/patients/{bound['id']}/revisits", {}))["id"]
 
@@ -216,7 +230,12 @@ async def _visit(on: Walk) -> bool:
         await act(who, "chat", {"text": line})
         say(f"          {name}：{line}")
     await on.record(doctor, visit)
+    drugs = Drugs(on, visit, patient, doctor)
+    await drugs.written()
     await act(doctor, "end")
+    await drugs.approved(pharmacist)
+    drugs_charge = await drugs.paid(PATIENT_NAME, phone)
+    await drugs.delivered()
     ended = await on.until(patient, visit, "closed")
-    say(f"就诊状态：{ended['state_text']}")
-    return await on.books(manager, paying["charge_id"])
+    say(f"就诊状态：{ended['state_text']}，药品已签收")
+    return await on.books(manager, paying["charge_id"]) and await on.books(manager, drugs_charge)

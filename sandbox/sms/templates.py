@@ -19,6 +19,11 @@ TEMPLATES = {
     "SMS_REFUND_ARRIVED": "您的退费${amount}元已原路退回，请以银行或微信到账记录为准。",
     "SMS_REFUND_PAID_OUT": "您的退费${amount}元已由医院转账退回，请以银行到账记录为准，如有疑问请联系财务处。",
     "SMS_CLINIC_WAITING": "有复诊患者已报到候诊，请及时接诊。",
+    "SMS_PRESCRIPTION_APPROVED": "您的处方已通过药师审核，请在有效期内选择取药方式并缴费。",
+    "SMS_PRESCRIPTION_EXPIRED": "您的处方已过期，如仍需用药请重新复诊。",
+    "SMS_DRUGS_READY": "您的药品已备好，请凭取药码${code}到院取药。",
+    "SMS_PRESCRIPTION_RETURNED": "有一张处方需要您处理，请登录查看。",
+    "SMS_REVIEW_WAITING": "有处方等待审核，请及时处理。",
 }
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
