@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from worker.settings import HisSettings, LogisticsSettings, ReviewSettings, Settings, SmsSettings, WechatPaySettings
+from worker.settings import HisSettings, LogisticsSettings, ReviewSettings, Settings, SignatureSettings, SmsSettings, WechatPaySettings
 
 NOWHERE = "http://127.0.0.1:9"
 COLUMN_KEY, INDEX_KEY = "6b" * 16, "69" * 32
@@ -46,6 +46,7 @@ def settings(database_url: str = "postgresql+asyncpg://nobody@127.0.0.1:9/none",
             sender_phone="13900110011",
             sender_address="演示路1号",
         ),
+        signature=SignatureSettings(base_url=NOWHERE, app_id="none", app_secret=SecretStr("none"), trusted="none"),
         review=ReviewSettings(base_url=NOWHERE, app_key="none", app_secret=SecretStr("none")),
     )
 
@@ -72,6 +73,7 @@ def environment(database_url: str, files: Path, port: int) -> dict[str, str]:
         "SMS": known.sms,
         "LOGISTICS": known.logistics,
         "REVIEW": known.review,
+        "SIGNATURE": known.signature,
     }
     for party, told in outside.items():
         for field, value in told:

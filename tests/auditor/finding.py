@@ -70,7 +70,7 @@ WORDS: dict[Kind, str] = {
     Kind.ORDER_DIFFERS: "an order is for another amount, or has another end, at the bank",
     Kind.ORDER_STILL_PAYABLE: "an order that is closed here can still be paid at the bank",
     Kind.CHARGE_PAYMENT: "a charge and its own payment do not fit: one when paid, none when not",
-    Kind.CHARGED_TWICE: "more than one payment of a visit is neither given back nor going back",
+    Kind.CHARGED_TWICE: "more payments of a visit than it has settled charges are neither given back nor going back",
     Kind.KEPT_OURS: "what our books keep of a patient's money is not what is due",
     Kind.KEPT_AT_BANK: "what the bank's books keep of a patient's money is not what is due",
     Kind.REFUND_UNKNOWN: "the bank gave back what we do not know",

@@ -77,7 +77,7 @@ def _charges(books: Books) -> Iterator[Finding]:
 def _twice(books: Books, case: Case) -> Iterator[Finding]:
     here = [one for one in case.payments if one.amount_fen > _going_back(case, one.transaction_id, books)]
     there = [one for one in case.bank_payments if one.total_fen > _going_back_there(books, case, one)]
-    if max(len(here), len(there)) > 1:
+    if max(len(here), len(there)) > max(1, sum(one.state == "settled" for one in case.charges)):
         said = ", ".join(f"{one.transaction_id} {yuan(one.amount_fen)}" for one in here) or "nothing"
         told = ", ".join(f"{one.transaction_id} {yuan(one.total_fen)}" for one in there) or "nothing"
         yield Finding(kind=Kind.CHARGED_TWICE, about=case.about, ours=said, theirs=told, visit=case.visit and case.visit.id)
@@ -118,16 +118,19 @@ def _kept(books: Books, case: Case) -> Iterator[Finding]:
 
 
 def _due(case: Case) -> int | None:
-    """A visit that goes on or has taken place owes its fee, one that ended otherwise nothing, nobody's money nothing.
+    """A visit that goes on or has taken place owes fee and drugs, one that ended otherwise nothing, nobody's money nothing.
 
-    What management gave back of a fee is not due any more. None: the visit has not got so far, and nothing can be said.
+    What management gave back of a fee, or anybody of drugs, is not due any more. None: the visit has not got so far.
     """
     if case.visit is None or case.visit.state in VISIT_ENDS - GOING:
         return 0
     if case.visit.state not in GOING:
         return None
     fee = sum(one.amount_fen for one in case.charges if one.state == "settled")
-    given = sum(one.amount_fen for one in case.refunds if one.cause == "management" and one.state != "withdrawn")
+    drugs = {one.id for one in case.charges if one.payable == "prescription"}
+    back = [one for one in case.refunds if one.state != "withdrawn" and (one.cause == "management" or one.charge_id in drugs)]
+    settled = {one.id for one in case.charges if one.state == "settled"}
+    given = sum(one.amount_fen for one in back if one.charge_id in settled)
     return max(0, fee - given)
 
 

@@ -32,6 +32,7 @@ class Charge:
     version: int
     step: str | None
     visit_id: UUID
+    payable: str
     invoice_id: str
     amount_fen: int
     paid_order_id: UUID | None

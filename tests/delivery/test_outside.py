@@ -1,8 +1,8 @@
 """A parcel whose carrier is reached over its wire, each call in turn slow, refused, lost after it took effect, doubled, late or spoilt."""
 
 from collections.abc import AsyncIterator, Callable
-from types import MethodType
-from typing import Any, Final, cast
+from dataclasses import replace
+from typing import Any, Final
 
 import pytest
 import pytest_asyncio
@@ -21,7 +21,6 @@ from tests.gateways.conftest import credentials, fault, outside, sandbox
 from tests.gateways.logistics.conftest import Carrier, carrier
 from tests.process import hospital as process
 from tests.process.desk import DeliveryDesk
-from worker.wiring import activities
 
 __all__ = ["carrier", "credentials", "fault", "outside", "sandbox"]
 
@@ -33,20 +32,12 @@ KINDS: Final = {"slow": LIMIT_S * 1.5, "refused": 0, "lost": 0, "duplicated": 0,
 Spoil = Callable[..., None]
 
 
-class OnTheWire:
-    """Whom the activities ask: the carrier for real."""
-
-    def __init__(self, hospital: process.Hospital, logistics: Logistics) -> None:
-        self.his, self.wechat_pay, self.logistics = hospital.his, hospital.wechat_pay, logistics
-
-
 class Hospital(process.Hospital):
     """The hospital of the stand-in desks, its carrier the sandbox's."""
 
     def __init__(self, database: Database, clock: Clock, runs: Runs, logistics: Logistics) -> None:
         super().__init__(database, clock, runs)
-        self.activities = activities(database, OnTheWire(self, logistics), runs, clock, "test")
-        self._bound = {cast(MethodType, one).__func__: one for one in self.activities}
+        self.asks(replace(self.parties, logistics=logistics), runs)
 
 
 @pytest_asyncio.fixture

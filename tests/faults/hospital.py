@@ -2,8 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from types import MethodType
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, cast
 from uuid import UUID
 
@@ -13,11 +12,8 @@ from sqlalchemy import text
 
 from activities.schedule import ScheduleActivities
 from api.wiring import Wiring, wire
-from gateways.his.port import HIS
-from gateways.logistics.port import Logistics
 from gateways.sms.port import SMS
 from gateways.wechat_pay.account import WeChatPayAccount
-from gateways.wechat_pay.port import WeChatPay
 from models.account import Role
 from models.kernel.vault import Vault
 from models.pathways import PATHWAYS
@@ -34,7 +30,7 @@ from tests.process import hospital as process
 from tests.process.outside import Outside, World
 from tests.settings import settings
 from worker.settings import Settings
-from worker.wiring import Parties, activities, strays
+from worker.wiring import Parties
 
 DOCTOR: Final = "doc-wangjianguo"
 UNIT: Final = f"sch-wangjianguo-{process.MORNING:%Y%m%d}-afternoon"
@@ -96,25 +92,17 @@ async def _under_way(database: Database) -> tuple[str, ...]:
         return tuple(await db.scalars(text(_STANDING)))
 
 
-@dataclass(frozen=True)
-class _Lines:
-    his: HIS
-    wechat_pay: WeChatPay
-    logistics: Logistics
-
-
 class Hospital(process.Hospital):
     """The hospital of the stand-in desks; whom its activities ask is reached over the wire."""
 
     def __init__(self, database: Database, outside: Outside, parties: Parties) -> None:
         self.outside, self.seen = outside, Seen()
         super().__init__(database, outside.clock, self.seen)
-        his, wechat_pay, logistics = (self._line(party) for party in (parties.his, parties.wechat_pay, parties.logistics))
-        lines = _Lines(cast(HIS, his), cast(WeChatPay, wechat_pay), cast(Logistics, logistics))
-        self.activities = activities(database, lines, self.seen, outside.clock, "test")
-        self.strays = strays(database, lines, self.seen, outside.clock, "test")
-        self.lines, self.sms = lines, cast(SMS, self._line(parties.sms))
-        self._bound = {cast(MethodType, one).__func__: one for one in self.activities}
+        line: dict[str, Any] = {
+            name: self._line(getattr(parties, name)) for name in ("his", "wechat_pay", "logistics", "review", "signature")
+        }
+        self.lines, self.sms = replace(self.parties, **line, trusted=parties.trusted), cast(SMS, self._line(parties.sms))
+        self.asks(self.lines, self.seen)
 
     def _line(self, party: object) -> object:
         return _Line(party, self.database, self.seen)

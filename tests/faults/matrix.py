@@ -282,6 +282,10 @@ NOT_OF_A_VISIT: Final = {
 }
 """Calls of the ports that no case needs, and why."""
 
+_DRUGS: Final = ("drugs", "past_prescriptions", "write_prescription", "find_prescription", "price", "dispensed")
+OF_A_PRESCRIPTION: Final = frozenset(f"HIS.{one}" for one in (*_DRUGS, "extend_prescription", "cancel_prescription"))
+"""Made after the visit that these cases walk: each without its answer in `tests/prescription/test_outside.py`."""
+
 
 def cases() -> Iterator[Case]:
     """The whole matrix: each fault that the sandbox offers for a call, and each refusal of it that leads to something of its own."""

@@ -15,7 +15,7 @@ import httpx
 from temporalio.client import Client
 
 from models.kernel.clock import now
-from stack.seed import DOCTOR, FINANCE, MANAGER, OTHER_DOCTOR, PASSWORD, PHONES
+from stack.seed import DOCTOR, FINANCE, MANAGER, OTHER_DOCTOR, PASSWORD, PHARMACIST, PHONES
 from stack.supervisor import PartName, Stack
 from tests.auditor import assert_nothing_differs
 from tests.journeys.people import WITHIN_S, Card, Desk, Doctor, Json, Patient, Person, key, read, until
@@ -37,7 +37,7 @@ class Hospital:
         self.http = httpx.AsyncClient(base_url=stack.addresses.api, timeout=30, trust_env=False)
         self.outside = httpx.AsyncClient(base_url=stack.addresses.sandbox, timeout=30, trust_env=False)
         self.doctor, self.other_doctor = Doctor(self.http), Doctor(self.http)
-        self.manager, self.finance = Desk(self.http), Desk(self.http)
+        self.manager, self.finance, self.pharmacist = Desk(self.http), Desk(self.http), Desk(self.http)
         self.hall = ""
         """A slot with room for every visit of the session, in a 就诊单元 that is open now."""
         self.unit: Json = {}
@@ -48,8 +48,9 @@ class Hospital:
 
     async def open(self) -> None:
         """Staff sign in, and a slot with room for everybody is opened."""
-        staff = ((self.doctor, DOCTOR), (self.other_doctor, OTHER_DOCTOR), (self.manager, MANAGER), (self.finance, FINANCE))
-        await asyncio.gather(*(self._sign_in_staff(person, login) for person, login in staff))
+        staff: dict[str, Person] = {DOCTOR: self.doctor, OTHER_DOCTOR: self.other_doctor}
+        staff |= {MANAGER: self.manager, FINANCE: self.finance, PHARMACIST: self.pharmacist}
+        await asyncio.gather(*(self._sign_in_staff(person, login) for login, person in staff.items()))
         self.unit = await self._open_unit()
         self.hall = await self._opened(9_000)
         for capacity, count in SPARE.items():

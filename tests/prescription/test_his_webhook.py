@@ -10,10 +10,13 @@ import pytest_asyncio
 from pydantic import SecretStr
 from sqlalchemy import select
 
+from models.kernel import ids
+from models.stores import prescription as prescriptions
 from models.stores.database import Database
 from models.tables.process import InboxRow
 from tests.client import speaking, wiring
 from tests.gateways.his.test_inbound import KEY, NUMBER, a_bill, a_dispense, a_message, a_schedule, signed
+from tests.prescription.desk import content
 from tests.settings import settings
 
 PATH = "/webhooks/his"
@@ -41,12 +44,14 @@ async def tell(webhook: httpx.AsyncClient, body: bytes) -> httpx.Response:
 async def test_it_is_kept_once_for_its_prescription(
     webhook: httpx.AsyncClient, database: Database, event: str, focus: dict[str, Any]
 ) -> None:
-    body = a_message(event, focus)
+    body, prescription_id = a_message(event, focus), ids.new()
+    async with database.transaction() as db:  # the number at the HIS is that of what was written
+        await prescriptions.keep_content(db, NUMBER, prescription_id, ids.new(), content())
 
     assert [(await tell(webhook, body)).status_code for _ in range(3)] == [204] * 3
 
     [row] = await kept(database)
-    assert (row.process, row.process_id, row.kind, row.party) == ("prescription", NUMBER, "drugs_reported", "his")
+    assert (row.process, row.process_id, row.kind, row.party) == ("prescription", prescription_id, "drugs_reported", "his")
     assert (row.external_id, row.handled_at) == ("m-1", None)
 
 

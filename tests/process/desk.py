@@ -8,6 +8,7 @@ from uuid import UUID
 from models.charge import Charge, ChargeState
 from models.delivery import Delivery, DeliveryState
 from models.kernel.errors import DomainError, Unknown
+from models.prescription import Prescription, PrescriptionState
 from models.process import Alarm, AnyRow, Command, Event
 from models.refund import Refund, RefundState
 from models.revisit import Revisit, State
@@ -15,6 +16,7 @@ from tests.client import Hands
 from tests.process.hospital import Hospital
 from workflows.charge import ChargeWorkflow
 from workflows.delivery import DeliveryWorkflow
+from workflows.prescription import PrescriptionWorkflow
 from workflows.process import Process
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
@@ -110,4 +112,12 @@ class ChargeDesk(StandIn[Charge], ChargeWorkflow):
 
     @property
     def state(self) -> ChargeState:
+        return self.now.state
+
+
+class PrescriptionDesk(StandIn[Prescription], PrescriptionWorkflow):
+    """A prescription at its desk."""
+
+    @property
+    def state(self) -> PrescriptionState:
         return self.now.state

@@ -3,9 +3,30 @@
 from typing import Any, Final
 from uuid import UUID
 
+from models import prescription
 from models.charge import Close, Order, Reported, Scene
 from models.consent import Symptom
 from models.delivery import Decide, Decision, DeliveryPushed, DeliveryUnwanted
+from models.prescription import (
+    Amend,
+    Answer,
+    Approve,
+    CancelDrugs,
+    Choose,
+    ClaimReview,
+    DeliveryEnded,
+    DrugsCharged,
+    DrugsReported,
+    Extend,
+    PrescriptionEnded,
+    Question,
+    Reject,
+    ReleaseReview,
+    Remark,
+    SignatureReported,
+    Submit,
+    Way,
+)
 from models.process import Alarm, Event
 from models.refund import HandOver, Office, PayOut, RefundReported, Retry, Withdraw
 from models.revisit import (
@@ -44,6 +65,7 @@ _visit: list[Event | Alarm] = [
     Enter(**_ASKED),
     End(**_ASKED),
     ChargeEnded(id=_ID, seen=4, charge_id=_THING, outcome="unsettled"),
+    PrescriptionEnded(id=_ID, seen=4, prescription_id=_THING),
     Alarm(),
 ]
 _money: list[Event | Alarm] = [
@@ -67,6 +89,25 @@ _parcel: list[Event | Alarm] = [
     DeliveryUnwanted(id=_ID, seen=4),
     Alarm(),
 ]
+_drugs: list[Event | Alarm] = [
+    Amend(**_ASKED, content_id=_THING),
+    Submit(**_ASKED),
+    prescription.Withdraw(**_ASKED),
+    Answer(**_ASKED, note_id=_THING),
+    ClaimReview(**_ASKED, take_over=True),
+    ReleaseReview(**_ASKED),
+    Approve(**_ASKED),
+    Question(**_ASKED, note_id=_THING),
+    Reject(**_ASKED, remark=Remark.DOSE, note_id=_THING),
+    Extend(**_ASKED, days=3),
+    Choose(**_ASKED, way=Way.PARCEL, address_id=_THING),
+    CancelDrugs(**_ASKED),
+    SignatureReported(id=_ID, seen=4),
+    DrugsReported(id=_ID, seen=4),
+    DrugsCharged(id=_ID, seen=4, charge_id=_THING, outcome="settled"),
+    DeliveryEnded(id=_ID, seen=4, delivery_id=_THING, outcome="kept"),
+    Alarm(),
+]
 
 
 def _by_kind(events: list[Event | Alarm]) -> dict[str, Event | Alarm]:
@@ -76,4 +117,5 @@ def _by_kind(events: list[Event | Alarm]) -> dict[str, Event | Alarm]:
 REVISIT_EVENTS: Final = _by_kind(_visit)
 CHARGE_EVENTS: Final = _by_kind(_money)
 REFUND_EVENTS: Final = _by_kind(_back)
+PRESCRIPTION_EVENTS: Final = _by_kind(_drugs)
 DELIVERY_EVENTS: Final = _by_kind(_parcel)

@@ -9,6 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
+from gateways.his.port import HIS
+from gateways.logistics.port import Logistics
+from gateways.review.port import Review
+from gateways.signature.port import SignatureService
+from gateways.wechat_pay.port import WeChatPay
 from models.charge import MOVES
 from models.eligibility import HisPatient, PastVisit, RegulatorField
 from models.kernel import ids
@@ -19,6 +24,7 @@ from models.pathways import PATHWAYS
 from models.policy import Policy
 from models.process import Command, News, Runs
 from models.record import Record, RecordContent
+from models.signature import Trusted
 from models.stores import booking, intake, ledger
 from models.stores import record as records
 from models.stores.database import Database
@@ -30,6 +36,8 @@ from models.tables.revisit import RevisitRow
 from tests.builders import FEE_FEN, NAME, Person, Unit, a_person, a_unit, an_opened_visit, rules
 from tests.process.his import InMemoryHIS, Place
 from tests.process.logistics import InMemoryLogistics
+from tests.process.review import InMemoryReview
+from tests.process.signature import InMemorySignatures, trusted
 from tests.process.wechat_pay import InMemoryWeChatPay
 from worker.wiring import activities, strays
 
@@ -56,10 +64,15 @@ class Unheard:
 
 
 @dataclass(frozen=True)
-class Outside:
-    his: InMemoryHIS
-    wechat_pay: InMemoryWeChatPay
-    logistics: InMemoryLogistics
+class Parties:
+    """Whom the activities ask."""
+
+    his: HIS
+    wechat_pay: WeChatPay
+    logistics: Logistics
+    review: Review
+    signature: SignatureService
+    trusted: Trusted
 
 
 class Hospital:
@@ -68,9 +81,14 @@ class Hospital:
     def __init__(self, database: Database, clock: Clock, runs: Runs) -> None:
         self.database, self.clock = database, clock
         self.his, self.wechat_pay, self.logistics = InMemoryHIS(clock), InMemoryWeChatPay(clock), InMemoryLogistics(clock)
-        outside = Outside(self.his, self.wechat_pay, self.logistics)
-        self.activities = activities(database, outside, runs, clock, "test")
-        self.strays = strays(database, outside, runs, clock, "test")
+        self.review, self.signature = InMemoryReview(), InMemorySignatures(clock)
+        self.asks(Parties(self.his, self.wechat_pay, self.logistics, self.review, self.signature, trusted()), runs)
+
+    def asks(self, parties: Parties, runs: Runs) -> None:
+        """From now on its activities ask these."""
+        self.parties = parties
+        self.activities = activities(self.database, parties, runs, self.clock, "test")
+        self.strays = strays(self.database, parties, runs, self.clock, "test")
         self._bound = {cast(MethodType, one).__func__: one for one in self.activities}
 
     def work(self, activity: Callable[..., Awaitable[R]]) -> Callable[..., Awaitable[R]]:

@@ -24,10 +24,13 @@ from gateways.logistics.account import SfAccount
 from gateways.logistics.sf import SfLogistics
 from gateways.review.account import ReviewAccount
 from gateways.review.rest import RestReview
+from gateways.signature.account import SignatureAccount
+from gateways.signature.rest import RestSignature
 from gateways.sms.aliyun import AliyunAccount, AliyunSMS
 from gateways.wechat_pay.account import WeChatPayAccount
 from gateways.wechat_pay.v3 import WeChatPayV3
 from gateways.wire import LIMIT_S
+from models.signature import Trusted
 from sandbox import alarm, fault_kinds, his
 from sandbox import clock as sandbox_clock
 from sandbox.app import create_app
@@ -156,6 +159,9 @@ class Outside:
         self.merchant = WeChatPayAccount(notify_url=notify_url, **credentials["wechat_pay"])
         self._his, self._sms = HisAccount(**credentials["his"]), AliyunAccount(**credentials["sms"])
         self._sf, self._review = SfAccount(**credentials["logistics"]), ReviewAccount(**credentials["review"])
+        ca = dict(credentials["signature"])
+        self._trusted = Trusted(ca.pop("trusted"))
+        self._ca = SignatureAccount(notify_url=notify_url, **ca)
         self._file = data / "sandbox.sqlite"
         self._books = sqlite3.connect(self._file, isolation_level=None)
         self._books.row_factory = sqlite3.Row
@@ -174,6 +180,8 @@ class Outside:
             AliyunSMS(self._sms, clock=self.clock, limit_s=limit_s),
             SfLogistics(self._sf, clock=self.clock, limit_s=limit_s),
             RestReview(self._review, clock=self.clock, limit_s=limit_s),
+            RestSignature(self._ca, clock=self.clock, limit_s=limit_s),
+            self._trusted,
         )
         try:
             yield reached

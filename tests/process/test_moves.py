@@ -13,18 +13,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.exceptions import TemporalError
 
-from models import charge, delivery, refund, revisit
+from models import charge, delivery, prescription, refund, revisit
 from models.charge import ChargeState
 from models.delivery import DeliveryState
 from models.kernel import ids
 from models.kernel.clock import SHANGHAI
+from models.prescription import PrescriptionState
 from models.process import Alarm, Command, Event, Moves, News, Row, allowed, command_of
 from models.refund import RefundState
 from models.revisit import State
 from models.timeline import DEADLINES
-from tests.process.examples import CHARGE_EVENTS, DELIVERY_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
+from tests.process.examples import CHARGE_EVENTS, DELIVERY_EVENTS, PRESCRIPTION_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
 from workflows.charge import ChargeWorkflow
 from workflows.delivery import DeliveryWorkflow
+from workflows.prescription import PrescriptionWorkflow
 from workflows.process import Process
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
@@ -48,12 +50,14 @@ KINDS = [
     Kind("revisit", State, revisit.MOVES, RevisitWorkflow, revisit.COMMANDS, REVISIT_EVENTS),
     Kind("charge", ChargeState, charge.MOVES, ChargeWorkflow, charge.COMMANDS, CHARGE_EVENTS),
     Kind("refund", RefundState, refund.MOVES, RefundWorkflow, refund.COMMANDS, REFUND_EVENTS),
+    Kind("prescription", PrescriptionState, prescription.MOVES, PrescriptionWorkflow, prescription.COMMANDS, PRESCRIPTION_EVENTS),
     Kind("delivery", DeliveryState, delivery.MOVES, DeliveryWorkflow, delivery.COMMANDS, DELIVERY_EVENTS),
 ]
 SNAPSHOTS: dict[str, tuple[type[Row[Any, Any]], dict[str, Any]]] = {
     "revisit": (revisit.Revisit, {}),
     "charge": (charge.Charge, {"visit_id": UUID(int=2)}),
     "refund": (refund.Refund, {"visit_id": UUID(int=2), "cause": refund.Cause.PATIENT}),
+    "prescription": (prescription.Prescription, {"visit_id": UUID(int=2), "content_id": UUID(int=3), "task_id": UUID(int=4)}),
     "delivery": (delivery.Delivery, {"visit_id": UUID(int=2), "prescription_id": UUID(int=3)}),
 }
 kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)

@@ -2,8 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
-from types import MethodType
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, Literal, TypeVar, cast
 from uuid import UUID
 
@@ -13,7 +12,6 @@ from activities.charge import ChargeActivities
 from activities.refund import RefundActivities
 from activities.revisit import RevisitActivities
 from gateways.his.port import HIS
-from gateways.logistics.port import Logistics
 from gateways.wechat_pay.port import WeChatPay
 from models.charge import Charge
 from models.kernel.clock import Clock
@@ -26,7 +24,6 @@ from tests.process.desk import PATIENCE, StandIn
 from tests.process.hospital import Hospital
 from tests.process.line import Gate
 from tests.refund.stateful_books import ENDS
-from worker.wiring import activities, strays
 from workflows.charge import ChargeWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
@@ -79,15 +76,6 @@ class Line:
             return answer
 
         return asked
-
-
-@dataclass(frozen=True)
-class Lines:
-    """Whom the activities ask."""
-
-    his: HIS
-    wechat_pay: WeChatPay
-    logistics: Logistics
 
 
 @dataclass
@@ -183,10 +171,8 @@ class SandboxHospital(Hospital):
         self.fate, self.knocks = Fate(), Knocks()
         runs: Runs = self.knocks
         super().__init__(database, clock, runs)
-        lines = Lines(cast(HIS, Line(his, self.fate)), cast(WeChatPay, Line(wechat_pay, self.fate)), self.logistics)
-        self.activities = activities(database, lines, runs, clock, "test")
-        self.strays = strays(database, lines, runs, clock, "test")
-        self._bound = {cast(MethodType, one).__func__: one for one in self.activities}
+        lines = {"his": cast(HIS, Line(his, self.fate)), "wechat_pay": cast(WeChatPay, Line(wechat_pay, self.fate))}
+        self.asks(replace(self.parties, **lines), runs)
 
     async def desk(self, process: str, id: UUID) -> AnyDesk:
         """A run that begins from the row."""

@@ -19,7 +19,7 @@ from models.revisit import MOVES as VISITS
 from models.revisit import State
 from models.stores.database import Database
 from models.tables.charge import PaymentRow, RefundRow
-from models.timeline import CAUSE_TEXTS, REFUND_TEXTS
+from models.timeline_refund import CAUSE_TEXTS, REFUND_TEXTS
 from tests.account.builders import patient_signed_in, staff_signed_in
 from tests.builders import FEE_FEN
 from tests.client import Hands, key

@@ -11,7 +11,7 @@ from models.account import Role
 from models.kernel.errors import known
 from models.refund import COMMANDS, RefundState
 from models.stores.database import Database
-from models.timeline import DEED_TEXTS, OVERDUE_TEXT, ROLE_TEXTS
+from models.timeline_refund import DEED_TEXTS, OVERDUE_TEXT, ROLE_TEXTS
 from tests.account.builders import staff_signed_in
 from tests.builders import FEE_FEN
 from tests.client import Hands

@@ -15,16 +15,15 @@ from models.stores.notices import told
 from models.timeline import (
     ACTS_NEXT,
     CANCEL_TEXTS,
-    CAUSE_TEXTS,
     DECLINE_TEXTS,
     MONEY_TEXTS,
     REASON_TEXTS,
-    REFUND_TEXTS,
     REFUSAL_TEXTS,
     STATE_TEXTS,
     STEP_TEXTS,
     UNDER_WAY,
 )
+from models.timeline_refund import CAUSE_TEXTS, REFUND_TEXTS
 from tests.house.rooms import HOUSE
 from tests.process.hospital import Hospital
 
@@ -97,7 +96,7 @@ def test_in_every_state_but_an_end_somebody_acts_next() -> None:
 
 
 def test_every_step_that_moves_a_row_is_said(hospital: Hospital) -> None:
-    assert set(STEP_TEXTS) == {name for name, _ in steps(hospital)} | {"revisit.open"}
+    assert set(STEP_TEXTS) == {name for name, _ in steps(hospital)} | {"revisit.open", "prescription.open"}
 
 
 def test_the_timeline_calls_a_step_by_the_name_of_its_activity(hospital: Hospital) -> None:

@@ -12,7 +12,6 @@ from models.tables.directory import SlotRow
 from tests.builders import a_unit
 from tests.client import Hands
 from tests.process.hospital import Hospital, Unheard
-from worker.wiring import activities
 
 
 async def state(database: Database, slot_id: str) -> str:
@@ -36,7 +35,7 @@ async def test_a_unit_that_is_gone_from_the_days_pulled_is_stopped(
 async def test_the_pull_names_its_days(database: Database, clock: Hands) -> None:
     hospital = Hospital(database, clock, Unheard())
     unit = await hospital.unit(timedelta(days=1))
-    sync = next(one for one in activities(database, hospital, Unheard(), clock, "test") if one.__name__ == "sync")
+    sync = next(one for one in hospital.activities if one.__name__ == "sync")
 
     assert await sync() == 0, "the HIS has none any more"
     assert await state(database, unit.slot_ids[0]) == SlotState.STOPPED

@@ -1,0 +1,80 @@
+"""One prescription of a visit, and whose desk it passes: the doctor's, the phones of who signs, the pharmacist's, the HIS's pharmacy."""
+
+from typing import Any
+from uuid import UUID
+
+from stack.seed import DOCTOR, PHARMACIST
+from tests.journeys.people import WITHIN_S, Json, read, until
+from tests.journeys.visit import Visit
+
+WEEK: Json = {
+    "prescribed": {
+        "items": [{"drug_code": "drug-tiotropium", "dose": "1", "frequency": "qd", "route": "inhaled", "days": 7, "packs": 1}],
+        "diagnosis_code": "J44.900",
+    },
+    "diagnosis_text": "慢性阻塞性肺疾病",
+}
+
+
+class Prescription:
+    """Of a visit whose patient is in the room."""
+
+    def __init__(self, visit: Visit, id: str) -> None:
+        self.visit, self.hospital, self.id = visit, visit.hospital, id
+        self.path = f"/v1/prescriptions/{id}"
+
+    async def now(self) -> Json:
+        return await self.hospital.doctor.ask(self.path)
+
+    async def until(self, *states: str, within_s: float = WITHIN_S) -> Json:
+        return await until(f"the prescription to be {states}", self.now, lambda now: now["state"] in states, within_s)
+
+    async def submit(self) -> Json:
+        return await self.hospital.doctor.act(f"{self.path}/submit")
+
+    async def signed(self, staff_id: str, how: str = "own") -> None:
+        """The signer's phone shows the task; a finger confirms it. Other tasks of theirs are left alone."""
+
+        async def task() -> list[Json]:
+            found = read(await self.hospital.outside.get("/signature/phone/tasks", params={"staff_id": staff_id}))
+            return [one for one in found if UUID(self.id).hex in one["text"].replace("-", "")]
+
+        (one,) = await until(f"a task on the phone of {staff_id}", task, bool)
+        read(await self.hospital.outside.post(f"/signature/phone/tasks/{UUID(one['number']).hex}/confirm", json={"how": how}))
+
+    async def by_doctor(self, how: str = "own") -> None:
+        await self.signed(f"doc-{DOCTOR}", how)
+
+    async def by_pharmacist(self) -> None:
+        await self.signed(f"pha-{PHARMACIST}")
+
+    async def approved(self) -> None:
+        """Taken, approved, signed, priced."""
+        await self.hospital.pharmacist.act(f"{self.path}/claim")
+        await self.hospital.pharmacist.act(f"{self.path}/approve")
+        await self.by_pharmacist()
+        await self.until("choosing")
+
+    async def paid(self, way: str = "pickup") -> Json:
+        await self.visit.patient.act(f"{self.path}/choose", {"way": way})
+        charge = (await self.until("paying"))["charge_id"]
+        ordered = await self.visit.patient.act(f"/v1/charges/{charge}/orders", {"scene": "native"})
+        await self.hospital.pay(ordered["charge"]["orders"][-1]["order_id"])
+        return await self.until("dispensing", "ready")
+
+    async def pharmacy(self, act: str) -> None:
+        """Somebody at the HIS's pharmacy."""
+        number = (await self.now())["number"]
+        read(await self.hospital.outside.post(f"/his/desk/prescriptions/{number}/{act}", json={}))
+
+    async def filed(self) -> list[Json]:
+        """What the HIS holds of it."""
+        number = (await self.now())["number"]
+        return [one for one in (await self.hospital.his())["prescriptions"] if number in one.values()]
+
+
+async def written(visit: Visit, content: Any = None) -> Prescription:
+    """A draft, by the visit's doctor."""
+    await until("the drug in the catalogue", lambda: visit.hospital.doctor.ask("/v1/drugs", q="噻托溴铵"), lambda found: found["items"])
+    opened = await visit.hospital.doctor.act(f"{visit.path}/prescriptions", content or WEEK)
+    return Prescription(visit, opened["id"])

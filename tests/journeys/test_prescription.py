@@ -1,0 +1,89 @@
+"""处方 on the whole stack: to the drug in the hand, back to its doctor, and through the death of each program on its way."""
+
+import pytest
+
+from stack.supervisor import PartName
+from tests.journeys.hospital import Hospital
+from tests.journeys.people import read, refused
+from tests.journeys.prescription import WEEK, written
+
+
+async def test_a_prescription_is_signed_reviewed_paid_and_picked_up(hospital: Hospital) -> None:
+    visit = await hospital.visit("entered")
+    mine = await written(visit)
+    await mine.submit()
+
+    answer = await visit.patient.get(mine.path)
+    refused(answer, 404, "prescription.missing")  # not signed yet: it is nobody's but the doctor's
+    read(await hospital.doctor.record(visit.id))
+    refused(await hospital.doctor.answer(f"{visit.path}/end"), 409, "prescription.unsigned")
+
+    await mine.by_doctor()
+    await mine.until("queued")
+    await hospital.doctor.act(f"{visit.path}/end")
+    assert (await visit.until("ended"))["state"] == "ended"
+    await mine.approved()
+    await mine.paid()
+    await mine.pharmacy("prepare")
+    assert (await mine.until("ready"))["pickup_code"]
+    await mine.pharmacy("hand-out")
+    await mine.until("completed")
+
+    await visit.until("closed")
+
+
+async def test_a_forged_signature_and_a_colleagues_bring_it_back(hospital: Hospital) -> None:
+    visit = await hospital.visit("entered")
+    mine = await written(visit)
+    for how, why in (
+        ("other_text", "signature.invalid"),
+        ("another", "signature.wrong_signer"),
+        ("expired", "signature.certificate_expired"),
+    ):
+        await mine.submit()
+        await mine.by_doctor(how)
+        assert (await mine.until("drafting"))["reason"] == why
+
+    await hospital.doctor.act(f"{mine.path}/withdraw")
+    await visit.to("closed")
+
+
+async def test_what_the_law_forbids_is_named(hospital: Hospital) -> None:
+    visit = await hospital.visit("entered")
+    prescribed = WEEK["prescribed"]
+    mine = await written(visit, WEEK | {"prescribed": prescribed | {"items": [prescribed["items"][0] | {"days": 8}]}})
+
+    problem = refused(await hospital.doctor.answer(f"{mine.path}/submit"), 422, "prescription.rules")
+
+    assert problem["params"]["findings"] == [{"breach": "reason", "drug_code": "drug-tiotropium"}]
+    await hospital.doctor.act(f"{mine.path}/withdraw")
+    await visit.to("closed")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("part", ["worker", "api", "temporal", "postgres"])
+async def test_each_program_dies_on_the_way(hospital: Hospital, part: PartName) -> None:
+    """In signing, in the review, before paying, and at the pharmacy: nothing is signed, written or paid twice."""
+    visit = await hospital.visit("entered")
+    mine = await written(visit)
+
+    async def dies() -> None:
+        await hospital.stack.kill(part)
+        await hospital.stack.start_part(part)
+
+    await mine.submit()
+    await dies()
+    await mine.by_doctor()
+    await mine.until("queued", within_s=60)
+    await dies()
+    await mine.approved()
+    await dies()
+    await mine.paid()
+    await dies()
+    await mine.pharmacy("prepare")
+    await mine.until("ready", within_s=60)
+    await mine.pharmacy("hand-out")
+    await mine.until("completed", within_s=60)
+
+    assert len(await mine.filed()) == 1
+    await visit.to("closed")
