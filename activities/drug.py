@@ -23,6 +23,7 @@ from models.prescription import (
     Prescription,
     PrescriptionEnded,
     PrescriptionState,
+    SignatureReported,
     Way,
 )
 from models.process import Alarm, Runs
@@ -155,21 +156,26 @@ class DrugActivities:
         step = self._guard.step(now, "drug.query", why)
         word = known(await self._his.dispensed(now.content_id))
         poll = await self._poll(now)
-        wake_at = step.at + poll if now.due_at is None else min(step.at + poll, now.due_at)
         match word.state, now.state:
+            case (
+                (Dispensing.PAID | Dispensing.PREPARED | Dispensing.HANDED_OUT),
+                (_S.AT_HOSPITAL | _S.CHOOSING),
+            ):  # at a window; asked again at once
+                async with step.move(_S.DISPENSING, way=Way.AT_HOSPITAL, due_at=None, wake_at=step.at):
+                    pass
             case Dispensing.HANDED_OUT, _ if now.way is not Way.PARCEL:
                 return await self._completed(step)
-            case ((Dispensing.PREPARED | Dispensing.HANDED_OUT), (_S.AT_HOSPITAL | _S.DISPENSING)):
+            case ((Dispensing.PREPARED | Dispensing.HANDED_OUT), _S.DISPENSING):
                 if now.way is Way.PARCEL:
                     return await self._ship(step)
                 code = "".join(secrets.choice("0123456789") for _ in range(PICKUP_DIGITS))
                 async with step.move(_S.READY, due_at=None, wake_at=step.at + poll, pickup_code=code) as db:
                     await notices.tell_patient(db, now.visit_id, Template.DRUGS_READY, step.at, about=now.id, code=code)
-            case Dispensing.PAID, _S.AT_HOSPITAL:
-                async with step.move(_S.DISPENSING, due_at=None, wake_at=step.at + poll):
+            case _, _S.CHOOSING:  # its alarm is the end of its validity
+                async with step.move(now.state):
                     pass
             case _:
-                async with step.move(now.state, wake_at=wake_at):
+                async with step.move(now.state, wake_at=step.at + poll if now.due_at is None else min(step.at + poll, now.due_at)):
                     pass
         return step.row
 
@@ -194,8 +200,8 @@ class DrugActivities:
         return await self._completed(step)
 
     @step("drug.note")
-    async def note(self, now: Prescription, news: DrugsReported) -> Prescription:
-        """Known already: the parcel is on its way."""
+    async def note(self, now: Prescription, news: DrugsReported | SignatureReported) -> Prescription:
+        """Known already: the parcel is on its way, or the signature service had been asked before it told."""
         step = self._guard.step(now, "drug.note", news)
         async with step.move(now.state):
             return step.row

@@ -3,6 +3,7 @@
 No body, query, name or phone: what stands in a log is read by more people than the record is.
 """
 
+import asyncio
 import re
 import time
 
@@ -42,6 +43,11 @@ class Journal:
                 await problems.answer(request, "request.malformed", "malformed")(scope, receive, send)
             else:
                 await self._app(scope, receive, _as_problem(request, receive, send))
+        except (
+            asyncio.CancelledError
+        ):  # we are being stopped under it: what became of the wish is not known, so it is repeated under its key
+            if entry.status is None:
+                await problems.answer(request, "service.unavailable", "unavailable")(scope, receive, send)
         except Exception:
             error_id = ids.new().hex[:12]
             log.exception("request.failed", error_id=error_id)

@@ -65,8 +65,8 @@ class PrescriptionWorkflow(Process[Prescription]):
                 await self.step(PrescriptionActivities.submit, wish)
             case Withdraw() | Alarm() as why:
                 await self.step(PrescriptionActivities.withdraw, why)
-            case _:
-                raise not_now()
+            case other:
+                await self._known(other)
 
     async def _check(self, now: Prescription) -> None:
         """合理用药: what it denies is written anew."""
@@ -123,8 +123,8 @@ class PrescriptionWorkflow(Process[Prescription]):
                 await self.step(ReviewActivities.escalate)
             case Alarm():
                 await self.step(PrescriptionActivities.expire)
-            case _:
-                raise not_now()
+            case other:
+                await self._known(other)
 
     async def _countersign(self, now: Prescription) -> None:
         if now.task_id is None:
@@ -148,6 +148,8 @@ class PrescriptionWorkflow(Process[Prescription]):
         match await self.next(until=now.wake_at):
             case Choose() as wish:  # a charge is open from here on, unless it is paid at the hospital
                 await self.step(DrugActivities.choose, wish)
+            case DrugsReported() as knock:  # paid at a window without a word here
+                await self.step(DrugActivities.query, knock)
             case other:
                 await self._unpaid(other)
 
@@ -166,8 +168,8 @@ class PrescriptionWorkflow(Process[Prescription]):
                 await self.step(PrescriptionActivities.extend, wish)
             case CancelDrugs() | Alarm() as end:
                 await self.step(DrugActivities.leave, end)
-            case _:
-                raise not_now()
+            case other:
+                await self._known(other)
 
     async def _pay(self, now: Prescription) -> None:
         """No alarm here: while a charge is open only the charge knows whether money came."""
@@ -176,8 +178,8 @@ class PrescriptionWorkflow(Process[Prescription]):
                 await self.step(DrugActivities.charged, ended)
             case CancelDrugs() as wish if now.state is PrescriptionState.PAYING:
                 await self.step(DrugActivities.close, wish)
-            case _:
-                raise not_now()
+            case other:
+                await self._known(other)
 
     async def _dispense(self, now: Prescription) -> None:
         match await self.next(until=now.wake_at):
@@ -185,15 +187,15 @@ class PrescriptionWorkflow(Process[Prescription]):
                 await self.step(DrugActivities.query, why)
             case CancelDrugs() as wish:  # free until 调配
                 await self.step(DrugActivities.give_back, wish)
-            case _:
-                raise not_now()
+            case other:
+                await self._known(other)
 
     async def _await_pickup(self, now: Prescription) -> None:
         match await self.next(until=now.wake_at):
             case DrugsReported() | Alarm() as why:
                 await self.step(DrugActivities.query, why)
-            case _:
-                raise not_now()
+            case other:
+                await self._known(other)
 
     async def _ship(self, now: Prescription) -> None:
         """The parcel is a process of its own."""
@@ -202,6 +204,14 @@ class PrescriptionWorkflow(Process[Prescription]):
                 await self.step(DrugActivities.delivered, ended)
             case DrugsReported() as known:
                 await self.step(DrugActivities.note, known)
+            case other:
+                await self._known(other)
+
+    async def _known(self, why: object) -> None:
+        """A report that comes after the answer it is about: the signature service had been asked already, and nothing is left to do."""
+        match why:
+            case SignatureReported() as late:
+                await self.step(DrugActivities.note, late)
             case _:
                 raise not_now()
 

@@ -135,6 +135,10 @@ class Case:
         self.hospital.his.goes_on(self.now.content_id, state)
         return await self._reported(DrugsReported(id=ids.new()), "his")
 
+    async def is_asked_after(self) -> Prescription:
+        """The HIS reports something that is none of its own."""
+        return await self._reported(DrugsReported(id=ids.new()), "his")
+
     async def _reported(self, news: SignatureReported | DrugsReported, party: str) -> Prescription:
         async with self.hospital.database.transaction() as db:
             await inbox.bring(db, "prescription", self.id, news, party=party)

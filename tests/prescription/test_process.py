@@ -329,6 +329,37 @@ async def test_a_draft_outlives_its_day_unsigned(hospital: Hospital) -> None:
     assert case.state is S.WITHDRAWN
 
 
+async def test_a_report_of_the_ca_that_comes_after_its_answer_is_noted(hospital: Hospital) -> None:
+    case = await (await written(hospital)).to(S.QUEUED)
+
+    await case.is_told()
+
+    assert case.state is S.QUEUED
+    assert await hospital.unhandled() == 0
+
+
+@pytest.mark.parametrize("chosen", [False, True], ids=["nothing chosen", "at the hospital"])
+@pytest.mark.parametrize("state", [Dispensing.PAID, Dispensing.PREPARED, Dispensing.HANDED_OUT])
+async def test_paid_at_a_window_it_goes_on_there_however_far_it_is(hospital: Hospital, state: Dispensing, chosen: bool) -> None:
+    case = await (await written(hospital)).to(S.CHOOSING)
+    if chosen:
+        await case.does(Choose, way=Way.AT_HOSPITAL)
+
+    await case.pharmacy(state)
+
+    assert (case.state, case.now.way) == (S.DISPENSING, Way.AT_HOSPITAL)
+    await case.desk.alarm()
+    assert case.state is {Dispensing.PAID: S.DISPENSING, Dispensing.PREPARED: S.READY, Dispensing.HANDED_OUT: S.COMPLETED}[state]
+
+
+async def test_asked_while_nothing_is_paid_it_stays_valid_to_its_end(hospital: Hospital) -> None:
+    case = await (await written(hospital)).to(S.CHOOSING)
+
+    await case.is_asked_after()
+
+    assert (case.state, case.now.wake_at) == (S.CHOOSING, case.now.valid_until)
+
+
 async def row(case: Case) -> PrescriptionRow:
     async with case.hospital.database.reading() as db:
         return await db.get_one(PrescriptionRow, case.id)
