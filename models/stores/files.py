@@ -1,4 +1,4 @@
-"""Uploaded bytes in object storage: a local folder today, S3 by the same interface later. The facts about each stand in its row."""
+"""Object storage, and uploaded bytes in it: a local folder today, S3 by the same interface later. The facts about each stand in its row."""
 
 from functools import cache
 from pathlib import Path
@@ -8,23 +8,33 @@ import obstore
 from obstore.store import LocalStore
 
 
-class Files:
+class ObjectFolder:
+    """Objects under names that are paths. Whole or not at all; what is not there is a fault, and raised as one."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def write(self, name: str, content: bytes) -> None:
+        await obstore.put_async(_at(self._folder), name, content)
+
+    async def read(self, name: str) -> bytes:
+        found = await obstore.get_async(_at(self._folder), name)
+        return bytes(await found.bytes_async())
+
+
+class Files(ObjectFolder):
     """Objects are named by row and content: a repeat writes the same bytes again, and nothing is ever overwritten by others.
 
     The object is there before its row is. One whose row was refused is waste, and found by having none.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
     async def put(self, file_id: UUID, sha256: str, content: bytes) -> None:
         """Whole or not at all."""
-        await obstore.put_async(_at(self._folder), _name(file_id, sha256), content)
+        await self.write(_name(file_id, sha256), content)
 
     async def get(self, file_id: UUID, sha256: str) -> bytes:
         """The bytes of a row. That they are not there is a fault, and raised as one."""
-        found = await obstore.get_async(_at(self._folder), _name(file_id, sha256))
-        return bytes(await found.bytes_async())
+        return await self.read(_name(file_id, sha256))
 
 
 def _name(file_id: UUID, sha256: str) -> str:

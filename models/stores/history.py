@@ -4,18 +4,15 @@ import gzip
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from functools import cache
-from pathlib import Path
 from uuid import UUID
 
-import obstore
-from obstore.store import LocalStore
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.account import AccountKind
 from models.history import ClosedRun, Closing
+from models.stores.files import ObjectFolder
 from models.tables.account import AccountRow
 from models.tables.charge import RefundRow
 from models.tables.history import WAITS, HistoryRow
@@ -24,27 +21,18 @@ from models.tables.process import AuditRow, TimelineRow
 _AT_ONCE = 1000
 
 
-class HistoryFiles:
+class HistoryFiles(ObjectFolder):
     """Histories as gzip of JSON. The name says the run, whose history never changes: whoever writes it again writes the same."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
 
     async def put(self, file: str, content: bytes) -> int:
         """Whole or not at all; answers the size of the file."""
         packed = gzip.compress(content, mtime=0)
-        await obstore.put_async(_at(self._folder), file, packed)
+        await self.write(file, packed)
         return len(packed)
 
     async def get(self, file: str) -> bytes:
         """What was put. That it is not there, or is damaged, is a fault and raised as one."""
-        found = await obstore.get_async(_at(self._folder), file)
-        return gzip.decompress(bytes(await found.bytes_async()))
-
-
-@cache
-def _at(folder: Path) -> LocalStore:
-    return LocalStore(folder, mkdir=True)
+        return gzip.decompress(await self.read(file))
 
 
 async def newest(db: AsyncSession) -> datetime | None:

@@ -20,6 +20,7 @@ from models.stores import history as histories
 from models.stores.history import HistoryFiles
 from models.tables.history import HistoryRow
 from tests.history.conftest import archive_of, closed, listed
+from tests.house.rooms import sources
 from tests.process.running import Live, Running
 from tests.settings import settings
 from worker.archive import MARGIN, MARGIN_AT_FIRST, Archive
@@ -231,3 +232,10 @@ async def test_what_the_engine_forgot_before_it_was_archived_is_said_to_be_lost(
 
     [row] = await rows(running, gone.visit_id)
     assert (row.archived_at, row.lost_at is not None, await waiting(running)) == (None, True, 0)
+
+
+def test_object_storage_has_one_door() -> None:
+    """What is said of a folder of objects (another store, another way to write) is said once."""
+    asked = {source.name for source in sources("models", "activities", "api", "worker") if "obstore" in source.text}
+
+    assert asked == {"models/stores/files.py"}

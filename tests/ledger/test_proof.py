@@ -141,3 +141,28 @@ async def test_the_command_says_it_with_its_exit_code(own_database: Database, *,
     said, _ = await command.communicate()
 
     assert (command.returncode, line in said.decode()) == (code, True)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        (None, "FUZHEN_DATABASE_URL is not set"),
+        ("hidden and no url", "FUZHEN_DATABASE_URL is no URL"),
+        ("nosuchdb://fuzhen:hidden@127.0.0.1/fuzhen", "FUZHEN_DATABASE_URL is no URL"),
+        ("postgresql+asyncpg://fuzhen:hidden@127.0.0.1:1/fuzhen", "the database cannot be asked"),
+    ],
+)
+async def test_books_that_cannot_be_read_are_a_clear_line_and_an_exit_code_of_their_own(url: str | None, why: str) -> None:
+    known = {name: value for name, value in os.environ.items() if name != "FUZHEN_DATABASE_URL"}
+    command = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "worker.books"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        cwd=HOUSE,
+        env=known | ({"FUZHEN_DATABASE_URL": url} if url else {}),
+    )
+    said, complained = await command.communicate()
+
+    [line] = complained.decode().splitlines()
+    assert (command.returncode, said, line.startswith(f"The books could not be read: {why}")) == (2, b"", True)
+    assert "hidden" not in line
