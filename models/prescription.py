@@ -15,6 +15,7 @@ from models.kernel import ids
 from models.kernel.text import Line
 from models.prescription_rules import Prescribed
 from models.process import Alarm, Command, Moves, News, Row
+from models.signature import SignatureReported
 
 
 class PrescriptionState(StrEnum):
@@ -209,12 +210,6 @@ class CancelDrugs(Command):
 
     kind: Literal["cancel_drugs"] = "cancel_drugs"
     allowed_in = _to(_S.CHOOSING, _S.PAYING, _S.AT_HOSPITAL, _S.DISPENSING)
-
-
-class SignatureReported(News):
-    """The signature service says that something became of a task: only a reason to ask it."""
-
-    kind: Literal["signature_reported"] = "signature_reported"
 
 
 class DrugsReported(News):

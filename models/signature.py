@@ -19,6 +19,7 @@ from models.kernel import certificate, sm2
 from models.kernel.certificate import Certificate
 from models.kernel.clock import SHANGHAI
 from models.kernel.errors import DomainError
+from models.process import News
 
 _INTEGER_MAX: Final = 2**53 - 1
 """Beyond it readers that know floats alone would see another number."""
@@ -80,6 +81,12 @@ class SignatureTask(BaseModel):
         if (self.signature is not None) != (self.state is TaskState.SIGNED) or (self.ended_at is None) != (self.state is TaskState.PENDING):
             raise ValueError("signed and ended say the same")
         return self
+
+
+class SignatureReported(News):
+    """The signature service says that something became of a task: only a reason to ask it."""
+
+    kind: Literal["signature_reported"] = "signature_reported"
 
 
 class Trusted:

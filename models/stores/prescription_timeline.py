@@ -13,8 +13,9 @@ from models.prescription import UNSIGNED, NoAnswer, PrescriptionContent, Prescri
 from models.review import Level, Verdict
 from models.stores.database import vault
 from models.stores.prescription import content
-from models.tables.prescription import PrescriptionContentRow, PrescriptionNoteRow, PrescriptionRow, SignatureRow
+from models.tables.prescription import PrescriptionContentRow, PrescriptionNoteRow, PrescriptionRow
 from models.tables.process import TimelineRow
+from models.tables.signature import SignatureRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from models.kernel.errors import DomainError
 from models.record import Record, RecordContent
 from models.revisit import State
 from models.stores.database import vault
-from models.tables.revisit import RecordRow, RevisitRow
+from models.tables.record import RecordRow
+from models.tables.revisit import RevisitRow
 
 
 async def save(db: AsyncSession, record_id: UUID, revisit_id: UUID, account_id: UUID, record: Record, at: datetime) -> None:

@@ -11,7 +11,7 @@ from models.kernel.errors import known
 from models.prescription import Prescription, PrescriptionState
 from models.signature import Signature
 from models.stores.database import vault
-from models.tables.prescription import SignatureRow
+from models.tables.signature import SignatureRow
 
 
 @dataclass(frozen=True, slots=True)

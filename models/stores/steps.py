@@ -121,6 +121,11 @@ async def give_up(db: AsyncSession, table: Table, now: AnyRow, key: str, until: 
     return await db.scalar(_giving_up(table), _of(now, key) | {"its_until": until}) is not None
 
 
+def _process(table: Table) -> str:
+    """Whose rows a table has; one that bears another name says so."""
+    return str(table.info.get("process", table.name))
+
+
 def _asked_by(mark: Mark) -> dict[str, Any]:
     return {"request": mark.request} if mark.request else {}
 
@@ -138,7 +143,7 @@ async def move(
     await db.execute(
         _TOLD,
         {
-            "process": table.name,
+            "process": _process(table),
             "process_id": now.id,
             "visit_id": row.get("visit_id", now.id),
             "step": mark.key,
@@ -153,7 +158,7 @@ async def move(
         },
     )
     if mark.by:
-        audited = {"account_id": mark.by, "action": mark.name, "subject": table.name, "subject_id": now.id, "detail": mark.detail}
+        audited = {"account_id": mark.by, "action": mark.name, "subject": _process(table), "subject_id": now.id, "detail": mark.detail}
         await db.execute(_AUDITED, audited)
     if mark.event_id:
         await handled(db, mark.event_id, mark.at, "done")

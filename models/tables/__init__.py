@@ -1,6 +1,20 @@
 """Shapes and constraints of all tables."""
 
-from models.tables import account, build, charge, delivery, directory, history, message, patient, prescription, process, revisit
+from models.tables import (
+    account,
+    build,
+    charge,
+    delivery,
+    directory,
+    history,
+    message,
+    patient,
+    prescription,
+    process,
+    record,
+    revisit,
+    signature,
+)
 from models.tables.table import Table
 
 __all__ = [
@@ -15,5 +29,7 @@ __all__ = [
     "patient",
     "prescription",
     "process",
+    "record",
     "revisit",
+    "signature",
 ]

@@ -1,4 +1,4 @@
-"""处方 and what hangs on it: its contents, what was said of them, its signatures; and the catalogue of drugs."""
+"""处方 and what hangs on it: its contents and what was said of them; and the catalogue of drugs."""
 
 from datetime import datetime
 from typing import Any
@@ -77,25 +77,6 @@ class PrescriptionNoteRow(Table):
     account_id: Mapped[UUID]
     text: Mapped[bytes]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-
-class SignatureRow(Table):
-    """A task at the signature service, and what came of it: enough to verify it again later."""
-
-    __tablename__ = "signature"
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    """Our number of the task."""
-    prescription_id: Mapped[UUID] = mapped_column(ForeignKey("prescription.id"), index=True)
-    content_id: Mapped[UUID] = mapped_column(ForeignKey("prescription_content.id"))
-    account_id: Mapped[UUID]
-    side: Mapped[str]
-    text: Mapped[bytes]
-    """Sealed: the canonical text that was signed."""
-    signature: Mapped[bytes | None]
-    """Sealed JSON of `models.signature.Signature`, with the certificate."""
-    signed_at: Mapped[datetime | None]
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    __table_args__ = (CheckConstraint("side in ('doctor', 'pharmacist')", name="side"),)
 
 
 class DrugRow(Table):

@@ -1,4 +1,4 @@
-"""The visit and the facts that hang on it: claim, consent, intake, chat and record."""
+"""The visit and the facts that hang on it: claim, consent, intake and chat."""
 
 from datetime import datetime
 from typing import Any
@@ -149,17 +149,3 @@ class ChatRow(Table):
     side: Mapped[str]
     text: Mapped[bytes]
     at: Mapped[datetime]
-
-
-class RecordRow(Table):
-    """病历: one a visit; a later save replaces it until the visit ends. Signature comes with prescriptions."""
-
-    __tablename__ = "record"
-    id: Mapped[UUID] = mapped_column(primary_key=True)
-    revisit_id: Mapped[UUID] = mapped_column(ForeignKey("revisit.id"), unique=True)
-    account_id: Mapped[UUID]
-    content: Mapped[bytes]
-    """Sealed JSON: complaint, history, advice."""
-    diagnosis_code: Mapped[bytes]
-    diagnosis_text: Mapped[bytes]
-    saved_at: Mapped[datetime]
