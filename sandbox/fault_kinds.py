@@ -1,6 +1,7 @@
-"""What can go wrong with a call that comes in, kind by kind. Each is one function here; what a kind does to a notify is in wechat_pay/."""
+"""What can go wrong with a call that comes in, kind by kind. Each is one function here; what a kind does to a notify is in notify.py."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,6 +17,12 @@ def half(headers: MutableHeaders, body: bytes) -> bytes:
     """An answer that broke off: on a wire without signatures that is all one can see of a change on the way."""
     del headers
     return body[: len(body) // 2]
+
+
+def digits(headers: MutableHeaders, body: bytes) -> bytes:
+    """Every digit that can be is one more: as readable as before, and its amounts are other ones. Only a signature tells."""
+    del headers
+    return re.sub(rb"[0-8]", lambda digit: b"%d" % (int(digit[0]) + 1), body)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

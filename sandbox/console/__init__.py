@@ -37,7 +37,7 @@ def router(outside: Outside) -> APIRouter:
 
     @console.post("/notify")
     async def notify(out_trade_no: Annotated[str, Form()], out_refund_no: Annotated[str, Form()] = "") -> RedirectResponse:
-        due = notifier.again(out_trade_no, clock.now(), out_refund_no=out_refund_no or None)
+        due = notifier.again(out_trade_no, out_refund_no=out_refund_no or None)
         return back("bank", f"已重发 {due} 条通知。")
 
     add_fault_routes(console, outside.faults)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from typing import Any
 
 ROWS_SHOWN = 50
 """Of a table, the newest."""
@@ -60,6 +61,13 @@ def button(action: str, label: str, fields: Mapping[str, str], *, quiet: bool = 
 def tag(text: str, tone: str) -> Html:
     """A small coloured word: `good`, `bad` or `wait`."""
     return Html(f'<span class="tag {show(tone)}">{show(text)}</span>')
+
+
+def fate(notify: Mapping[str, Any]) -> Html:
+    """What became of a notify."""
+    if notify["delivered_at"]:
+        return tag("已送达", "good")
+    return tag("等待重试", "wait") if notify["due_at"] is not None else tag("已放弃", "bad")
 
 
 def section(anchor: str, title: str, note: str, *parts: object) -> Html:

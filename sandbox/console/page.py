@@ -1,6 +1,5 @@
 """The console page, written from what the outside systems hold at this moment."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from urllib.parse import quote
 
 from sandbox import clock
 from sandbox.console.faults import faults_section
-from sandbox.console.html import ROWS_SHOWN, Html, button, join, section, short, show, table, tag, yuan
+from sandbox.console.html import ROWS_SHOWN, Html, button, fate, join, section, short, show, table, yuan
 from sandbox.console.logistics import parcels_section
 from sandbox.console.pharmacy import pharmacy_section
 from sandbox.console.refunds import refunds_section
@@ -140,7 +139,7 @@ def _bank(outside: Outside) -> Html:
             one["event_type"],
             one["out_trade_no"],
             one["out_refund_no"],
-            _fate(one),
+            fate(one),
             one["attempts"],
             one["last_result"],
             button(
@@ -161,12 +160,6 @@ def _bank(outside: Outside) -> Html:
         Html("<h3>通知</h3>"),
         table(("生成", "事件", "商户订单号", "商户退款单号", "状态", "已发次数", "最近应答", ""), told, "还没有通知。"),
     )
-
-
-def _fate(notify: Mapping[str, Any]) -> Html:
-    if notify["delivered_at"]:
-        return tag("已送达", "good")
-    return tag("等待重试", "wait") if notify["due_at"] is not None else tag("已放弃", "bad")
 
 
 def _his(outside: Outside) -> Html:

@@ -53,7 +53,7 @@ def pharmacy_section(his: His) -> Html:
             f"{instants.at(one['created_ms']):%m-%d %H:%M:%S}",
             one["event"],
             one["number"],
-            tag("已送达", "good") if one["delivered_ms"] else tag("等待重试", "wait"),
+            tag("等待重试", "wait") if one["due_at"] is not None else tag("已送达", "good"),  # the HIS never gives up
             one["attempts"],
             one["last_result"],
             button("/console/prescriptions/tell-again", "重发", {"number": one["number"]}, quiet=True),

@@ -1,6 +1,5 @@
 """What waits on the signers' phones, and how a person signs or does not."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
@@ -8,7 +7,7 @@ from fastapi.responses import RedirectResponse
 from pydantic import ValidationError
 
 from sandbox import clock
-from sandbox.console.html import ROWS_SHOWN, Html, button, join, options, section, short, show, table, tag
+from sandbox.console.html import ROWS_SHOWN, Html, button, fate, join, options, section, short, show, table, tag
 from sandbox.console.notice import back
 from sandbox.signature import Signing
 from sandbox.signature.authority import NAMES
@@ -49,7 +48,7 @@ def signatures_section(signing: Signing) -> Html:
             NAMES[one["staff_id"]],
             one["title"],
             tag(*STATES[one["state"]]),
-            _told(one),
+            fate(one),
             one["attempts"],
             one["last_result"],
             button("/console/signatures/notify", "重发", {"number": one["number"]}, quiet=True),
@@ -65,12 +64,6 @@ def signatures_section(signing: Signing) -> Html:
         Html("<h3>已结束</h3>"),
         table(("结束", "签名人", "内容", "结果", "通知", "已发次数", "最近应答", ""), ended[:ROWS_SHOWN], "还没有结束的任务。"),
     )
-
-
-def _told(task: Mapping[str, Any]) -> Html:
-    if task["delivered_at"]:
-        return tag("已送达", "good")
-    return tag("等待重试", "wait") if task["due_at"] is not None else tag("已放弃", "bad")
 
 
 def _confirm(number: str) -> Html:
@@ -102,5 +95,5 @@ def add_signature_routes(console: APIRouter, signing: Signing) -> None:
 
     @console.post("/signatures/notify")
     async def notify(number: Annotated[str, Form()]) -> RedirectResponse:
-        due = signing.notifier.again(number, clock.now())
+        due = signing.notifier.again(number)
         return back("signatures", f"已重发 {due} 条通知。")

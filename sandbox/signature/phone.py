@@ -57,6 +57,6 @@ def router(tasks: Tasks, notifier: Notifier) -> APIRouter:
     @phone.post("/{number}/notify", status_code=202)
     async def notify_again(number: str) -> dict[str, int]:
         tasks.task(number, clock.now())
-        return {"due": notifier.again(number, clock.now())}
+        return {"due": notifier.again(number)}
 
     return phone

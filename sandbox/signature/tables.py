@@ -1,6 +1,8 @@
 """The CA's tables in the sandbox's SQLite file. Times are RFC 3339 text in `+08:00`, `due_at` is epoch seconds."""
 
-DDL = """
+from sandbox.notify import FATE
+
+DDL = f"""
 CREATE TABLE IF NOT EXISTS signature_app (id TEXT PRIMARY KEY, secret TEXT NOT NULL);
 
 -- `private_key` in hexadecimal: a real CA keeps it in a device, half of it in the person's phone.
@@ -29,13 +31,9 @@ CREATE TABLE IF NOT EXISTS signature_task (
     signature TEXT,
     certificate TEXT,
     notify_id TEXT,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    due_at REAL,
-    delivered_at TEXT,
-    last_result TEXT,
+    {FATE},
     CHECK ((ended_at IS NULL) = (state = 'PENDING')),
     CHECK ((signature IS NOT NULL) = (state = 'SIGNED') AND (certificate IS NOT NULL) = (state = 'SIGNED'))
 );
 CREATE INDEX IF NOT EXISTS signature_task_open ON signature_task (expires_at) WHERE state = 'PENDING';
-CREATE INDEX IF NOT EXISTS signature_task_due ON signature_task (due_at) WHERE due_at IS NOT NULL;
 """

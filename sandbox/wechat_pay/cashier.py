@@ -91,7 +91,7 @@ def router(bank: Bank, notifier: Notifier, keys: Keys) -> APIRouter:
 
     @phone.post("/{out_trade_no}/notify", status_code=202)
     async def notify_again(out_trade_no: str) -> dict[str, int]:
-        return {"due": notifier.again(bank.order(out_trade_no, clock.now()).out_trade_no, clock.now())}
+        return {"due": notifier.again(bank.order(out_trade_no, clock.now()).out_trade_no)}
 
     return phone
 

@@ -46,6 +46,6 @@ def router(refunds: Refunds, fates: Fates, notifier: Notifier) -> APIRouter:
     @desk.post("/{out_refund_no}/notify", status_code=202)
     async def notify_again(out_refund_no: str) -> dict[str, int]:
         refund = refunds.refund(out_refund_no, clock.now())
-        return {"due": notifier.again(refund.out_trade_no, clock.now(), out_refund_no=refund.out_refund_no)}
+        return {"due": notifier.again(refund.out_trade_no, out_refund_no=refund.out_refund_no)}
 
     return desk

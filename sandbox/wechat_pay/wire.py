@@ -19,7 +19,7 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import MutableHeaders
 
 from sandbox import clock
-from sandbox.fault_kinds import Manners
+from sandbox.fault_kinds import Manners, digits
 from sandbox.faults import Faults
 from sandbox.wechat_pay.keys import Keys
 
@@ -149,10 +149,10 @@ def signed_route(faults: Faults, keys: Keys) -> type[APIRoute]:
 
 
 def tamper(headers: MutableHeaders, body: bytes) -> bytes:
-    """Every digit that can be is one more: as readable as before, and its amounts are other ones. Only the signature tells."""
+    """Other digits; of an answer without a body another nonce. Only the signature tells."""
     if not body:
         headers["Wechatpay-Nonce"] = headers["Wechatpay-Nonce"][::-1]
-    return re.sub(rb"[0-8]", lambda digit: b"%d" % (int(digit[0]) + 1), body)
+    return digits(headers, body)
 
 
 def _manners(keys: Keys) -> Manners:
