@@ -24,7 +24,6 @@ from models.refund import (
     CHANNEL_REASONS,
     ChannelRefund,
     HandOver,
-    Office,
     PayOut,
     Refund,
     RefundReported,
@@ -34,6 +33,7 @@ from models.refund import (
     Withdraw,
     may_pay_out,
     may_withdraw,
+    office_of,
 )
 from models.stores import ledger, notices
 from models.stores import policy as policies
@@ -67,7 +67,7 @@ class RefundActivities:
         async with outside():
             refusal = await self._refusal(refund)
         if refusal:
-            async with _stuck(step, refusal):
+            async with _stuck(step, refund, refusal):
                 return step.row
         async with step.move(RefundState.CLEARED, cleared_at=step.at, wake_at=None) as db:
             await _book(db, step, refund, "refund.cleared", to=Account.HOSPITAL_INCOME, of=Account.PATIENT_DUE)
@@ -98,9 +98,9 @@ class RefundActivities:
             )
         except DomainError as refused:
             if refused.code != NOT_ENOUGH or refund.tries + 1 >= policy.rules.refund_tries_max:
-                async with _stuck(step, refused.code):
+                async with _stuck(step, refund, refused.code):
                     return step.row
-            log.error("refund.not_enough", refund_id=str(now.id), amount_fen=refund.amount_fen, tries=refund.tries + 1)
+            log.warning("refund.not_enough", refund_id=str(now.id), amount_fen=refund.amount_fen, tries=refund.tries + 1)
             async with step.move(
                 RefundState.CLEARED, tries=refund.tries + 1, wake_at=step.at + timedelta(seconds=policy.rules.refund_pause_s)
             ):
@@ -124,16 +124,16 @@ class RefundActivities:
             case RefundStatus.SUCCESS:
                 return await self._arrived(step, refund, word.arrived_at or step.at)
             case RefundStatus.CLOSED:
-                async with _stuck(step, CLOSED, accepted_at=None, wake_at=None) as db:
+                async with _stuck(step, refund, CLOSED, accepted_at=None, wake_at=None) as db:
                     await _take_back(db, step, refund)
             case RefundStatus.ABNORMAL:
-                async with _stuck(step, ABNORMAL, **asked, **taken) as db:
+                async with _stuck(step, refund, ABNORMAL, **asked, **taken) as db:
                     await _hand_over(db, step, refund)
             case _ if step.now.state is RefundState.STUCK:
                 async with step.move(RefundState.STUCK, **(asked if refund.accepted_at else {})):
                     pass
             case _ if refund.due_at is not None and step.at >= refund.due_at:
-                async with _stuck(step, OVERDUE, **asked, **taken) as db:
+                async with _stuck(step, refund, OVERDUE, **asked, **taken) as db:
                     await _hand_over(db, step, refund)
             case RefundStatus.PROCESSING | RefundStatus.UNKNOWN | RefundStatus.ABSENT:
                 async with step.move(RefundState.ACCEPTED, **asked, **taken) as db:
@@ -168,10 +168,12 @@ class RefundActivities:
 
     @step("refund.hand_over")
     async def hand_over(self, now: Refund, wish: HandOver) -> Refund:
-        """Another office owns it."""
+        """Another office owns it, also when it is tried again and fails. Raises `refund.theirs_already`."""
         step = self._guard.step(now, "refund.hand_over", wish, office=wish.office)
         async with step.move(RefundState.STUCK, office=wish.office):
-            return step.row
+            if now.office is wish.office:
+                raise DomainError("refund.theirs_already", "conflict")
+        return step.row
 
     @step("refund.pay_out")
     async def pay_out(self, now: Refund, wish: PayOut) -> Refund:
@@ -208,13 +210,14 @@ class RefundActivities:
 
 
 @asynccontextmanager
-async def _stuck(step: Step[Refund], trouble: str, **values: Any) -> AsyncGenerator[AsyncSession]:
-    """No machine can finish it: a task for 财务处, unless another office owns it already; and an alarm."""
-    owner = {} if step.now.state is RefundState.STUCK else {"office": Office.FINANCE}
+async def _stuck(step: Step[Refund], refund: refunds.Facts, trouble: str, **values: Any) -> AsyncGenerator[AsyncSession]:
+    """No machine can finish it: a task of an office. One that was stuck already, and for another reason now, stays where it is."""
+    owner = {} if step.now.state is RefundState.STUCK else {"office": office_of(trouble, refund.handed_to)}
     async with step.move(RefundState.STUCK, **({"wake_at": None, "trouble": trouble} | owner | values)) as db:
         yield db
     if step.now.trouble != trouble:  # said once, however often the channel repeats it
-        log.error("refund.stuck", refund_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)
+        told = {"refund_id": str(step.now.id), "visit_id": str(step.now.visit_id), "office": step.row.office}
+        log.warning("refund.stuck", trouble=trouble, **told)
 
 
 def _owed(refund: refunds.Facts) -> Account:

@@ -40,7 +40,7 @@ from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
-from models.timeline_refund import DEED_TEXTS, ROLE_TEXTS, trouble_text
+from models.timeline_refund import DEED_TEXTS, OFFICE_TEXTS, PAYABLE_TEXTS, ROLE_TEXTS, beforehand_text, trouble_text
 
 router = APIRouter(tags=["refund"])
 MayRead = Annotated[Principal, Depends(may("refund:read"))]
@@ -58,6 +58,7 @@ class RefundOut(RefundProgressOut):
     """A refund with its numbers outside; `trouble` says why no machine can finish it, `office` who owns it then."""
 
     charge_id: UUID | None = Field(description="None: money for an order that nobody knows.")
+    payable: Annotated[str | None, Field(description="What its charge was for: `revisit` or `prescription`.", examples=["revisit"])]
     revisit_id: UUID | None
     order_no: str
     refund_no: str = Field(description="The channel's `out_refund_no`.")
@@ -66,6 +67,19 @@ class RefundOut(RefundProgressOut):
     cleared_at: datetime | None = Field(description="When the HIS let go.")
     voucher: str | None = Field(description="Of the hospital's own transfer (线下退费).")
     version: int
+    hint: Annotated[str | None, Field(description="What has to be done first, or the HIS will not let go: said before it is asked.")] = None
+
+    @computed_field(examples=["医事服务费"])
+    @property
+    def payable_text(self) -> str | None:
+        """What its charge was for, in the words of screens."""
+        return PAYABLE_TEXTS[self.payable] if self.payable else None
+
+    @computed_field(examples=["财务处"])
+    @property
+    def office_text(self) -> str | None:
+        """Whose task it is, in the words of screens."""
+        return OFFICE_TEXTS[self.office] if self.office else None
 
     @computed_field(examples=["微信支付已关闭该笔退款，请重新办理退费，或线下退费。"])
     @property
@@ -90,7 +104,8 @@ R = TypeVar("R", bound=RefundOut)
 
 def _out(one: refunds.Told, now: datetime, kind: type[R] = RefundOut, **more: object) -> R:
     """Who works on it reads the promised day too, also when it has passed."""
-    return kind.of(one, now).model_copy(update={"promised_at": one.promised_at, **more})
+    hint = beforehand_text(one.state, one.payable, served=one.served)
+    return kind.of(one, now).model_copy(update={"promised_at": one.promised_at, "hint": hint, **more})
 
 
 class DeedOut(BaseModel):
@@ -104,6 +119,12 @@ class DeedOut(BaseModel):
     office: Annotated[Office | None, Field(description="To whom it was handed over.")]
     voucher: str | None
     amount_fen: int | None
+
+    @computed_field(examples=["门诊办"])
+    @property
+    def office_text(self) -> str | None:
+        """The same in the words of screens."""
+        return OFFICE_TEXTS[self.office] if self.office else None
 
     @classmethod
     def of(cls, one: refunds.Deed) -> Self:
@@ -167,7 +188,10 @@ class RefundIn(Body):
     ),
 )
 async def begin(charge_id: UUID, body: RefundIn, me: MayAct, intent: Intent, wiring: Wired, now: Now, pathways: AskPathways) -> RefundOut:
-    """医院退费 of a visit that is over. One that is not is left by 退号 or 退诊, which give back by themselves."""
+    """医院退费 of a visit that is over. One that is not is left by 退号 or 退诊, which give back by themselves.
+
+    A visit that took place stands in the HIS as executed: `hint` says that a window must undo that first.
+    """
 
     async def effect() -> RefundOut:
         await timeline.charge(db, charge_id, reach_of(me))
@@ -199,15 +223,11 @@ async def _begin(db: AsyncSession, charge_id: UUID, amount_fen: int | None, refu
     return begun
 
 
-ACT = problems(
-    conflict=("refund.not_now", "process.busy"),
-    missing=("refund.missing",),
-    malformed=("request.key_missing",),
-    invalid=("request.key_reused",),
+@router.post(
+    "/v1/refunds/{refund_id}/retry",
+    response_model=ActionOut,
+    responses=problems(conflict=("refund.not_now", "process.busy"), missing=("refund.missing",)),
 )
-
-
-@router.post("/v1/refunds/{refund_id}/retry", response_model=ActionOut, responses=ACT)
 async def retry(refund_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
     """重新办理: at the HIS or at the channel, wherever it stands."""
     return await on_refund(pathways, refund_id, reach_of(me), intent, wish(Retry, intent))
@@ -217,9 +237,13 @@ class HandOverIn(Body):
     office: Office
 
 
-@router.post("/v1/refunds/{refund_id}/hand-over", response_model=ActionOut, responses=ACT)
+@router.post(
+    "/v1/refunds/{refund_id}/hand-over",
+    response_model=ActionOut,
+    responses=problems(conflict=("refund.not_now", "process.busy", "refund.theirs_already"), missing=("refund.missing",)),
+)
 async def hand_over(refund_id: UUID, body: HandOverIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
-    """转交: another office owns it."""
+    """转交: another office owns it, until a person gives it on; the one that has it already is a problem."""
     return await on_refund(pathways, refund_id, reach_of(me), intent, wish(HandOver, intent, office=body.office))
 
 

@@ -69,6 +69,7 @@ SENTENCES: Final[dict[str, str]] = {
     "refund.nothing_left": "该笔费用已全部退费或正在退费，没有可退金额。",
     "refund.under_way": "该笔费用已有一笔医院退费正在办理，请待其完成后再申请。",
     "refund.not_cleared": "医院系统尚未核销该笔费用，请先重新办理，再线下退费。",
+    "refund.theirs_already": "该笔退费已由该部门办理，如需转交请选择其他部门。",
     "refund.at_the_channel": "微信支付仍在办理该笔退款，请待其有结果后再线下退费，以免重复退费。",
     "prescription.missing": "没有找到该处方，请返回列表重新选择。",
     "prescription.not_now": "该处方当前不能进行此项操作，请刷新后查看最新进展。",

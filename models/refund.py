@@ -93,6 +93,15 @@ class Office(StrEnum):
     OUTPATIENT = "outpatient"
 
 
+_MENDED_BY: Final = {"his.executed": Office.OUTPATIENT}
+"""Troubles that are no matter of finance: a window of 门诊办 undoes the execution of a visit that took place."""
+
+
+def office_of(trouble: str, handed_to: Office | None) -> Office:
+    """Whose task a refund is that has got stuck: whom a person gave it to, or else who can mend the trouble."""
+    return handed_to or _MENDED_BY.get(trouble, Office.FINANCE)
+
+
 class RefundStatus(StrEnum):
     """The channel's word on a refund; a word we don't know is `unknown`, never arrived and never failed.
 
@@ -194,3 +203,5 @@ class Refund(Row[RefundState, RefundEvent]):
     """When the HIS let go; that it had nothing to let go counts from the start."""
     trouble: str | None = None
     """Why it is stuck."""
+    office: Office | None = None
+    """Whose task it is then."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 from models.account import Role
-from models.refund import Cause, RefundState
+from models.refund import Cause, Office, RefundState
 
 REFUND_TEXTS: Final[dict[RefundState, str]] = {
     RefundState.REQUESTED: "已申请退费",
@@ -27,6 +27,17 @@ CAUSE_TEXTS: Final[dict[Cause, str]] = {
     Cause.LATE: "缴费已逾期",
     Cause.SECOND: "重复缴费",
     Cause.UNKNOWN_ORDER: "未知订单的缴费",
+}
+
+PAYABLE_TEXTS: Final[dict[str, str]] = {"revisit": "医事服务费", "prescription": "药费"}
+"""What a charge is for, by the process that wants it paid."""
+
+OFFICE_TEXTS: Final[dict[Office, str]] = {Office.FINANCE: "财务处", Office.INSURANCE: "医保办", Office.OUTPATIENT: "门诊办"}
+"""Whose task a stuck refund is."""
+
+_BEFOREHAND: Final[dict[str, str]] = {
+    "revisit": "该次就诊已完成：门诊窗口须先在医院系统中取消执行，医院系统才会同意退费；未取消时该笔退费将转为门诊办的待办。",
+    "prescription": "药品如已发放：药房须先在医院系统中办理退药，医院系统才会同意退费；未办理时该笔退费将转为财务处的待办。",
 }
 
 OVERDUE_TEXT: Final = "退费未按时到账，医院正在核实，请留意到账记录；如有疑问请联系财务处。"
@@ -68,3 +79,8 @@ def trouble_text(trouble: str, *, may_withdraw: bool) -> str:
     """Why no machine can finish a refund, and what a person can do about it."""
     said = _TROUBLE_TEXTS.get(trouble) or _PARTIES.get(trouble.partition(".")[0], "请核实后重新办理退费。")
     return f"{said}如不再退费，请撤销。" if may_withdraw and "撤销" not in said else said
+
+
+def beforehand_text(state: RefundState, payable: str | None, *, served: bool) -> str | None:
+    """Of a visit that took place, what the HIS wants undone before it lets go: said before it has refused."""
+    return _BEFOREHAND.get(payable) if payable and served and state is RefundState.REQUESTED else None

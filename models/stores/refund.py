@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, func, select, text, tuple_, update
+from sqlalchemy import Table, false, func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -14,10 +14,12 @@ from models.kernel import ids
 from models.kernel.errors import DomainError
 from models.policy import Policy
 from models.refund import MOVES, Cause, Office, Refund, RefundState
+from models.revisit import State
 from models.stores import steps
 from models.tables.account import AccountRow, GrantRow
 from models.tables.charge import RUNNING, ChargeRow, PaymentRow, RefundRow
-from models.tables.process import AuditRow
+from models.tables.process import AuditRow, TimelineRow
+from models.tables.revisit import RevisitRow
 
 
 def snapshot(row: dict[str, Any]) -> Refund:
@@ -49,6 +51,8 @@ class Facts:
     paid_fen: int
     unwanted: bool
     invoice_id: str | None
+    handed_to: Office | None
+    """The office that a person last gave it to."""
 
     @property
     def channel_id(self) -> UUID:
@@ -72,8 +76,15 @@ async def load(db: AsyncSession, refund_id: UUID) -> Refund:
 
 
 async def facts(db: AsyncSession, refund_id: UUID) -> Facts:
+    handed_to = (
+        select(TimelineRow.detail["office"].astext)
+        .where(TimelineRow.process_id == RefundRow.id, TimelineRow.name == "refund.hand_over")
+        .order_by(TimelineRow.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
     found = await db.execute(
-        select(RefundRow, PaymentRow, ChargeRow.invoice_id)
+        select(RefundRow, PaymentRow, ChargeRow.invoice_id, handed_to)
         .join(PaymentRow, PaymentRow.id == RefundRow.payment_id)
         .outerjoin(ChargeRow, ChargeRow.id == RefundRow.charge_id)
         .where(RefundRow.id == refund_id)
@@ -81,7 +92,7 @@ async def facts(db: AsyncSession, refund_id: UUID) -> Facts:
     row = found.one_or_none()
     if row is None:
         raise DomainError("refund.missing", "missing")
-    refund, payment, invoice_id = row
+    refund, payment, invoice_id, office = row
     return Facts(
         refund.id,
         refund.charge_id,
@@ -100,6 +111,7 @@ async def facts(db: AsyncSession, refund_id: UUID) -> Facts:
         payment.amount_fen,
         payment.unwanted is not None,
         invoice_id,
+        Office(office) if office else None,
     )
 
 
@@ -206,6 +218,10 @@ class Told:
     arrived_at: datetime | None
     voucher: str | None
     version: int
+    payable: str | None
+    """What its charge was for; None of an order that nobody knows."""
+    served: bool
+    """The visit took place: its HIS has it as executed, or is about to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +247,12 @@ async def deeds(db: AsyncSession, refund_id: UUID) -> list[Deed]:
     return [Deed(at, action, name, roles or [], detail) for at, action, name, roles, detail in found]
 
 
-_TOLD = select(RefundRow, PaymentRow.order_no).join(PaymentRow, PaymentRow.id == RefundRow.payment_id)
+_TOLD = (
+    select(RefundRow, PaymentRow.order_no, ChargeRow.payable, func.coalesce(RevisitRow.state.in_((State.ENDED, State.CLOSED)), false()))
+    .join(PaymentRow, PaymentRow.id == RefundRow.payment_id)
+    .outerjoin(ChargeRow, ChargeRow.id == RefundRow.charge_id)
+    .outerjoin(RevisitRow, RevisitRow.id == RefundRow.visit_id)
+)
 
 
 async def told(db: AsyncSession, refund_id: UUID) -> Told:
@@ -254,7 +275,7 @@ async def listed(
     return [_told(*row) for row in await db.execute(query.order_by(RefundRow.created_at.desc(), RefundRow.id.desc()).limit(limit))]
 
 
-def _told(row: RefundRow, order_no: str) -> Told:
+def _told(row: RefundRow, order_no: str, payable: str | None, served: bool) -> Told:
     return Told(
         row.id,
         row.charge_id,
@@ -273,4 +294,6 @@ def _told(row: RefundRow, order_no: str) -> Told:
         row.arrived_at,
         row.voucher,
         row.version,
+        payable,
+        served,
     )

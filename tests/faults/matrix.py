@@ -198,7 +198,7 @@ HIS: Final = (
     _his(
         *("reverse", f"POST {_INVOICE}/$reverse", Path.CANCELLED, "refund.reverse", "refund refund.reverse"),
         dispensed=Stuck("his.dispensed"),
-        executed=Stuck("his.executed"),
+        executed=Stuck("his.executed", Office.OUTPATIENT),
     ),
     *(
         _his("check_in", f"{verb} {_APPOINTMENT}", Path.STRAIGHT, "queue.check_in", "revisit check_in", **refusals)

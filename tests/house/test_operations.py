@@ -56,6 +56,20 @@ def test_each_alarm_of_the_source_is_explained_and_no_other() -> None:
     assert all(len(cells) == 2 and all(len(cell) > 15 for cell in cells) for cells in explained.values()), "what it means, and what to do"
 
 
+def test_a_task_of_an_office_is_said_by_day_and_calls_nobody_at_night() -> None:
+    by_day = {
+        ast.unparse(call.args[0]).strip("'")
+        for source in sources(*OURS)
+        for call in calls(source)
+        if ast.unparse(call.func) in {"log.warning", "_log.warning"} and call.args
+    }
+    tasks = rows("Tasks of an office")
+
+    assert {"refund.stuck", "refund.not_enough"} <= set(tasks) <= by_day
+    assert not set(tasks) & {event.strip("'") for _, event in alarms()}
+    assert all(len(cells) == 3 and cells[0] for cells in tasks.values()), "whose it is, what it means, and what to do"
+
+
 def test_each_event_that_the_page_names_is_said_somewhere() -> None:
     """But for the HIS's own refusals, which come as they are."""
     named = {event for event in EVENT.findall(PAGE) if event not in rows("A stuck refund") and event != "his.executed"}

@@ -96,7 +96,7 @@ async def test_two_people_of_the_hospital_who_give_back_at_once_begin_one_refund
     [begun] = [answer.json()["id"] for answer in answers if answer.is_success]
     assert (await visit.refund("stuck"))["cause"] == "management"
     [task] = [one for one in await hospital.finance.refunds() if one["id"] == begun]
-    assert (task["trouble"], task["office"], task["amount_fen"]) == ("his.executed", "finance", 5000)
+    assert (task["trouble"], task["office"], task["amount_fen"]) == ("his.executed", "outpatient", 5000)
     refused(await hospital.finance.post(f"/v1/refunds/{begun}/pay-out", {"voucher": "HZ-2026-0001"}, key=key()), 409, "refund.not_cleared")
     assert (await hospital.manager.decide(begun, "withdraw"))["state"] == "withdrawn"
     bill = await visit.his_bill()

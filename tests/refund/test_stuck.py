@@ -23,7 +23,6 @@ from tests.refund.builders import (
     FINANCE,
     PAID,
     accepted,
-    alarms,
     asks,
     ended_with,
     ends,
@@ -33,6 +32,7 @@ from tests.refund.builders import (
     refused_by_channel,
     refused_by_his,
     row,
+    tasks,
     wanted_by_management,
 )
 
@@ -130,16 +130,45 @@ async def test_handed_over_it_stays_with_that_office_whatever_the_channel_says(h
     assert (kept.state, kept.office, kept.trouble) == (RefundState.STUCK, "outpatient", "wechat_pay.refund_abnormal")
 
 
-async def test_refused_again_after_a_retry_it_is_a_task_of_finance_again(hospital: Hospital) -> None:
+async def test_a_retry_that_fails_stays_with_the_office_that_a_person_gave_it_to(hospital: Hospital) -> None:
     desk = await refused_by_his(hospital)
-    await asks(desk, HandOver, office=Office.INSURANCE)
+    for office in (Office.FINANCE, Office.INSURANCE):
+        await asks(desk, HandOver, office=office)
+    for trouble in ("his.dispensed", "his.executed"):
+        await asks(desk, Retry)
+        assert (await row(desk)).office is None, "while it is tried it is nobody's task"
+        hospital.his.refuses("reverse", trouble)
+
+        with capture_logs() as lines:
+            await desk.happens()
+
+        assert ((await row(desk)).office, tasks(lines)) == ("insurance", [trouble])
+
+
+async def test_given_to_nobody_it_is_the_task_of_who_can_mend_what_is_wrong_now(hospital: Hospital) -> None:
+    desk = await refused_by_his(hospital, "his.executed")
+    assert (await row(desk)).office == "outpatient"
+
     await asks(desk, Retry)
-    hospital.his.refuses("reverse", "his.dispensed")
+    hospital.wechat_pay.refuses("refund", "wechat_pay.account_abnormal")
+    await desk.happens()
+    await desk.happens()
 
-    with capture_logs() as lines:
-        await desk.happens()
+    assert ((await row(desk)).trouble, (await row(desk)).office) == ("wechat_pay.account_abnormal", "finance")
 
-    assert ((await row(desk)).office, alarms(lines, "refund.stuck")) == ("finance", ["his.dispensed"])
+
+async def test_the_office_that_has_it_is_not_given_it_again(hospital: Hospital) -> None:
+    desk = await refused_by_his(hospital, "his.executed")
+    before = (await row(desk)).version
+
+    assert await refused(asks(desk, HandOver, office=Office.OUTPATIENT)) == "refund.theirs_already"
+    assert ((await row(desk)).version, await hospital.story(desk.id)) == (before, ["refund.reverse"]), "nothing was done"
+
+    once = wish(HandOver, FINANCE, office=Office.INSURANCE)
+    both_read = desk.now
+    await desk.happens(once)
+    assert (await hospital.work(RefundActivities.hand_over)(both_read, once)).office is Office.INSURANCE, "the same wish again is done"
+    assert await refused(asks(desk, HandOver, office=Office.INSURANCE)) == "refund.theirs_already"
 
 
 async def test_paid_out_by_a_transfer_it_is_given_back_and_told(hospital: Hospital) -> None:

@@ -242,7 +242,7 @@ async def test_open_rows_are_told_by_state_and_those_that_missed_their_alarm(hou
 async def test_a_stuck_refund_is_told_by_its_trouble_and_its_office(house: House, database: Database, clock: Hands) -> None:
     await refused_by_his(Hospital(database, clock, Unheard()))
 
-    assert await house.samples("fuzhen_refunds_stuck") == {("finance", "his.executed"): 1}
+    assert await house.samples("fuzhen_refunds_stuck") == {("outpatient", "his.executed"): 1}
 
 
 async def test_messages_that_are_due_are_told_and_later_ones_are_not(house: House, database: Database, clock: Hands) -> None:
