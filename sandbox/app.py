@@ -8,7 +8,7 @@ from typing import Protocol
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import JSONResponse, RedirectResponse
 
-from sandbox import console, credentials, his, logistics, review, signature, sms, wechat_pay
+from sandbox import console, credentials, his, invoice, logistics, review, signature, sms, wechat_pay
 from sandbox.faults import Faults
 from sandbox.logs import RequestLog
 from sandbox.settings import Settings
@@ -31,6 +31,7 @@ def create_app(settings: Settings) -> FastAPI:
     carrier = logistics.build(store, faults, settings)
     signing = signature.build(store, faults, settings)
     reviewer = review.build(store, faults)
+    issuer = invoice.build(store, faults)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -53,12 +54,21 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(carrier.router, prefix="/logistics")
     app.include_router(signing.router, prefix="/signature")
     app.include_router(reviewer.router, prefix="/review")
+    app.include_router(issuer.router, prefix="/invoice")
     app.include_router(faults.router)
-    app.include_router(credentials.router(hospital, bank, operator, carrier, signing, reviewer))
-    parties = {"his": hospital, "wechat_pay": bank, "sms": operator, "logistics": carrier, "signature": signing, "review": reviewer}
+    app.include_router(credentials.router(hospital, bank, operator, carrier, signing, reviewer, issuer))
+    parties: dict[str, Party] = {"his": hospital, "wechat_pay": bank, "sms": operator, "logistics": carrier}
+    parties |= {"signature": signing, "review": reviewer, "invoice": issuer}
     app.include_router(_books(parties))
     outside = console.Outside(
-        his=hospital, wechat_pay=bank, sms=operator, logistics=carrier, signature=signing, review=reviewer, faults=faults
+        his=hospital,
+        wechat_pay=bank,
+        sms=operator,
+        logistics=carrier,
+        signature=signing,
+        review=reviewer,
+        invoice=issuer,
+        faults=faults,
     )
     app.include_router(console.router(outside))
 

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 
 from sandbox.his import His
+from sandbox.invoice import Invoices
 from sandbox.logistics import Logistics
 from sandbox.review import Review
 from sandbox.signature import Signing
@@ -11,7 +12,9 @@ from sandbox.sms.templates import SIGN_NAME
 from sandbox.wechat_pay import WeChatPay
 
 
-def router(his: His, wechat_pay: WeChatPay, sms: Sms, logistics: Logistics, signature: Signing, review: Review) -> APIRouter:
+def router(
+    his: His, wechat_pay: WeChatPay, sms: Sms, logistics: Logistics, signature: Signing, review: Review, invoice: Invoices
+) -> APIRouter:
     """The one route; addresses are told as the caller reached us."""
     desk = APIRouter(tags=["credentials"])
 
@@ -45,6 +48,7 @@ def router(his: His, wechat_pay: WeChatPay, sms: Sms, logistics: Logistics, sign
             "logistics": logistics.credentials(f"{here}/logistics"),
             "review": review.credentials(f"{here}/review"),
             "signature": signature.credentials(f"{here}/signature"),
+            "invoice": invoice.credentials(f"{here}/invoice"),
         }
 
     return desk

@@ -15,7 +15,7 @@ from sandbox.fault_kinds import BEHAVIOURS, Kind, Manners, Spoilt
 from sandbox.logs import log
 from sandbox.store import Store
 
-System = Literal["his", "wechat_pay", "sms", "logistics", "signature", "review"]
+System = Literal["his", "wechat_pay", "sms", "logistics", "signature", "review", "invoice"]
 Naming = Callable[[Scope, str], str]
 """Gives a call its name from the request's scope and the route's template, e.g. `POST /v3/pay/transactions/{kind}`."""
 

@@ -7,6 +7,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from sandbox import clock
 from sandbox.console.faults import add_fault_routes
+from sandbox.console.invoices import add_invoice_routes
 from sandbox.console.logistics import add_parcel_routes
 from sandbox.console.notice import back
 from sandbox.console.page import Outside, page
@@ -45,4 +46,5 @@ def router(outside: Outside) -> APIRouter:
     add_refund_routes(console, outside.wechat_pay)
     add_parcel_routes(console, outside.logistics)
     add_signature_routes(console, outside.signature)
+    add_invoice_routes(console, outside.invoice)
     return console

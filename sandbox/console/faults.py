@@ -18,6 +18,7 @@ SYSTEMS: dict[System, str] = {
     "logistics": "快递",
     "signature": "电子签名",
     "review": "合理用药",
+    "invoice": "电子票据",
 }
 KINDS: dict[Kind, str] = {
     "slow": "变慢",

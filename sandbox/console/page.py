@@ -8,6 +8,7 @@ from urllib.parse import quote
 from sandbox import clock
 from sandbox.console.faults import faults_section
 from sandbox.console.html import ROWS_SHOWN, Html, button, fate, join, section, short, show, table, yuan
+from sandbox.console.invoices import invoices_section
 from sandbox.console.logistics import parcels_section
 from sandbox.console.pharmacy import pharmacy_section
 from sandbox.console.refunds import refunds_section
@@ -15,6 +16,7 @@ from sandbox.console.reviews import reviews_section
 from sandbox.console.signatures import signatures_section
 from sandbox.faults import Faults
 from sandbox.his import His
+from sandbox.invoice import Invoices
 from sandbox.logistics import Logistics
 from sandbox.review import Review
 from sandbox.signature import Signing
@@ -32,6 +34,7 @@ _NAV = (
     ("reviews", "合理用药"),
     ("logistics", "快递"),
     ("signatures", "签名"),
+    ("invoices", "电子票据"),
     ("faults", "故障"),
 )
 
@@ -46,6 +49,7 @@ class Outside:
     logistics: Logistics
     signature: Signing
     review: Review
+    invoice: Invoices
     faults: Faults
 
 
@@ -64,6 +68,7 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
             reviews_section(outside.review),
             parcels_section(outside.logistics),
             signatures_section(outside.signature),
+            invoices_section(outside.invoice),
             faults_section(outside.faults),
         )
     )
@@ -79,7 +84,7 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
 <body>
 <header><div><h1>外部系统沙箱</h1><nav>{nav}<a href="/console{_phone_query(phone)}">刷新</a></nav></div></header>
 <main>{body}</main>
-<footer>模拟的医院 HIS、微信支付、短信、快递、电子签名与合理用药，数据均为演示数据。页面时间 {clock.now():%Y-%m-%d %H:%M:%S}</footer>
+<footer>模拟的医院 HIS、微信支付、短信、快递、签名、审方与电子票据，数据均为演示数据。页面时间 {clock.now():%Y-%m-%d %H:%M:%S}</footer>
 </body>
 </html>
 """
