@@ -22,6 +22,9 @@ from models.stores import signature as signatures
 
 _S = PrescriptionState
 _ASKED_AGAIN = timedelta(seconds=5)
+_SKEW = timedelta(seconds=60)
+"""By how much the CA's clock and ours may differ."""
+UNTIMELY = "signature.untimely"
 TITLES = {_S.SIGNING: "处方签名", _S.COUNTERSIGNING: "审方签名"}
 log = structlog.get_logger()
 
@@ -57,11 +60,10 @@ class SignatureActivities:
             case SignatureTask(state=TaskState.SIGNED, signature=Signature() as signature):
                 async with self._guard.database.reading() as db:
                     signer, text = await signing.to_sign(db, now)
-                try:
-                    await asyncio.to_thread(verify, text, signature, self._trusted, by=signer.staff_id)
-                except DomainError as refused:
-                    log.error("signature.not_proved", signature_id=str(number), prescription_id=str(now.id), trouble=refused.code)
-                    return await self._refused(step, refused.code)
+                    earliest = await signing.asked_after(db, now.id)
+                if trouble := await self._trouble(text, signature, signer, earliest, step.at):
+                    log.error("signature.not_proved", signature_id=str(number), prescription_id=str(now.id), trouble=trouble)
+                    return await self._refused(step, trouble)
                 return await self._signed(step, number, signature)
             case SignatureTask(state=TaskState.PENDING):
                 async with step.move(now.state, wake_at=self._next(step)):
@@ -71,6 +73,16 @@ class SignatureActivities:
                     return step.row
             case _:
                 return await self._refused(step, f"signature.{task.state}")
+
+    async def _trouble(self, text: str, signature: Signature, signer: signing.Signer, earliest: datetime, at: datetime) -> str | None:
+        """Why it does not count. The time that the CA says lies between the request and now: certificates are judged by it."""
+        if not earliest - _SKEW <= signature.signed_at <= at + _SKEW:
+            return UNTIMELY
+        try:
+            await asyncio.to_thread(verify, text, signature, self._trusted, by=signer.staff_id)
+        except DomainError as refused:
+            return refused.code
+        return None
 
     async def _signed(self, step: Step[Prescription], number: UUID, signature: Signature) -> Prescription:
         now = step.now

@@ -1,10 +1,10 @@
 """A prescription as it leaves the house: the text that is signed, what the review is asked, what the HIS is told."""
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.kernel.errors import DomainError, known
@@ -18,6 +18,7 @@ from models.stores import signature as signatures
 from models.stores.database import vault
 from models.tables.account import AccountRow
 from models.tables.patient import PatientRow
+from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
 
 
@@ -60,6 +61,15 @@ async def to_sign(db: AsyncSession, now: Prescription) -> tuple[Signer, str]:
         "by": signer.staff_id,
     }
     return signer, canonical(said)
+
+
+async def asked_after(db: AsyncSession, prescription_id: UUID) -> datetime:
+    """When the step before the last request to sign was done: what was asked for since cannot have been signed earlier."""
+    asked = select(func.max(TimelineRow.version)).where(TimelineRow.process_id == prescription_id, TimelineRow.name == "signature.request")
+    before = select(func.max(TimelineRow.at)).where(
+        TimelineRow.process_id == prescription_id, TimelineRow.version < asked.scalar_subquery()
+    )
+    return known(await db.scalar(before))
 
 
 async def written(db: AsyncSession, now: Prescription) -> Written:
