@@ -15,8 +15,10 @@ def main() -> int:
     wishes.add_argument("--sandbox-url", required=True)
     wishes.add_argument("--quiet", action="store_true", help="every process should have ended")
     wishes.add_argument("--standing", action="append", default=[], metavar="PROCESS.STATE", help="may stand all the same; may be repeated")
+    wishes.add_argument("--column-key", action="append", default=[], metavar="ID=HEX", help="opens what is sealed; may be repeated")
     wish = wishes.parse_args()
-    findings = asyncio.run(audit(wish.database_url, wish.sandbox_url, quiet=wish.quiet, standing=wish.standing))
+    keys = dict(one.split("=", 1) for one in wish.column_key)
+    findings = asyncio.run(audit(wish.database_url, wish.sandbox_url, quiet=wish.quiet, standing=wish.standing, column_keys=keys))
     sys.stdout.write(f"{told(findings)}\n")
     return 1 if findings else 0
 

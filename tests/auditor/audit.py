@@ -2,19 +2,25 @@
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
 
-from tests.auditor import his, ledger, messages, money, ours, processes, refunds, theirs
+from tests.auditor import drugs, his, ledger, messages, money, ours, parcels, processes, refunds, signatures, theirs
 from tests.auditor.books import Books
 from tests.auditor.finding import Finding, Kind, told
 from tests.auditor.ours import Ours
+from tests.auditor.seal import Seal
 from tests.auditor.theirs import Theirs
 
-CHECKS = (money.check, refunds.check, ledger.check, his.check, messages.check, processes.check)
+CHECKS = (
+    *(money.check, refunds.check, ledger.check, his.check, messages.check, processes.check),
+    *(signatures.check, drugs.check, parcels.check),
+)
 AT_ANY_TIME = frozenset(
     {Kind.SLOT_OVERSOLD, Kind.SLOT_TAKEN, Kind.LEDGER_UNBALANCED, Kind.LEDGER_LEGS, Kind.TIMELINE_TWICE, Kind.TIMELINE_GAP}
+    | {Kind.PARCEL_TWICE, Kind.SIGNATURE_ALONE}
 )
 """What one side's books say by themselves: no process under way excuses it."""
 MONEY, WORDS = frozenset({"money", "kept", "charged", "ledger", "refund", "payment"}), frozenset({"message"})
@@ -23,18 +29,25 @@ _LOOK_EVERY_S = 0.2
 
 
 async def audit(
-    database_url: str, sandbox_url: str, *, quiet: bool = True, standing: Collection[str] = (), visits: Collection[UUID] | None = None
+    database_url: str,
+    sandbox_url: str,
+    *,
+    quiet: bool = True,
+    standing: Collection[str] = (),
+    visits: Collection[UUID] | None = None,
+    column_keys: Mapping[str, str] | None = None,
 ) -> list[Finding]:
     """Everything that differs between our books and the outside's, and inside ours.
 
     `quiet`: every process should have ended, and nothing excuses a difference. `standing` names states that are no end and may stand all
     the same (`revisit.booked`, `charge.open`, `refund.stuck`, `message.due`, `inbox.reported`): the books must agree on them too.
     Not `quiet`: what belongs to a visit that is under way is not judged, and two looks must see the same.
-    `visits`: only what is theirs.
+    `visits`: only what is theirs. `column_keys`, in hexadecimal by id, open what is sealed; once there is a prescription they are needed.
     """
-    found = await _look(database_url, sandbox_url, quiet=quiet, standing=standing)
+    seal = Seal(column_keys or {})
+    found = await _look(database_url, sandbox_url, seal, quiet=quiet, standing=standing)
     if found and not quiet:
-        again = set(await _look(database_url, sandbox_url, quiet=quiet, standing=standing))
+        again = set(await _look(database_url, sandbox_url, seal, quiet=quiet, standing=standing))
         found = [one for one in found if one in again]
     return [one for one in found if visits is None or one.visit in visits]
 
@@ -46,21 +59,23 @@ async def assert_nothing_differs(
     quiet: bool = True,
     standing: Collection[str] = (),
     visits: Collection[UUID] | None = None,
+    column_keys: Mapping[str, str] | None = None,
     within_s: float = 0,
 ) -> None:
     """Asserts it, at the latest after `within_s` seconds: what is on its way then has time to arrive."""
     ends = time.monotonic() + within_s
-    while findings := await audit(database_url, sandbox_url, quiet=quiet, standing=standing, visits=visits):
+    how: dict[str, Any] = {"quiet": quiet, "standing": standing, "visits": visits, "column_keys": column_keys}
+    while findings := await audit(database_url, sandbox_url, **how):
         if time.monotonic() > ends:
             raise AssertionError(told(findings))
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-async def _look(database_url: str, sandbox_url: str, *, quiet: bool, standing: Collection[str]) -> list[Finding]:
+async def _look(database_url: str, sandbox_url: str, seal: Seal, *, quiet: bool, standing: Collection[str]) -> list[Finding]:
     """The outside first: what we have written since can be told, what they have not yet been asked for cannot."""
     their = await theirs.read(sandbox_url)
     our = await ours.read(database_url)
-    books = Books(our, their if quiet else _without_reported(our, their))
+    books = Books(our, their if quiet else _without_reported(our, their), seal)
     found = [finding for check in CHECKS for finding in check(books)]
     if quiet:
         return found + list(processes.unfinished(books, standing))

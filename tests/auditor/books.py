@@ -10,11 +10,14 @@ from uuid import UUID
 
 from tests.auditor import ours, theirs
 from tests.auditor.ours import Ours
+from tests.auditor.seal import Seal
 from tests.auditor.theirs import Theirs
 
 VISIT_ENDS = frozenset({"refused", "closed", "cancelled", "declined", "absent"})
 CHARGE_ENDS = frozenset({"settled", "closed", "unsettled"})
 REFUND_ENDS = frozenset({"arrived", "paid_out", "withdrawn"})
+PRESCRIPTION_ENDS = frozenset({"completed", "withdrawn", "cancelled", "expired"})
+DELIVERY_ENDS = frozenset({"signed", "cancelled", "decided"})
 
 OUR_NUMBER = re.compile(r"[0-9a-f]{32}")
 """How we number what we ask for. The hospital's own window, say, numbers otherwise."""
@@ -38,8 +41,8 @@ class Case:
 class Books:
     """What every check reads. Nothing is judged here."""
 
-    def __init__(self, our: Ours, their: Theirs) -> None:
-        self.ours, self.theirs = our, their
+    def __init__(self, our: Ours, their: Theirs, seal: Seal) -> None:
+        self.ours, self.theirs, self.seal = our, their, seal
         self.visits = {one.id: one for one in our.visits}
         self.charges = {one.id: one for one in our.charges}
         self.orders = {one.id.hex: one for one in our.orders}
@@ -53,6 +56,12 @@ class Books:
         self.reversals = {one.refund_no: one for one in their.reversals}
         self.invoices = {one.id: one for one in their.invoices}
         self.appointments = {one.claim_no: one for one in their.appointments}
+        self.prescriptions = {one.id: one for one in our.prescriptions}
+        self.contents = {one.id: one for one in our.contents}
+        self.deliveries = {one.id.hex: one for one in our.deliveries}
+        self.filings = {one.number: one for one in their.prescriptions}
+        self.bills_of_drugs = {one.prescription_no: one for one in their.invoices if one.prescription_no}
+        self.tasks = {one.number: one for one in their.tasks}
 
     def charge_of_order(self, order_no: str) -> UUID | None:
         """The charge that an order of ours is for; of a number that is not ours, the charge that its payment was put to."""
@@ -70,6 +79,9 @@ class Books:
     def visit_of_refund(self, refund: ours.Refund) -> UUID | None:
         """A refund of nobody's money names itself where a visit stands."""
         return refund.visit_id if refund.visit_id in self.visits else None
+
+    def visit_of_content(self, content_id: UUID) -> UUID:
+        return self.prescriptions[self.contents[content_id].prescription_id].visit_id
 
     def is_wanted(self, refund: ours.Refund) -> bool:
         """Whether it gives back what a charge had wanted; only of that the HIS may know."""

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest_asyncio
 
 from tests.auditor.hospital import Hospital
-from tests.auditor.ours import connect
 from tests.auditor.outside import Outside, serving
+from tests.auditor.pharmacy import Pharmacy
+from tests.auditor.wire import connect
 from tests.database import Server
 
 
@@ -20,3 +21,11 @@ async def hospital(server: Server) -> AsyncIterator[Hospital]:
         await opened.open()
         yield opened
         await wire.close()
+
+
+@pytest_asyncio.fixture
+async def pharmacy(hospital: Hospital) -> Pharmacy:
+    """Open, with a doctor and a pharmacist."""
+    opened = Pharmacy(hospital)
+    await opened.open()
+    return opened

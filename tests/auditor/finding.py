@@ -43,6 +43,21 @@ class Kind(StrEnum):
     BOOKING_LEFT = "booking.left"
     ENCOUNTER_DIFFERS = "encounter.differs"
     ENCOUNTER_LEFT = "encounter.left"
+    SIGNATURE_UNKNOWN = "signature.unknown"
+    SIGNATURE_MISSING = "signature.missing"
+    SIGNATURE_DIFFERS = "signature.differs"
+    SIGNATURE_UNHEEDED = "signature.unheeded"
+    SIGNATURE_ALONE = "signature.alone"
+    FILING_UNKNOWN = "filing.unknown"
+    FILING_STATE = "filing.state"
+    FILING_DIFFERS = "filing.differs"
+    FILING_UNSIGNED = "filing.unsigned"
+    FILING_PRICE = "filing.price"
+    PARCEL_UNKNOWN = "parcel.unknown"
+    PARCEL_TWICE = "parcel.twice"
+    PARCEL_DIFFERS = "parcel.differs"
+    PARCEL_STATE = "parcel.state"
+    PARCEL_UNFIT = "parcel.unfit"
     SLOT_TAKEN = "slot.taken"
     SLOT_OVERSOLD = "slot.oversold"
     MESSAGE_MISSING = "message.missing"
@@ -98,6 +113,21 @@ WORDS: dict[Kind, str] = {
     Kind.BOOKING_LEFT: "a claim takes a place of a visit that is over",
     Kind.ENCOUNTER_DIFFERS: "an online visit stands otherwise at the HIS",
     Kind.ENCOUNTER_LEFT: "an online visit that was left has not ended at the HIS",
+    Kind.SIGNATURE_UNKNOWN: "somebody was asked to sign at the CA what we do not know",
+    Kind.SIGNATURE_MISSING: "a signature that was proved here was not made at the CA",
+    Kind.SIGNATURE_DIFFERS: "a signature is of another text, by another person, or another one, at the CA",
+    Kind.SIGNATURE_UNHEEDED: "somebody signed at the CA, and here it was neither proved nor set aside",
+    Kind.SIGNATURE_ALONE: "one person signed both as doctor and as pharmacist",
+    Kind.FILING_UNKNOWN: "the HIS holds a prescription that is none of ours",
+    Kind.FILING_STATE: "a prescription stands otherwise at the HIS",
+    Kind.FILING_DIFFERS: "a prescription has other lines, another visit or another end of its validity at the HIS",
+    Kind.FILING_UNSIGNED: "a prescription stands at the HIS without both signatures, there or here",
+    Kind.FILING_PRICE: "a prescription's price is another one at the HIS, or on its charge",
+    Kind.PARCEL_UNKNOWN: "the carrier has an order for no parcel of ours",
+    Kind.PARCEL_TWICE: "the carrier has two orders under one number, or two that it carries of one prescription",
+    Kind.PARCEL_DIFFERS: "a parcel has another waybill at the carrier",
+    Kind.PARCEL_STATE: "a parcel stands otherwise at the carrier",
+    Kind.PARCEL_UNFIT: "a prescription and its parcels do not tell one story",
     Kind.SLOT_TAKEN: "the places taken in a slot are not its claims",
     Kind.SLOT_OVERSOLD: "more places of a slot are given away than there are",
     Kind.MESSAGE_MISSING: "a message is sent here and unknown to the carrier",

@@ -10,12 +10,13 @@ from uuid import UUID
 from models.kernel.ids import new
 from tests.auditor.audit import audit
 from tests.auditor.finding import Finding, Kind
-from tests.auditor.ours import Wire
 from tests.auditor.outside import Outside, Row
+from tests.auditor.wire import Wire
 
 FEE_FEN = 5000
 AT = datetime(2026, 11, 26, 9, tzinfo=UTC)
 SLOT, UNIT = "slot-1", "unit-1"
+KEY_ID, KEY = "k1", "0123456789abcdef" * 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Visit:
     payment_id: UUID
     transaction_id: str
     appointment_id: str
+    """Empty where the money is that of drugs."""
     invoice_id: str
     encounter_id: str | None
     charge: str
@@ -82,9 +84,10 @@ class Hospital:
         await self.insert("slot", id=SLOT, schedule_id=UNIT, starts_at=AT, ends_at=AT, synced_at=AT, **places)
         self.outside.slots.append({"id": SLOT, "capacity": 50, "sold_at_window": 0})
 
-    async def audit(self, *, quiet: bool = True, standing: Collection[str] = (), visits: Collection[UUID] | None = None) -> list[Finding]:
+    async def audit(self, **how: Any) -> list[Finding]:
         """What the auditor says."""
-        return await audit(self.database_url, self.sandbox_url, quiet=quiet, standing=standing, visits=visits)
+        asked: dict[str, Any] = {"column_keys": {KEY_ID: KEY}} | how
+        return await audit(self.database_url, self.sandbox_url, **asked)
 
     async def kinds(self, *, quiet: bool = True, standing: Collection[str] = ()) -> set[Kind]:
         """The kinds of what the auditor says."""
@@ -116,7 +119,7 @@ class Hospital:
         await self.insert("booking", id=visit.claim_id, revisit_id=visit.id, patient_id=visit.id, state=how.claim, **place)
         await self.do("update slot set taken = taken + $1", int(how.claim != "released"))
         self._at_the_his(visit, how)
-        await self._charge(visit, how.charge)
+        await self.charge(visit, how.charge)
         return visit
 
     def _at_the_his(self, visit: Visit, how: Stage) -> None:
@@ -124,19 +127,25 @@ class Hospital:
         self.outside.appointments.append(held)
         status = {"open": "issued", "settled": "balanced"}.get(how.charge, "cancelled")
         bill = {"id": visit.invoice_id, "appointment_id": visit.appointment_id, "status": status, "total_fen": FEE_FEN}
-        self.outside.invoices.append(bill)
+        self.outside.invoices.append(bill | {"prescription_no": None})
         if how.encounter:
             begun = {"id": visit.encounter_id, "visit_no": visit.id.hex, "appointment_id": visit.appointment_id, "status": how.encounter}
             self.outside.encounters.append(begun)
         if how.charge == "settled":
-            numbers = {"payment_no": visit.charge_id.hex, "invoice_id": visit.invoice_id}
-            paid = {"channel": "wechat_pay", "channel_no": visit.transaction_id, "amount_fen": FEE_FEN}
-            self.outside.settlements.append(numbers | paid)
+            self.settled(visit)
 
-    async def _charge(self, visit: Visit, state: str) -> None:
+    def settled(self, visit: Visit) -> None:
+        """The HIS has taken what was paid."""
+        numbers = {"payment_no": visit.charge_id.hex, "invoice_id": visit.invoice_id}
+        paid = {"channel": "wechat_pay", "channel_no": visit.transaction_id, "amount_fen": FEE_FEN}
+        self.outside.settlements.append(numbers | paid)
+
+    async def charge(self, visit: Visit, state: str, payable: str = "revisit", payable_id: UUID | None = None) -> None:
+        """A charge with its order, and its money where some came."""
         ours, theirs = _ORDER[state]
         paid = state in {"settled", "unsettled"}
-        facts = {"visit_id": visit.id, "payable": "revisit", "payable_id": visit.id, "invoice_id": visit.invoice_id, "policy": "test-1"}
+        of = {"payable": payable, "payable_id": payable_id or visit.id}
+        facts = {"visit_id": visit.id, "invoice_id": visit.invoice_id, "policy": "test-1"} | of
         known = {"version": len(_CHARGE_MOVES[state]), "paid_order_id": visit.order_id if paid else None}
         await self.insert("charge", id=visit.charge_id, state=state, amount_fen=FEE_FEN, **facts, **known)
         await self.moved("charge", visit.charge_id, visit.id, "open", *_CHARGE_MOVES[state])
@@ -217,7 +226,7 @@ class Hospital:
 
     def _reversed(self, visit: Visit, refund_id: UUID, fen: int) -> None:
         self.outside.reversals.append({"refund_no": refund_id.hex, "invoice_id": visit.invoice_id, "amount_fen": fen})
-        if fen == FEE_FEN:
+        if fen == FEE_FEN and visit.appointment_id:
             held = one(self.outside.appointments, id=visit.appointment_id)
             held["status"] = held["status"] if held["status"] in {"noshow", "fulfilled"} else "cancelled"
 

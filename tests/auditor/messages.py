@@ -12,6 +12,10 @@ TELLING: dict[str, frozenset[str]] = {
     "revisit_called": frozenset({"queue.accept"}),
     "revisit_called_again": frozenset({"queue.call_again"}),
     "clinic_waiting": frozenset({"queue.urge"}),
+    "prescription_approved": frozenset({"drug.price"}),
+    "prescription_expired": frozenset({"prescription.expire", "drug.leave"}),
+    "prescription_returned": frozenset({"review.question", "review.reject", "review.escalate", "drug.price"}),
+    "review_waiting": frozenset({"review.escalate"}),
 }
 """Templates that one visit may send in the same words more than once, and the steps of which each is a reason to. Of money there may be
 two equal sums."""
@@ -79,7 +83,7 @@ def _reasons(books: Books) -> Counter[tuple[UUID, str]]:
     known = Counter[tuple[UUID, str]]()
     for line in books.ours.timeline:
         for template, steps in TELLING.items():
-            known[line.process_id, template] += line.name in steps
+            known[line.visit_id, template] += line.name in steps
     for refund in books.ours.refunds:
         known[refund.visit_id, "refund_arrived"] += refund.state in {"arrived", "paid_out"}
     for payment in books.ours.payments:

@@ -1,16 +1,13 @@
 """Our PostgreSQL as an auditor reads it: plain rows by plain SQL, all of one instant. A column is named once, as a field."""
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, ClassVar, Protocol, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 from uuid import UUID
 
-import asyncpg
-
-_CONNECT_S = 10.0
+from tests.auditor.wire import Wire, connect
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +30,7 @@ class Charge:
     step: str | None
     visit_id: UUID
     payable: str
+    payable_id: UUID
     invoice_id: str
     amount_fen: int
     paid_order_id: UUID | None
@@ -125,6 +123,71 @@ class Slot:
 
 
 @dataclass(frozen=True, slots=True)
+class Prescription:
+    """Its number at the HIS is its content's id in 32 hex digits."""
+
+    TABLE: ClassVar = "prescription"
+    id: UUID
+    state: str
+    version: int
+    step: str | None
+    visit_id: UUID
+    content_id: UUID
+    way: str | None
+    delivery_id: UUID | None
+    invoice_id: str | None
+    amount_fen: int | None
+    valid_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What was written, sealed; an amendment is another one."""
+
+    TABLE: ClassVar = "prescription_content"
+    id: UUID
+    prescription_id: UUID
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A task at the CA, under its id in 32 hex digits; what was proved of it is sealed, as its text is."""
+
+    TABLE: ClassVar = "signature"
+    id: UUID
+    prescription_id: UUID
+    content_id: UUID
+    account_id: UUID
+    side: str
+    text: bytes
+    signature: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    TABLE: ClassVar = "account"
+    id: UUID
+    staff_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A parcel; its id in 32 hex digits is its order number at the carrier."""
+
+    TABLE: ClassVar = "delivery"
+    id: UUID
+    state: str
+    version: int
+    step: str | None
+    visit_id: UUID
+    prescription_id: UUID
+    attempt: int
+    waybill: str | None
+    decision: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """Its id in 32 hex digits is the carrier's `out_id`. The phone is sealed, so only equal or not can be told of it."""
 
@@ -185,24 +248,11 @@ class Ours:
     messages: Sequence[Message]
     inbox: Sequence[Inbox]
     timeline: Sequence[Moved]
-
-
-class Wire(Protocol):
-    """As much of asyncpg's connection as is used here; the library has no types of its own."""
-
-    async def fetch(self, query: str, *args: Any) -> list[Mapping[str, Any]]: ...
-
-    async def execute(self, query: str, *args: Any) -> str: ...
-
-    def transaction(self, *, isolation: str, readonly: bool) -> AbstractAsyncContextManager[object]: ...
-
-    async def close(self) -> None: ...
-
-
-async def connect(database_url: str) -> Wire:
-    """By a URL as SQLAlchemy or as PostgreSQL writes it."""
-    url = database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
-    return cast(Wire, await cast(Any, asyncpg).connect(url, timeout=_CONNECT_S))
+    prescriptions: Sequence[Prescription]
+    contents: Sequence[Content]
+    signatures: Sequence[Signature]
+    accounts: Sequence[Account]
+    deliveries: Sequence[Delivery]
 
 
 async def read(database_url: str) -> Ours:
@@ -223,15 +273,21 @@ async def read(database_url: str) -> Ours:
                 messages=await _rows(wire, Message),
                 inbox=await _rows(wire, Inbox),
                 timeline=await _rows(wire, Moved, order="process_id, version, id"),
+                prescriptions=await _rows(wire, Prescription),
+                contents=await _rows(wire, Content),
+                signatures=await _rows(wire, Signature),
+                accounts=await _rows(wire, Account),
+                deliveries=await _rows(wire, Delivery),
             )
     finally:
         await wire.close()
 
 
-R = TypeVar("R", Visit, Charge, Order, Payment, Refund, Entry, Leg, Claim, Slot, Message, Inbox, Moved)
+R = TypeVar("R")
 
 
 async def _rows(wire: Wire, kind: type[R], order: str = "1") -> list[R]:
-    names = [field.name for field in fields(kind)]
-    found = await wire.fetch(f"select {', '.join(names)} from {kind.TABLE} order by {order}")
+    shape = cast(Any, kind)
+    names = [field.name for field in fields(shape)]
+    found = await wire.fetch(f"select {', '.join(names)} from {shape.TABLE} order by {order}")
     return [kind(**dict(row)) for row in found]

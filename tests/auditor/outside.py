@@ -16,7 +16,7 @@ def _rows() -> list[Row]:
 
 @dataclass
 class Outside:
-    """Three parties' books. `bank_refunds` and the like are named as the auditor's rows are; their keys are the sandbox's."""
+    """Five parties' books, named as the auditor's rows are; their keys are the sandbox's."""
 
     orders: list[Row] = field(default_factory=_rows)
     payments: list[Row] = field(default_factory=_rows)
@@ -28,6 +28,11 @@ class Outside:
     encounters: list[Row] = field(default_factory=_rows)
     slots: list[Row] = field(default_factory=_rows)
     texts: list[Row] = field(default_factory=_rows)
+    prescriptions: list[Row] = field(default_factory=_rows)
+    prescription_lines: list[Row] = field(default_factory=_rows)
+    tasks: list[Row] = field(default_factory=_rows)
+    parcels: list[Row] = field(default_factory=_rows)
+    scans: list[Row] = field(default_factory=_rows)
 
     def page(self, party: str) -> dict[str, list[Row]]:
         """As the sandbox's `/books/<party>` answers."""
@@ -35,8 +40,12 @@ class Outside:
             case "wechat_pay":
                 return {"orders": self.orders, "payments": self.payments, "refunds": self.refunds, "notifies": []}
             case "his":
-                names = ("appointments", "invoices", "settlements", "reversals", "encounters", "slots")
-                return {name: getattr(self, name) for name in names}
+                money = ("appointments", "invoices", "settlements", "reversals", "encounters", "slots")
+                return {name: getattr(self, name) for name in (*money, "prescriptions", "prescription_lines")}
+            case "signature":
+                return {"tasks": self.tasks, "certificates": []}
+            case "logistics":
+                return {"orders": self.parcels, "routes": self.scans, "pushes": []}
             case _:
                 return {"messages": self.texts}
 

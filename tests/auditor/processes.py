@@ -6,11 +6,17 @@ from itertools import pairwise
 from uuid import UUID
 
 from tests.auditor import ours
-from tests.auditor.books import CHARGE_ENDS, REFUND_ENDS, VISIT_ENDS, Books
+from tests.auditor.books import CHARGE_ENDS, DELIVERY_ENDS, PRESCRIPTION_ENDS, REFUND_ENDS, VISIT_ENDS, Books
 from tests.auditor.finding import Finding, Kind
 
-Row = ours.Visit | ours.Charge | ours.Refund
-ENDS: Mapping[str, Collection[str]] = {"revisit": VISIT_ENDS, "charge": CHARGE_ENDS, "refund": REFUND_ENDS}
+Row = ours.Visit | ours.Charge | ours.Refund | ours.Prescription | ours.Delivery
+ENDS: Mapping[str, Collection[str]] = {
+    "revisit": VISIT_ENDS,
+    "charge": CHARGE_ENDS,
+    "refund": REFUND_ENDS,
+    "prescription": PRESCRIPTION_ENDS,
+    "delivery": DELIVERY_ENDS,
+}
 
 
 def check(books: Books) -> Iterator[Finding]:
@@ -49,6 +55,8 @@ def rows(books: Books) -> Iterator[tuple[str, Row]]:
         ("revisit", books.ours.visits),
         ("charge", books.ours.charges),
         ("refund", books.ours.refunds),
+        ("prescription", books.ours.prescriptions),
+        ("delivery", books.ours.deliveries),
     )
     for process, found in processes:
         for row in found:

@@ -2,8 +2,10 @@
 
 import pytest
 
+from models.kernel.ids import new
 from tests.auditor import assert_nothing_differs
 from tests.auditor.hospital import Hospital
+from tests.auditor.pharmacy import STAGES, Pharmacy
 
 WAYS_BACK = (
     ("requested",),
@@ -65,3 +67,45 @@ async def test_part_of_the_fee_was_given_back_by_management(hospital: Hospital) 
     await hospital.given_back(visit, "requested", "cleared", "accepted", "arrived", cause="management", fen=800)
 
     assert await hospital.audit(standing={"revisit.booked"}) == []
+
+
+async def test_prescriptions_that_stand_where_they_may(pharmacy: Pharmacy) -> None:
+    """Each of a visit of its own; what was given back comes below."""
+    stages = [stage for stage in STAGES if stage not in {"given back", "returned"}]
+    for stage in stages:
+        await pharmacy.prescription(stage)
+
+    assert (
+        await pharmacy.hospital.audit(standing={f"prescription.{STAGES[one].moves[-1]}" for one in stages} | {"delivery.picked_up"}) == []
+    )
+
+
+@pytest.mark.parametrize(("stage", "cause"), [("given back", "patient"), ("returned", "returned")])
+async def test_drugs_whose_money_went_back(pharmacy: Pharmacy, stage: str, cause: str) -> None:
+    """The drugs came back first, or had never left."""
+    await pharmacy.hospital.given_back(
+        (await pharmacy.prescription(stage)).money, "requested", "cleared", "accepted", "arrived", cause=cause
+    )
+
+    assert await pharmacy.hospital.audit() == []
+
+
+async def test_two_prescriptions_of_one_visit_tell_one_phone_twice(pharmacy: Pharmacy) -> None:
+    visit = await pharmacy.hospital.visit("closed")
+    for _ in range(2):
+        prescription = await pharmacy.prescription("choosing", visit)
+        await pharmacy.hospital.do("alter table timeline disable trigger never_changed")
+        await pharmacy.hospital.do("update timeline set name = 'drug.price' where process_id = $1 and after = 'choosing'", prescription.id)
+        await pharmacy.hospital.message(visit, "prescription_approved")
+
+    assert await pharmacy.hospital.audit(standing={"prescription.choosing"}) == []
+
+
+async def test_a_parcel_that_went_a_second_time(pharmacy: Pharmacy) -> None:
+    prescription = await pharmacy.prescription("delivered")
+    await pharmacy.hospital.do("update delivery set attempt = 1")
+    first = ("decided", ("picked_up", "refused", "returned"), "resend")
+    await pharmacy.parcel(prescription.money, prescription.id, first_id := new(), *first)
+    await pharmacy.hospital.do("update prescription set delivery_id = $1", first_id)
+
+    assert await pharmacy.hospital.audit() == []

@@ -12,8 +12,8 @@ import pytest_asyncio
 from models.kernel.clock import SHANGHAI, now
 from tests.auditor import Kind
 from tests.auditor.hospital import AT, FEE_FEN, UNIT, Hospital, Visit
-from tests.auditor.ours import connect
 from tests.auditor.outside import Outside
+from tests.auditor.wire import connect
 from tests.database import Server
 from tests.house.rooms import HOUSE
 from tests.sandbox.conftest import running

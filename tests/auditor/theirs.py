@@ -1,8 +1,8 @@
-"""The outside's own books over its HTTP pages: `/books/wechat_pay`, `/books/his`, `/books/sms`. A key that is not there is an error."""
+"""The outside's own books over its HTTP pages, `/books/<party>`. A key that is not there is an error."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import httpx
 
@@ -51,8 +51,11 @@ class Appointment:
 
 @dataclass(frozen=True, slots=True)
 class Invoice:
+    """Of an appointment, or of a prescription."""
+
     id: str
-    appointment_id: str
+    appointment_id: str | None
+    prescription_no: str | None
     status: str
     total_fen: int
 
@@ -82,6 +85,33 @@ class Encounter:
 
 
 @dataclass(frozen=True, slots=True)
+class Prescription:
+    """`signed` counts its Provenance, of both signatures; times are milliseconds since 1970."""
+
+    number: str
+    encounter_id: str
+    signed: int
+    valid_until_ms: int | None
+    prepared_ms: int | None
+    dispensed_ms: int | None
+    returned_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One drug of a prescription; `status` is on-hold, active, completed or cancelled."""
+
+    number: str
+    drug_id: str
+    status: str
+    dose: str
+    frequency: str
+    route: str
+    days: int
+    packs: int
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     id: str
     capacity: int
@@ -99,6 +129,38 @@ class Text:
     out_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What somebody was asked to sign; `state` is PENDING, SIGNED, REFUSED or EXPIRED. `digest` is the SM3 of its text, in hexadecimal."""
+
+    number: str
+    staff_id: str
+    state: str
+    digest: str
+    signature: str | None
+    """r and s in hexadecimal; once it is signed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """An order at the carrier; `filter_result` is 1 while somebody looks at the place, 2 where it goes, 3 where it does not."""
+
+    order_id: str
+    waybill_no: str
+    filter_result: int
+    cancelled_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Where a parcel was seen."""
+
+    order_id: str
+    accept_time: str
+    op_code: str
+    remark: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Theirs:
     orders: Sequence[Order]
@@ -111,15 +173,20 @@ class Theirs:
     encounters: Sequence[Encounter]
     slots: Sequence[Slot]
     texts: Sequence[Text]
+    prescriptions: Sequence[Prescription]
+    lines: Sequence[Line]
+    tasks: Sequence[Task]
+    parcels: Sequence[Parcel]
+    scans: Sequence[Scan]
 
 
-R = TypeVar("R", Order, Payment, Refund, Appointment, Invoice, Settlement, Reversal, Encounter, Slot, Text)
+R = TypeVar("R")
 
 
 async def read(sandbox_url: str) -> Theirs:
-    """Each party's books are of one instant; three parties are three instants."""
+    """Each party's books are of one instant; five parties are five instants."""
     async with httpx.AsyncClient(base_url=sandbox_url, timeout=_LIMIT_S, trust_env=False) as outside:
-        bank, his, carrier = [await _page(outside, party) for party in ("wechat_pay", "his", "sms")]
+        bank, his, sms, ca, carrier = [await _page(outside, one) for one in ("wechat_pay", "his", "sms", "signature", "logistics")]
     return Theirs(
         orders=_rows(Order, bank["orders"]),
         payments=_rows(Payment, bank["payments"]),
@@ -130,7 +197,12 @@ async def read(sandbox_url: str) -> Theirs:
         reversals=_rows(Reversal, his["reversals"]),
         encounters=_rows(Encounter, his["encounters"]),
         slots=_rows(Slot, his["slots"]),
-        texts=_rows(Text, carrier["messages"]),
+        texts=_rows(Text, sms["messages"]),
+        prescriptions=_rows(Prescription, his["prescriptions"]),
+        lines=_rows(Line, his["prescription_lines"]),
+        tasks=_rows(Task, [{"signature": None} | one for one in ca["tasks"]]),  # told once it is signed
+        parcels=_rows(Parcel, carrier["orders"]),
+        scans=_rows(Scan, carrier["routes"]),
     )
 
 
@@ -140,5 +212,5 @@ async def _page(outside: httpx.AsyncClient, party: str) -> dict[str, Any]:
 
 
 def _rows(kind: type[R], told: Sequence[dict[str, Any]]) -> list[R]:
-    names = [field.name for field in fields(kind)]
+    names = [field.name for field in fields(cast(Any, kind))]
     return [kind(**{name: row[name] for name in names}) for row in told]

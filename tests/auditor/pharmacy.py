@@ -1,0 +1,193 @@
+"""Prescriptions written by hand into both sides' books, with what the CA, the HIS's pharmacy and the carrier have of them."""
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from uuid import UUID
+
+from models.kernel.ids import new
+from models.kernel.vault import Vault
+from tests.auditor.hospital import AT, FEE_FEN, KEY, KEY_ID, Hospital, Visit
+from tests.auditor.outside import Row
+from tests.auditor.signatures import sm3
+
+DOCTOR, PHARMACIST = "doc-1", "pha-1"
+ITEM: Final = {"drug_code": "tio", "dose": "1", "frequency": "qd", "route": "inhaled", "days": 7, "packs": 1}
+LINE: Final = {name: ITEM[name] for name in ("dose", "frequency", "route", "days", "packs")} | {"drug_id": "tio"}
+MS: Final = int(AT.timestamp() * 1000)
+SCANS: Final = {
+    "picked_up": ("50", "已收取"),
+    "refused": ("70", "收件客户拒收"),
+    "returned": ("80", "寄件方已签收"),
+    "signed": ("80", "已签收"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """How far a prescription has got, on all sides. `moves` are its states after the first; `lines` is what the HIS says of its lines."""
+
+    moves: tuple[str, ...]
+    sides: tuple[str, ...] = ("doctor", "pharmacist")
+    lines: str | None = None
+    bill: str = "issued"
+    marks: tuple[str, ...] = ()
+    """What the pharmacy has done."""
+    charge: str | None = None
+    parcel: tuple[str, tuple[str, ...], str | None] | None = None
+    """Its state, where the carrier has seen it, and what was decided."""
+
+
+_TO_QUEUED = ("checking", "signing", "queued")
+_TO_CHOOSING = (*_TO_QUEUED, "countersigning", "pricing", "choosing")
+_TO_PAID = (*_TO_CHOOSING, "paying", "dispensing")
+_OUT = ("prepared_ms", "dispensed_ms")
+_BACK = ("decided", ("picked_up", "refused", "returned"), "refund")
+STAGES: Final[dict[str, Stage]] = {
+    "withdrawn": Stage(("withdrawn",), sides=()),
+    "queued": Stage(_TO_QUEUED, sides=("doctor",)),
+    "choosing": Stage(_TO_CHOOSING, lines="active"),
+    "expired": Stage((*_TO_CHOOSING, "expired"), lines="cancelled", bill="cancelled"),
+    "left": Stage((*_TO_CHOOSING, "cancelled"), lines="cancelled", bill="cancelled"),
+    "paid": Stage(_TO_PAID, lines="active", bill="balanced", charge="settled"),
+    "ready": Stage((*_TO_PAID, "ready"), lines="active", bill="balanced", marks=("prepared_ms",), charge="settled"),
+    "picked up": Stage((*_TO_PAID, "ready", "completed"), lines="completed", bill="balanced", marks=_OUT, charge="settled"),
+    "given back": Stage((*_TO_PAID, "cancelled"), lines="cancelled", bill="cancelled", charge="settled"),
+    "shipping": Stage(
+        *((*_TO_PAID, "shipping"), ("doctor", "pharmacist"), "completed", "balanced", _OUT, "settled"),
+        parcel=("picked_up", ("picked_up",), None),
+    ),
+    "delivered": Stage(
+        *((*_TO_PAID, "shipping", "completed"), ("doctor", "pharmacist"), "completed", "balanced", _OUT, "settled"),
+        parcel=("signed", ("picked_up", "signed"), None),
+    ),
+    "returned": Stage(
+        *((*_TO_PAID, "shipping", "cancelled"), ("doctor", "pharmacist"), "completed", "cancelled", (*_OUT, "returned_ms"), "settled"),
+        parcel=_BACK,
+    ),
+}
+_DELIVERY_MOVES = {
+    "picked_up": ("created", "picked_up"),
+    "signed": ("created", "picked_up", "signed"),
+    "decided": ("created", "refused", "returned", "decided"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Prescription:
+    """The numbers of one that was written down."""
+
+    id: UUID
+    content_id: UUID
+    signatures: tuple[UUID, ...]
+    delivery_id: UUID | None
+    money: Visit
+    """As its visit, with the numbers of its own charge."""
+
+
+class Pharmacy:
+    """A hospital in which people prescribe."""
+
+    def __init__(self, hospital: Hospital) -> None:
+        self.hospital, self.outside = hospital, hospital.outside
+        self._vault = Vault({KEY_ID: bytes.fromhex(KEY)}, KEY_ID, bytes(32))
+        self.accounts = {"doctor": new(), "pharmacist": new()}
+
+    async def open(self) -> None:
+        """Who signs."""
+        for side, number in (("doctor", DOCTOR), ("pharmacist", PHARMACIST)):
+            sealed = {"phone": b"sealed", "phone_bidx": side.encode()}
+            await self.hospital.insert("account", id=self.accounts[side], kind="staff", login=side, staff_id=number, **sealed)
+
+    async def prescription(self, stage: str, visit: Visit | None = None) -> Prescription:
+        """Of a visit that took place; with its parcel, and with its money where it was paid."""
+        how, visit = STAGES[stage], visit or await self.hospital.visit("closed")
+        own = {"charge_id": new(), "order_id": new(), "payment_id": new(), "transaction_id": f"43{new().int % 10**8:08}"}
+        money = replace(visit, appointment_id="", invoice_id=f"inv-{new().hex[:8]}", charge="settled", **own)
+        id, content_id, delivery_id = new(), new(), new() if how.parcel else None
+        priced = {"invoice_id": money.invoice_id, "amount_fen": FEE_FEN} if how.lines else {}
+        way = {"way": ("parcel" if how.parcel else "pickup") if how.charge else None, "delivery_id": delivery_id}
+        way |= {"charge_id": own["charge_id"] if how.charge else None}
+        numbers = {"visit_id": visit.id, "account_id": self.accounts["doctor"], "content_id": content_id, "policy": "test-1"}
+        state = {"state": how.moves[-1], "version": len(how.moves), "valid_until": AT}
+        await self.hospital.insert("prescription", id=id, **numbers, **state, **priced, **way)
+        await self.hospital.moved("prescription", id, visit.id, "drafting", *how.moves)
+        await self.content(id, content_id)
+        signatures = tuple([await self.signed(id, content_id, side) for side in how.sides])
+        if how.lines:
+            self.filed(visit, content_id.hex, how, money.invoice_id)
+        if how.charge:
+            await self.hospital.charge(money, how.charge, "prescription", id)
+            self.hospital.settled(money)
+        if how.parcel and delivery_id:
+            await self.parcel(visit, id, delivery_id, *how.parcel)
+        return Prescription(id, content_id, signatures, delivery_id, money)
+
+    async def content(self, prescription_id: UUID, content_id: UUID) -> None:
+        """A week of 噻托溴铵."""
+        text = json.dumps({"prescribed": {"items": [ITEM], "diagnosis_code": "J44.900"}, "diagnosis_text": "慢阻肺"})
+        sealed = self._vault.seal("prescription_content.content", content_id, text)
+        whose = {"prescription_id": prescription_id, "account_id": self.accounts["doctor"]}
+        await self.hospital.insert("prescription_content", id=content_id, content=sealed, **whose)
+
+    async def signed(self, prescription_id: UUID, content_id: UUID, side: str, *, proved: bool = True) -> UUID:
+        """Asked, and signed at the CA; proved here."""
+        number, text, value = new(), f"text {content_id} {side}", f"{new().hex}" * 4
+        sealed: dict[str, Any] = {"text": self._vault.seal("signature.text", number, text)}
+        if proved:
+            sealed |= {"signature": self._vault.seal("signature.signature", number, json.dumps({"value": value})), "signed_at": AT}
+        whose = {"prescription_id": prescription_id, "content_id": content_id, "account_id": self.accounts[side], "side": side}
+        await self.hospital.insert("signature", id=number, **whose, **sealed)
+        self.task(number, DOCTOR if side == "doctor" else PHARMACIST, sm3(text), value)
+        return number
+
+    async def resealed(self, number: UUID, text: str) -> None:
+        """Another text stands in the row."""
+        await self.hospital.do("update signature set text = $1 where id = $2", self._vault.seal("signature.text", number, text), number)
+
+    async def set_aside(self, prescription: Prescription) -> None:
+        """Withdrawn only after it had come back from signing, once: the timeline tells so."""
+        moves = ("drafting", "checking", "signing", "drafting", "withdrawn")
+        await self.hospital.do("alter table timeline disable trigger never_changed")
+        await self.hospital.do("delete from timeline where process_id = $1", prescription.id)
+        await self.hospital.do("update prescription set version = 4 where id = $1", prescription.id)
+        await self.hospital.moved("prescription", prescription.id, prescription.money.id, *moves)
+
+    def task(self, number: UUID, staff_id: str, digest: str, value: str) -> Row:
+        """Signed at the CA."""
+        self.outside.tasks.append(
+            {"number": number.hex, "staff_id": staff_id, "state": "SIGNED", "digest": digest, "signature": value},
+        )
+        return self.outside.tasks[-1]
+
+    def filed(self, visit: Visit, number: str, how: Stage, invoice_id: str) -> None:
+        """At the HIS, with its one line."""
+        marks = {name: MS if name in how.marks else None for name in ("prepared_ms", "dispensed_ms", "returned_ms")}
+        head = {"number": number, "encounter_id": visit.encounter_id, "signed": 1, "valid_until_ms": MS}
+        self.outside.prescriptions.append(head | marks)
+        self.outside.prescription_lines.append({"number": number, "status": how.lines} | LINE)
+        bill = {"id": invoice_id, "appointment_id": None, "prescription_no": number, "status": how.bill, "total_fen": FEE_FEN}
+        self.outside.invoices.append(bill)
+
+    async def parcel(
+        self, visit: Visit, prescription_id: UUID, id: UUID, state: str, seen: tuple[str, ...], decision: str | None, attempt: int = 0
+    ) -> None:
+        """A parcel of it, and where the carrier saw it."""
+        address_id, moves = new(), _DELIVERY_MOVES[state]
+        sealed = {"name": b"sealed", "phone": b"sealed", "place": b"sealed"}
+        await self.hospital.insert("delivery_address", id=address_id, account_id=self.hospital.account_id, **sealed)
+        whose = {"visit_id": visit.id, "prescription_id": prescription_id, "address_id": address_id, "attempt": attempt, "policy": "test-1"}
+        known = {"state": state, "version": len(moves), "waybill": f"SF{id.hex[:8]}", "decision": decision}
+        await self.hospital.insert("delivery", id=id, **whose, **known)
+        await self.hospital.moved("delivery", id, visit.id, "creating", *moves)
+        self.ordered(id)
+        for minute, move in enumerate(seen):
+            code, words = SCANS[move]
+            where = {"order_id": id.hex, "accept_time": f"2026-11-26 10:{minute:02}:00", "op_code": code, "remark": words}
+            self.outside.scans.append(where)
+
+    def ordered(self, id: UUID, waybill: str | None = None) -> Row:
+        """An order at the carrier."""
+        number = {"order_id": id.hex, "waybill_no": waybill or f"SF{id.hex[:8]}"}
+        self.outside.parcels.append(number | {"filter_result": 2, "cancelled_at": None})
+        return self.outside.parcels[-1]
