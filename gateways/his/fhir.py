@@ -7,11 +7,12 @@ from gateways.his.fhir_drug import Drugs
 from gateways.his.fhir_encounter import Encounters
 from gateways.his.fhir_patient import Patients
 from gateways.his.fhir_prescription import Prescriptions
+from gateways.his.fhir_record import Records
 from gateways.his.rest import PULL_LIMIT_S, FhirRest
 from gateways.wire import LIMIT_S
 
 
-class FhirHIS(Patients, Directory, Bookings, Encounters, Drugs, Prescriptions):
+class FhirHIS(Patients, Directory, Bookings, Encounters, Drugs, Prescriptions, Records):
     """The port `HIS`, one for the life of the process.
 
     A call waits at most `limit_s` seconds, the readings of the directory at most `pull_limit_s`. Ours are the credentials and the form of

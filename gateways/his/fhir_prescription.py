@@ -1,6 +1,5 @@
 """A prescription of ours at the HIS: written with both signatures, priced there, paid, dispensed."""
 
-import base64
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -10,12 +9,12 @@ from gateways.his.fhir_drug import instant, item_of
 from gateways.his.resources import Invoice, Json, needed
 from gateways.his.resources_drug import MedicationDispense, MedicationRequest
 from gateways.his.rest import FhirRest, parsed
+from gateways.his.signing import signature_of
 from gateways.wire import Call
 from models.charge import Bill
 from models.drug import Dispense, Dispensing, Frequency
 from models.kernel.errors import DomainError, Unknown
 from models.prescription_his import Filing, HisPrescription, Written, WrittenLine
-from models.signature import Signature
 
 _DISPENSED = {"completed": Dispensing.HANDED_OUT, "stopped": Dispensing.HANDED_OUT, "in-progress": Dispensing.PREPARED}
 """Drugs that came back to the pharmacy (`stopped`) were handed out: that the HIS lets go of their money now, its `$reverse` says."""
@@ -185,21 +184,9 @@ def _provenance(written: Written, lines: Sequence[MedicationRequest]) -> Json:
         "recorded": instant(written.by_pharmacist.signed_at),
         "agent": [{"who": doctor}, {"who": pharmacist}],
         "signature": [
-            _signature(names.AUTHOR, doctor, written.by_doctor),
-            _signature(names.VERIFICATION, pharmacist, written.by_pharmacist),
+            signature_of(names.AUTHOR, doctor, written.by_doctor),
+            signature_of(names.VERIFICATION, pharmacist, written.by_pharmacist),
         ],
-    }
-
-
-def _signature(kind: str, who: Json, signed: Signature) -> Json:
-    """The raw signature, r and s together 64 bytes, with the certificate by which it is verified."""
-    return {
-        "extension": [{"url": names.CERTIFICATE, "valueBase64Binary": signed.certificate}],
-        "type": [{"system": names.SIGNATURE_TYPE, "code": kind}],
-        "when": instant(signed.signed_at),
-        "who": who,
-        "sigFormat": "application/octet-stream",
-        "data": base64.b64encode(bytes.fromhex(signed.value)).decode(),
     }
 
 

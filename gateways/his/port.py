@@ -10,6 +10,7 @@ from models.drug import Dispense, Drug
 from models.eligibility import HisPatient, PastVisit
 from models.kernel.money import FenAmount
 from models.prescription_his import HisPrescription, PastPrescription, Written
+from models.record import WrittenRecord
 from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot
 
 
@@ -109,6 +110,14 @@ class HIS(Protocol):
         """退诊: what began under our visit's number ends without service; its booking goes with its money. Done already is done.
 
         Refused `his.executed` when it is finished.
+        """
+        ...
+
+    async def write_record(self, written: WrittenRecord) -> None:
+        """A signed record with its signature, once under its number; one that replaces another names it, whichever of them comes first.
+
+        Refused `his.not-in-progress` (no visit of this patient with this doctor, or not written while it was open), `his.not-signed`,
+        `his.record-differs` (another visit's stands under the number), `his.invalid` with the element.
         """
         ...
 

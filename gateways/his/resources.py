@@ -146,6 +146,11 @@ class Encounter(Resource):
     diagnosis: tuple[EncounterDiagnosis, ...] = ()
 
 
+class Composition(Resource):
+    status: str
+    encounter: Reference = Reference()
+
+
 class Condition(Resource):
     code: Concept = Concept()
 

@@ -4,12 +4,14 @@ import asyncio
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
 from sandbox import clock
 from sandbox.faults import Faults
-from sandbox.his import access, books, instants, places, wire
+from sandbox.his import access, books, elements, exchange, instants, places, wire
 from sandbox.his.appointments import Appointments
+from sandbox.his.compositions import Compositions
 from sandbox.his.demo.seed import Demo
 from sandbox.his.desk import Desk
 from sandbox.his.documents import Documents
@@ -105,8 +107,19 @@ def _wire(hospital: Hospital, door: access.Access, demo: Demo, dispensing: Dispe
         places.expire_due(hospital)
 
     fhir = APIRouter(prefix=wire.FHIR_ROOT, route_class=route, dependencies=[Depends(come_in)])
-    for part in (Patients, Encounters, Documents, Schedules, Appointments, Invoices, Reversals, Catalogue, Prescriptions):
+    for part in (Patients, Encounters, Documents, Schedules, Appointments, Invoices, Reversals, Catalogue):
         part(hospital).mount(fhir)
+    prescriptions, compositions = Prescriptions(hospital), Compositions(hospital)
+    prescriptions.mount(fhir)
+    compositions.mount(fhir)
+
+    async def sign(request: Request) -> JSONResponse:
+        """What is signed says whose desk it is."""
+        body = await exchange.resource_of(request, "Provenance")
+        of_record = (elements.text_at(body, "target", 0, "reference") or "").startswith("Composition/")
+        return await (compositions if of_record else prescriptions).sign(request, body)
+
+    fhir.add_api_route("/Provenance", sign, methods=["POST"])
     dispensing.mount(fhir)
     calls.include_router(fhir)
     rest = APIRouter(prefix=wire.FHIR_ROOT, route_class=fhir_route(APIRoute))

@@ -20,6 +20,8 @@ _BOOKS: Final = {
     "FROM his_prescription AS rx WHERE ours = 1 ORDER BY rowid",
     "prescription_lines": "SELECT id, number, line_no, drug_id, status, dose, frequency, route, days, packs FROM his_prescription_line_now "
     "WHERE ours = 1 ORDER BY number, rank",
+    "records": "SELECT id, number, encounter_id, patient_id, practitioner_id, status, replaces, icd10, authored_ms, "
+    "provenance IS NOT NULL AS signed FROM his_composition ORDER BY rowid",
     "slots": "SELECT id, schedule_id, capacity, sold_at_window, remaining, status FROM his_slot_now AS slot "
     "WHERE EXISTS (SELECT 1 FROM his_appointment WHERE slot_id = slot.id) ORDER BY start_ms, id",
 }

@@ -165,6 +165,26 @@ CREATE TABLE IF NOT EXISTS his_undone_execution (
     undone_ms INTEGER NOT NULL
 );
 
+-- Records that the internet hospital's doctors have signed, as they came; `provenance` is the one with the signature, once it has come.
+CREATE TABLE IF NOT EXISTS his_composition (
+    id TEXT PRIMARY KEY,
+    number TEXT NOT NULL UNIQUE,
+    patient_id TEXT NOT NULL REFERENCES his_patient (id),
+    encounter_id TEXT NOT NULL REFERENCES his_encounter (id),
+    practitioner_id TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('final', 'amended')),
+    replaces TEXT,
+    icd10 TEXT NOT NULL,
+    body TEXT NOT NULL,
+    authored_ms INTEGER NOT NULL,
+    provenance_id TEXT UNIQUE,
+    provenance TEXT,
+    signed_ms INTEGER,
+    updated_ms INTEGER NOT NULL,
+    CHECK ((status = 'amended') = (replaces IS NOT NULL))
+);
+CREATE INDEX IF NOT EXISTS his_composition_by_encounter ON his_composition (encounter_id);
+
 -- `reversed_fen` is what was given back so far.
 CREATE VIEW IF NOT EXISTS his_invoice_now AS
 SELECT bill.*, (SELECT count(*) FROM his_reversal AS undone WHERE undone.invoice_id = bill.id) AS reversals,

@@ -34,6 +34,9 @@ PRESCRIPTION: Final = "https://fuzhen.example/ids/prescription"
 PRESCRIPTION_LINE: Final = "https://fuzhen.example/ids/prescription-line"
 """`<number>-<line>`: identifier of a MedicationRequest."""
 
+RECORD: Final = "https://fuzhen.example/ids/record"
+"""The internet hospital's own number of a signed record: identifier of a Composition."""
+
 _EXTENSION: Final = "https://fuzhen.example/fhir/StructureDefinition"
 CAPACITY: Final = f"{_EXTENSION}/capacity"
 REMAINING: Final = f"{_EXTENSION}/remaining"
@@ -89,6 +92,9 @@ SIGNATURE_TYPES: Final = "urn:iso-astm:E1762-95:2013"
 AUTHOR: Final = "1.2.840.10065.1.12.1.1"
 VERIFICATION: Final = "1.2.840.10065.1.12.1.5"
 """Author's Signature is the doctor's, Verification Signature the pharmacist's."""
+LOINC: Final = "http://loinc.org"
+RECORD_SECTIONS: Final = {"10154-3": "主诉", "10164-2": "现病史", "29548-5": "诊断", "18776-5": "处理意见"}
+"""What every record has, by LOINC."""
 ICD_10: Final = "http://hl7.org/fhir/sid/icd-10"
 ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 

@@ -41,7 +41,6 @@ class Prescriptions:
         fhir.add_api_route("/MedicationRequest", self.write, methods=["POST"])
         fhir.add_api_route("/MedicationRequest/{id}", self.read, methods=["GET"])
         fhir.add_api_route("/MedicationRequest/{id}", self.change, methods=["PUT"])
-        fhir.add_api_route("/Provenance", self.sign, methods=["POST"])
 
     async def search(self, request: Request) -> JSONResponse:
         """Lines newest first, by patient, encounter, our numbers. `group-identifier` is a parameter of this server's own."""
@@ -73,9 +72,8 @@ class Prescriptions:
             row = db.execute(_ONE, (id,)).fetchone()
         return exchange.created(request, medication_request(row), made=first is None)
 
-    async def sign(self, request: Request) -> JSONResponse:
+    async def sign(self, request: Request, body: Json) -> JSONResponse:
         """The signatures of a whole prescription. Of each there is one Provenance: asked for again by a line of it, it is answered."""
-        body = await exchange.resource_of(request, "Provenance")
         targets = wishes.targets_of(body)
         if request.headers.get("if-none-exist") != f"target=MedicationRequest/{targets[0]}":
             raise Refusal("required", hint="If-None-Exist: target=MedicationRequest/<the first target>")

@@ -105,14 +105,17 @@ def targets_of(body: Json) -> list[str]:
     return ids
 
 
-def check_signatures(body: Json) -> None:
-    """One of the doctor and one of the pharmacist, each with its certificate and its instant. Whether they hold is not asked here."""
+def check_signatures(body: Json, wanted: frozenset[str | None] = frozenset({wire.AUTHOR, wire.VERIFICATION})) -> None:
+    """One of each kind, the doctor's and of a prescription the pharmacist's, with its certificate and its instant.
+
+    Whether they hold is not asked here.
+    """
     found = elements.list_at(body, "signature")
-    kinds = {
+    kinds = frozenset(
         elements.text_at(one, "type", 0, "code") for one in found if elements.text_at(one, "type", 0, "system") == wire.SIGNATURE_TYPES
-    }
-    if kinds != {wire.AUTHOR, wire.VERIFICATION} or len(found) != 2:
-        raise Refusal("not-signed", "Provenance.signature", "the author's and one of verification")
+    )
+    if kinds != wanted or len(found) != len(wanted):
+        raise Refusal("not-signed", "Provenance.signature", f"one each of {', '.join(sorted(wanted))}")
     for one in found:
         certificates = [item.get("valueBase64Binary") for item in elements.list_at(one, "extension") if item.get("url") == wire.CERTIFICATE]
         if not _binary(one.get("data")) or len(certificates) != 1 or not _binary(certificates[0]):

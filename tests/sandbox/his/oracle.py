@@ -22,6 +22,9 @@ REQUIRED: Final[dict[str, set[str]]] = {
         *("document", "message", "transaction", "transaction-response", "batch", "batch-response", "history", "searchset", "collection"),
     },
     "BundleEntrySearch.mode": {"match", "include", "outcome"},
+    "Composition.status": {"preliminary", "final", "amended", "entered-in-error"},
+    "CompositionAttester.mode": {"personal", "professional", "legal", "official"},
+    "CompositionRelatesTo.code": {"replaces", "transforms", "signs", "appends"},
     "ContactPoint.system": {"phone", "fax", "email", "pager", "url", "sms", "other"},
     "ContactPoint.use": {"home", "work", "temp", "old", "mobile"},
     "Encounter.status": {
@@ -48,6 +51,7 @@ REQUIRED: Final[dict[str, set[str]]] = {
     "MedicationRequest.status": {
         *("active", "on-hold", "cancelled", "completed", "entered-in-error", "stopped", "draft", "unknown"),
     },
+    "Narrative.status": {"generated", "extensions", "additional", "empty"},
     "Patient.gender": {"male", "female", "other", "unknown"},
     "PatientLink.type": {"replaced-by", "replaces", "refer", "seealso"},
     "PaymentReconciliation.outcome": {"queued", "complete", "error", "partial"},
