@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from fastapi import Depends
 from sqlalchemy.ext.asyncio import AsyncSession
-from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import WorkflowFailureError, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -21,6 +21,7 @@ from api.wiring import Wired
 from models.kernel.errors import DomainError, Kind
 from models.pathways import PATHWAYS
 from models.process import Command, allowed
+from models.refill import Look
 from models.stores import inbox, timeline
 from models.stores.database import Database
 from models.stores.reader import Reach
@@ -79,6 +80,16 @@ class Pathways:
         if found is None:
             return await self._keep(process, where, asked)
         return found
+
+    async def look(self, wish: Look) -> None:
+        """Past prescriptions are looked at in the HIS, and kept where screens read. Raises `refill.not_told` when it says nothing."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                told = await self.runs.look(wish)
+        except (TimeoutError, RPCError, WorkflowFailureError):
+            told = False
+        if not told:
+            raise DomainError("refill.not_told", "unavailable")
 
     async def _update(self, process: str, where: Position, asked: Command) -> None:
         try:

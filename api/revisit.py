@@ -16,6 +16,7 @@ from api.security import may
 from api.wiring import Body, Now, Reading, Wired
 from models.account import Principal
 from models.consent import SYMPTOM_TEXTS, Symptom
+from models.eligibility import EncounterId, Opening
 from models.intake import FILES_MAX, check_text
 from models.kernel import ids
 from models.kernel.errors import DomainError
@@ -28,10 +29,8 @@ from models.revisit import (
     Complete,
     Consent,
     Describe,
-    EncounterId,
     End,
     Enter,
-    Opening,
     Relate,
     SelfCheck,
     State,

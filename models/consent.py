@@ -26,6 +26,29 @@ SYMPTOM_TEXTS = {
 }
 
 
+class Stability(StrEnum):
+    """病情稳定: what the patient of a refill confirms, or cannot."""
+
+    CONDITION = "condition"
+    SYMPTOMS = "symptoms"
+    REACTION = "reaction"
+    USE = "use"
+    EXAMINATION = "examination"
+
+
+STABILITY_TEXTS = {
+    Stability.CONDITION: "病情稳定，没有加重",
+    Stability.SYMPTOMS: "没有出现新的症状",
+    Stability.REACTION: "服药期间没有不良反应",
+    Stability.USE: "一直按医嘱用药",
+    Stability.EXAMINATION: "已按医嘱按时复查",
+}
+STABILITY_VERSION = "1"
+"""Of the questions: another one with every change of their words, so that an answer stays an answer to what was asked."""
+STABILITY_HASH = hashlib.sha256("\n".join(STABILITY_TEXTS.values()).encode()).hexdigest()
+"""SHA-256 of the questions, hex."""
+
+
 class ConsentText(BaseModel):
     """A scene's notice as it is shown; its hash says that nothing was shown but this."""
 

@@ -1,5 +1,6 @@
 """药品 as the hospital's catalogue has it, and what a prescription says of one. No price here: the HIS prices."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -119,6 +120,39 @@ class Item(BaseModel):
     def need(self) -> Fraction:
         """How many of the dose unit the days ask for."""
         return Fraction(self.dose) * PER_DAY[self.frequency] * self.days
+
+
+class Change(StrEnum):
+    """What became of a line of a list that was written anew."""
+
+    UNCHANGED = "unchanged"
+    CHANGED = "changed"
+    ADDED = "added"
+    REMOVED = "removed"
+
+
+class LineChange(BaseModel):
+    """One drug of either list; `before` is what stood there, `after` what stands there now."""
+
+    model_config = ConfigDict(frozen=True)
+    drug_code: DrugCode
+    change: Change
+    before: Item | None = None
+    after: Item | None = None
+
+
+def changes(before: Sequence[Item], after: Sequence[Item]) -> tuple[LineChange, ...]:
+    """Line by line, by drug: first what stands there now in its order, then what is gone."""
+    left, found = list(before), list[LineChange]()
+    for item in after:
+        was = next((one for one in left if one == item), None) or next((one for one in left if one.drug_code == item.drug_code), None)
+        if was is None:
+            found.append(LineChange(drug_code=item.drug_code, change=Change.ADDED, after=item))
+            continue
+        left.remove(was)
+        change = Change.UNCHANGED if was == item else Change.CHANGED
+        found.append(LineChange(drug_code=item.drug_code, change=change, before=was, after=item))
+    return (*found, *(LineChange(drug_code=one.drug_code, change=Change.REMOVED, before=one) for one in left))
 
 
 class Dispensing(StrEnum):

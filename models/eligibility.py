@@ -2,10 +2,35 @@
 
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
 
 from models.kernel.clock import SHANGHAI, business_day
+
+EncounterId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
+"""A FHIR id of the HIS. What is none is refused at the door: a step that PostgreSQL cannot write would stand still for ever."""
+
+
+PastNumber = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
+"""The HIS's number of a prescription: its own, or ours in 32 hex digits."""
+
+
+class Opening(BaseModel):
+    """What opens a revisit. Without a past visit the newest that counts is continued; the patient may relate another.
+
+    A past prescription makes it 复诊续方, and says which visit it continues.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    past_encounter_id: EncounterId | None = None
+    past_prescription: PastNumber | None = None
+
+    @model_validator(mode="after")
+    def _by_one_of_them(self) -> Self:
+        if self.past_encounter_id and self.past_prescription:
+            raise ValueError("a past visit or a past prescription")
+        return self
 
 
 class RegulatorField(StrEnum):
@@ -49,6 +74,9 @@ class Refusal(StrEnum):
     NOT_CHECKED = "not_checked"
     """The HIS refused to tell: nobody waits for an answer, so that is the visit's end and not an error."""
     EMERGENCY = "emergency"
+    NOT_THEIR_PRESCRIPTION = "not_their_prescription"
+    NOTHING_LEFT = "nothing_left"
+    """Of the past prescription no drug may be prescribed online any more."""
 
 
 CHILD_UNTIL = 7

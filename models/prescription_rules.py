@@ -99,7 +99,9 @@ def breaches(asked: Prescribed, catalogue: Mapping[str, Drug], past_codes: Seque
         found.append(Finding(breach=Breach.HERBAL_APART))
     seen: set[str] = set()
     for item, drug in known:
-        broken = [Breach.UNKNOWN_DRUG] if drug is None else [*_of_drug(drug), *_of_length(item, drug, asked), *_of_quantity(item, drug)]
+        broken = (
+            [Breach.UNKNOWN_DRUG] if drug is None else [*breaches_of_drug(drug), *_of_length(item, drug, asked), *_of_quantity(item, drug)]
+        )
         if item.drug_code in seen:
             broken.append(Breach.TWICE)
         seen.add(item.drug_code)
@@ -112,7 +114,8 @@ def same_category(code: str, past_codes: Sequence[str]) -> bool:
     return code[:CATEGORY] in {past[:CATEGORY] for past in past_codes}
 
 
-def _of_drug(drug: Drug) -> list[Breach]:
+def breaches_of_drug(drug: Drug) -> list[Breach]:
+    """What forbids the drug itself, however it is prescribed."""
     broken: list[Breach] = []
     if drug.stopped:
         broken.append(Breach.STOPPED)

@@ -8,9 +8,10 @@ from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field
 
-from models.consent import Symptom
+from models.consent import Stability, Symptom
+from models.eligibility import EncounterId
 from models.prescription import PrescriptionEnded
 from models.process import Alarm, Command, Moves, News, Row
 
@@ -102,10 +103,6 @@ class DeclineReason(StrEnum):
     """Said in words."""
 
 
-EncounterId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
-"""A FHIR id of the HIS. What is none is refused at the door: a step that PostgreSQL cannot write would stand still for ever."""
-
-
 class Complete(Command):
     """The patient supplied what the regulator's standard asks; the values are stored under `supplement_id`."""
 
@@ -128,6 +125,9 @@ class SelfCheck(Command):
     kind: Literal["self_check"] = "self_check"
     allowed_in = _to(State.CONSENTING)
     symptoms: tuple[Symptom, ...]
+    unstable: tuple[Stability, ...] | None = None
+    """Of a refill, and only of one: what the patient could not confirm."""
+    text_version: str = ""
 
 
 class Consent(Command):
@@ -244,13 +244,6 @@ class Revisit(Row[State, RevisitEvent]):
     calls: int = 0
     waits: bool = False
     """Ended, and one of its prescriptions is not."""
-
-
-class Opening(BaseModel):
-    """What opens a revisit. Without a past visit the newest that counts is continued; the patient may relate another."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    past_encounter_id: EncounterId | None = None
 
 
 def leaves_as(why: RevisitEvent, now: Revisit) -> tuple[State, Reason]:

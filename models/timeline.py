@@ -218,6 +218,8 @@ REFUSAL_TEXTS: Final[dict[str, str]] = {
     "not_theirs": "所选的既往就诊不属于该就诊人，请重新选择。",
     "not_checked": "医院系统未能核验您的就诊记录，请稍后重新发起，或到院就诊。",
     "emergency": "您有需要紧急处理的症状，请立即到最近的急诊就诊或拨打120。",
+    "not_their_prescription": "未在本院查询到该就诊人的这张处方，请重新选择处方。",
+    "nothing_left": "该处方中的药品都不能在线上续方，请到院就诊。",
 }
 
 

@@ -13,11 +13,12 @@ from models.account import Role
 from models.booking import ClaimState
 from models.charge import ChargeState
 from models.consent import ConsentText
+from models.eligibility import Opening
 from models.kernel import ids
 from models.kernel.clock import SHANGHAI, business_day
 from models.patient import Relation
 from models.policy import STANDARD, Policy
-from models.revisit import Opening, State
+from models.revisit import State
 from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot, Period, SlotState
 from models.stores import directory
 from models.stores import patient as patients

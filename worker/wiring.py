@@ -59,12 +59,16 @@ from worker.settings import Settings
 from workflows.charge import ChargeWorkflow
 from workflows.delivery import DeliveryWorkflow
 from workflows.prescription import PrescriptionWorkflow
+from workflows.refill import RefillLookWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
 from workflows.runs import TASK_QUEUE
 from workflows.schedule import ScheduleSyncWorkflow
 
-WORKFLOWS: list[type] = [RevisitWorkflow, ChargeWorkflow, RefundWorkflow, PrescriptionWorkflow, DeliveryWorkflow, ScheduleSyncWorkflow]
+WORKFLOWS: list[type] = [
+    *(RevisitWorkflow, ChargeWorkflow, RefundWorkflow, PrescriptionWorkflow, DeliveryWorkflow),
+    *(ScheduleSyncWorkflow, RefillLookWorkflow),
+]
 ACTIVITIES_AT_ONCE = 40
 POOL = 28
 
@@ -154,7 +158,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
     schedule = ScheduleActivities(database, outside.his, clock)
     return [
         *(revisit.load, revisit.end, revisit.close),
-        *(eligibility.check, eligibility.complete, eligibility.relate),
+        *(eligibility.check, eligibility.complete, eligibility.relate, eligibility.look),
         *(consent.self_check, consent.consent),
         *(booking.hold, booking.book, booking.close, booking.leave),
         intake.describe,

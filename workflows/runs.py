@@ -20,6 +20,7 @@ from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.process import Command, News
+from models.refill import Look
 
 TASK_QUEUE = "fuzhen"
 VISIT = SearchAttributeKey.for_keyword("Visit")
@@ -27,6 +28,8 @@ SYNC_NOW = "schedule_sync/now"
 """The pull of schedules that somebody asks for, beside that of the Temporal Schedule."""
 SHORT = timedelta(seconds=2)
 """A short cut that takes longer is none: relay and sweep do it."""
+LOOK = timedelta(seconds=10)
+"""A look that nobody waits for any more has ended."""
 UNKNOWN = frozenset({"AcceptedUpdateCompletedWorkflow", "internal"})
 """Ends of an Update that say nothing of what was asked: the run was ended under it, or a bug was met on the way."""
 log = structlog.get_logger()
@@ -94,6 +97,22 @@ class Runs:
                 rpc_timeout=SHORT,
             )
         return handle.id
+
+    async def look(self, wish: Look) -> bool:
+        """A look at a person's past prescriptions, or the one now running; whether the HIS has told. Raises what the SDK raises."""
+        with reaching():
+            handle = await self._client.start_workflow(  # pyright: ignore[reportUnknownMemberType]
+                "refill_look",
+                wish,
+                id=run_id("refill_look", wish.patient_id),
+                task_queue=TASK_QUEUE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                execution_timeout=LOOK,
+                result_type=bool,
+                rpc_timeout=SHORT,
+            )
+            return await handle.result(rpc_timeout=LOOK)
 
     async def ask(self, process: str, id: UUID, wish: Command) -> None:
         """The Update of a command, under the command's own id, and its outcome, told in one line. Raises what the SDK raises."""

@@ -1,12 +1,36 @@
 """What was accepted or answered, by whom, when, in which version."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models.consent import Stability
 from models.tables.revisit import ConsentRow
+
+STABILITY = "stability"
+"""The scene of a refill's questions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """病情稳定: who answered which version of the questions, when, and what they could not confirm."""
+
+    by: UUID
+    version: str
+    at: datetime
+    unstable: tuple[Stability, ...]
+
+
+async def stability(db: AsyncSession, revisit_id: UUID) -> Answers | None:
+    """None: not asked, or not answered yet."""
+    row = await db.scalar(select(ConsentRow).where(ConsentRow.revisit_id == revisit_id, ConsentRow.scene == STABILITY))
+    if row is None:
+        return None
+    return Answers(row.account_id, row.text_version, row.at, tuple(Stability(one) for one in row.detail["unstable"]))
 
 
 async def record(

@@ -10,9 +10,9 @@ from sqlalchemy import Table, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.eligibility import PastVisit
+from models.eligibility import Opening, PastVisit
 from models.kernel.errors import DomainError
-from models.revisit import MOVES, DeclineReason, Opening, Revisit, State
+from models.revisit import MOVES, DeclineReason, Revisit, State
 from models.stores import steps
 from models.stores.database import vault
 from models.tables.directory import DepartmentRow
@@ -41,6 +41,8 @@ class Facts:
     patient_id: UUID
     policy: str
     past_encounter_id: str | None
+    past_prescription: str | None
+    unstable: bool | None
     his_patient_id: str
     missing: list[str]
     self_checked_at: datetime | None
@@ -75,6 +77,8 @@ async def facts(db: AsyncSession, revisit_id: UUID) -> Facts:
         patient_id=row.patient_id,
         policy=row.policy,
         past_encounter_id=row.past_encounter_id,
+        past_prescription=row.past_prescription,
+        unstable=row.unstable,
         his_patient_id=row.his_patient_id or "",
         missing=row.missing or [],
         self_checked_at=row.self_checked_at,
@@ -112,6 +116,7 @@ async def insert_opened(
             account_id=account_id,
             patient_id=patient_id,
             past_encounter_id=opening.past_encounter_id,
+            past_prescription=opening.past_prescription,
             created_at=at,
             moved_at=at,
             due_at=due_at,

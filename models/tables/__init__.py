@@ -12,6 +12,7 @@ from models.tables import (
     prescription,
     process,
     record,
+    refill,
     revisit,
     signature,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "prescription",
     "process",
     "record",
+    "refill",
     "revisit",
     "signature",
 ]

@@ -30,6 +30,8 @@ class PrescriptionRow(ProcessColumns, Table):
     account_id: Mapped[UUID]
     """The doctor who prescribes."""
     content_id: Mapped[UUID]
+    copied_from: Mapped[str | None]
+    """The past prescription that its first draft was copied from: the one that the visit remembers."""
     round: Mapped[int] = mapped_column(server_default="0")
     queued_at: Mapped[datetime | None]
     """When it first came to the pharmacists in this round: the oldest is served first."""

@@ -28,6 +28,12 @@ class RevisitRow(ProcessColumns, Table):
     past_encounter_id: Mapped[str | None]
     past_visits: Mapped[bytes | None]
     """The person's past visits as the HIS told them (department, diagnoses), sealed JSON, newest first."""
+    past_prescription: Mapped[str | None]
+    """复诊续方: the HIS's number of the prescription whose drugs are wanted again."""
+    past_prescribed: Mapped[bytes | None]
+    """That prescription as the HIS told it, sealed JSON."""
+    unstable: Mapped[bool | None]
+    """复诊续方: whether the patient could not confirm that all is stable; None: not asked."""
     his_patient_id: Mapped[str | None]
     missing: Mapped[list[str] | None]
     refusal: Mapped[str | None]
