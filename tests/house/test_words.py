@@ -31,7 +31,7 @@ STRUCTURE = {
     *("port", "wire", "account", "inbound", "signing", "transaction", "resources", "rest", "names"),
 }
 # What the outside world calls itself and its things, in gateways and webhooks.
-WIRES = {"fhir", "encounter", "wechat", "pay", "v3", "aliyun", "acs3", "sf"}
+WIRES = {"fhir", "encounter", "wechat", "pay", "v3", "aliyun", "acs3", "sf", "bosssoft"}
 WORD = re.compile(r"^\|\s*`?([a-z][a-z0-9_ ]*)`?\s*\|", re.MULTILINE)
 
 
