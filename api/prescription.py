@@ -41,7 +41,7 @@ from models.stores import prescription as prescriptions
 from models.stores import prescription_timeline as reading
 from models.stores import reader as readers
 from models.stores import revisit as revisits
-from models.timeline_prescription import PRESCRIPTION_TEXTS
+from models.timeline_prescription import PRESCRIPTION_TEXTS, may_be_shown, patient_text
 
 router = APIRouter(tags=["prescription"])
 MayRead = Annotated[Principal, Depends(may("prescription:read"))]
@@ -219,7 +219,7 @@ class PrescriptionOut(BaseModel):
     round: int
     due_at: datetime | None
     valid_until: datetime | None
-    content: PrescriptionContent
+    content: PrescriptionContent | None = Field(description="Null for the patient's side until a pharmacist has approved it.")
     before: PrescriptionContent | None = Field(description="What the amendment changed: the content that was submitted before.")
     drugs: list[Drug]
     review: Level | NoAnswer | None
@@ -236,10 +236,15 @@ class PrescriptionOut(BaseModel):
 
 @router.get("/v1/prescriptions/{prescription_id}", responses=problems(missing=("prescription.missing",)))
 async def one(prescription_id: UUID, me: MayRead, wiring: Wired) -> PrescriptionOut:
-    """For its doctor, for pharmacists once it has come to them, and for the patient's side once it is signed."""
+    """For its doctor, for pharmacists once it has come to them, and for the patient's side once it is signed.
+
+    What is prescribed the patient's side reads once a pharmacist has approved it; until then 药师审核中 (药品网络销售监督管理办法 [G]).
+    """
     async with prescription_of(wiring, me, prescription_id) as (db, side):
         told = await reading.told(db, prescription_id)
         among_staff = side != "patient"
+        if not among_staff and not may_be_shown(told.state, priced=told.amount_fen is not None):
+            return PrescriptionOut(**told.in_review(), state_text=patient_text(told.state), drugs=[], before=None, verdict=None, notes=[])
         notes = await reading.notes(db, prescription_id) if among_staff else []
         return PrescriptionOut(
             **told.common(),
@@ -263,10 +268,11 @@ class ListedOut(BaseModel):
 async def of_visit(revisit_id: UUID, me: MayRead, db: Reading) -> list[ListedOut]:
     """Those of a visit, oldest first; the patient's side sees them from the doctor's signature on."""
     reader = await readers.of_visit(db, revisit_id, reach_of(me))
-    rows = await reading.of_visit(db, revisit_id, signed_only=reader.side == "patient")
+    theirs = reader.side == "patient"
+    rows = await reading.of_visit(db, revisit_id, signed_only=theirs)
+    text = patient_text if theirs else PRESCRIPTION_TEXTS.__getitem__
     return [
-        ListedOut(id=row.id, state=row.state, state_text=PRESCRIPTION_TEXTS[row.state], version=row.version, created_at=row.created_at)
-        for row in rows
+        ListedOut(id=row.id, state=row.state, state_text=text(row.state), version=row.version, created_at=row.created_at) for row in rows
     ]
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from models.prescription import PrescriptionState
+from models.prescription import UNSIGNED, PrescriptionState
 
 PRESCRIPTION_TEXTS: Final[dict[PrescriptionState, str]] = {
     PrescriptionState.DRAFTING: "开具中",
@@ -25,6 +25,25 @@ PRESCRIPTION_TEXTS: Final[dict[PrescriptionState, str]] = {
     PrescriptionState.CANCELLED: "已取消",
     PrescriptionState.EXPIRED: "已过期",
 }
+
+IN_REVIEW: Final = frozenset(
+    {PrescriptionState.QUEUED, PrescriptionState.QUESTIONED, PrescriptionState.RETURNED, PrescriptionState.COUNTERSIGNING}
+)
+"""Signed by its doctor and not yet by a pharmacist: so long its patient is not shown it (药品网络销售监督管理办法 2022 [G])."""
+IN_REVIEW_TEXT: Final = "药师审核中"
+
+
+def may_be_shown(state: PrescriptionState, *, priced: bool) -> bool:
+    """Whether the patient's side reads what is prescribed: a pharmacist has approved it and signed. The HIS prices nothing before."""
+    if state is PrescriptionState.EXPIRED:
+        return priced
+    return state not in IN_REVIEW | UNSIGNED | {PrescriptionState.WITHDRAWN}
+
+
+def patient_text(state: PrescriptionState) -> str:
+    """In the words of the patient's side: whose desk it lies on meanwhile is the hospital's affair."""
+    return IN_REVIEW_TEXT if state in IN_REVIEW else PRESCRIPTION_TEXTS[state]
+
 
 PRESCRIPTION_STEPS: Final[dict[str, str]] = {
     "prescription.open": "开具处方",

@@ -48,6 +48,10 @@ class Told:
         """What all sides may read."""
         return {name: getattr(self, name) for name in self.__slots__ if name not in {"before", "verdict"}}
 
+    def in_review(self) -> dict[str, Any]:
+        """What the patient's side may read before a pharmacist has approved it: nothing of what is prescribed, nor what is said of it."""
+        return self.common() | dict.fromkeys(("content", "review", "reason", "remark"))
+
 
 async def told(db: AsyncSession, prescription_id: UUID) -> Told:
     """Raises `prescription.missing`."""

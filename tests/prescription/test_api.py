@@ -349,7 +349,7 @@ async def test_a_patient_sees_it_from_the_signature_on(api: httpx.AsyncClient, d
         listed = (await api.get(f"/v1/revisits/{visit.id}/prescriptions", headers=who)).json()
         assert [one["id"] for one in listed] == [str(signed)]
         assert refusal(await api.get(f"/v1/prescriptions/{draft}", headers=who)) == (404, "prescription.missing")
-        assert (await api.get(f"/v1/prescriptions/{signed}", headers=who)).json()["state_text"] == "待审方"
+        assert (await api.get(f"/v1/prescriptions/{signed}", headers=who)).json()["state_text"] == "药师审核中"
     assert len((await api.get(f"/v1/revisits/{visit.id}/prescriptions", headers=visit.doctor)).json()) == 2
 
 
@@ -383,7 +383,7 @@ async def test_who_reads_anothers_prescription_leaves_a_trace(
 async def test_notes_and_findings_are_for_staff(
     api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, pharmacist: Headers
 ) -> None:
-    number = await a_prescription(database, clock, visit, STATES.RETURNED, queued_at=clock())
+    number = await a_prescription(database, clock, visit, STATES.CHOOSING, queued_at=clock())
     told = {who: (await api.get(f"/v1/prescriptions/{number}", headers=headers)).json() for who, headers in
             (("patient", visit.patient), ("doctor", visit.doctor), ("pharmacist", pharmacist))}  # fmt: skip
 
