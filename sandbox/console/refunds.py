@@ -1,5 +1,6 @@
 """What a person sees of refunds, and how they decide the next one."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
@@ -11,7 +12,7 @@ from sandbox.console.html import ROWS_SHOWN, Html, button, join, options, sectio
 from sandbox.console.notice import back
 from sandbox.wechat_pay import WeChatPay
 from sandbox.wechat_pay.fates import FateIn
-from sandbox.wechat_pay.refund_desk import EndIn
+from sandbox.wechat_pay.refund_desk import OTHER_CARD, EndIn
 from sandbox.wechat_pay.wire import WeChatPayError
 
 STATUSES = {"PROCESSING": ("处理中", "wait"), "SUCCESS": ("已到账", "good"), "ABNORMAL": ("退款异常", "bad"), "CLOSED": ("已关闭", "bad")}
@@ -32,7 +33,7 @@ def refunds_section(bank: WeChatPay) -> Html:
             one["reason"],
             one["out_refund_no"],
             one["out_trade_no"],
-            _ends(one["out_refund_no"]) if one["status"] == "PROCESSING" else "",
+            _acts(one),
         )
         for one in reversed(books[-ROWS_SHOWN:])
     ]
@@ -49,8 +50,22 @@ def refunds_section(bank: WeChatPay) -> Html:
 <label>商户订单号（可不填）<input name="out_trade_no" maxlength="32"></label>
 <button>设置</button></form>"""
     )
-    note = "受理后过一会儿自动到账。处理中的退款可以在这里提前决定结果，下一笔退款的结果可以预先设置。"
+    note = (
+        "受理后过一会儿自动到账。处理中的退款可以在这里提前决定结果，下一笔退款的结果可以预先设置。"
+        "退款异常的，像医院财务在微信商户平台上那样，改退到患者的其他银行卡。"
+    )
     return section("refunds", "退款", note, table(headings, rows, "还没有退款。"), *(waiting if left else ()), form)
+
+
+def _acts(refund: Mapping[str, Any]) -> Html:
+    """What a person can do with a refund as it is."""
+    match refund["status"]:
+        case "PROCESSING":
+            return _ends(refund["out_refund_no"])
+        case "ABNORMAL":
+            return button("/console/refunds/other-card", "改退其他银行卡", {"out_refund_no": refund["out_refund_no"]})
+        case _:
+            return Html("")
 
 
 def _ends(out_refund_no: str) -> Html:
@@ -74,6 +89,14 @@ def add_refund_routes(console: APIRouter, bank: WeChatPay) -> None:
         except WeChatPayError as refused:
             return back("refunds", f"没有改变：{refused.message}。")
         return back("refunds", "退款已有结果。")
+
+    @console.post("/refunds/other-card")
+    async def to_another_card(out_refund_no: Annotated[str, Form()]) -> RedirectResponse:
+        try:
+            bank.refunds.retry_abnormal(out_refund_no, OTHER_CARD, clock.now())
+        except WeChatPayError as refused:
+            return back("refunds", f"没有改变：{refused.message}。")
+        return back("refunds", "已改退到其他银行卡，过一会儿到账。")
 
     @console.post("/refunds/next")
     async def next_refund(fate: Annotated[str, Form()], out_trade_no: Annotated[str, Form()] = "") -> RedirectResponse:

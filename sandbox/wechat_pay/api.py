@@ -72,7 +72,7 @@ def _refunds(refunds: Refunds, keys: Keys, route: type[APIRoute]) -> APIRouter:
 
     @calls.post("/{refund_id}/apply-abnormal-refund")
     async def apply_abnormal(refund_id: str, wish: AbnormalIn) -> dict[str, object]:
-        return refunds.retry_abnormal(refund_id, wish, _received_by(keys, wish), clock.now()).shown()
+        return refunds.retry_abnormal(wish.out_refund_no, _received_by(keys, wish), clock.now(), refund_id=refund_id).shown()
 
     return calls
 

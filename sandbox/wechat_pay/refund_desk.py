@@ -1,4 +1,4 @@
-"""How a person plays the bank with a refund. No wire of WeChat Pay: no signature, no fault."""
+"""How a person plays the bank with a refund, and the merchant on its platform. No wire of WeChat Pay: no signature, no fault."""
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel
@@ -9,6 +9,9 @@ from sandbox.wechat_pay.fates import FateIn, Fates
 from sandbox.wechat_pay.messages import Outcome
 from sandbox.wechat_pay.notify import Notifier
 from sandbox.wechat_pay.refunds import Refunds
+
+OTHER_CARD = "用户其他银行卡"
+"""Where a refund goes whose own card takes no money."""
 
 
 class EndIn(BaseModel):
@@ -42,6 +45,10 @@ def router(refunds: Refunds, fates: Fates, notifier: Notifier) -> APIRouter:
     @desk.post("/{out_refund_no}/end")
     async def end(out_refund_no: str, wish: EndIn) -> dict[str, object]:
         return refunds.end(out_refund_no, wish.status, clock.now()).shown()
+
+    @desk.post("/{out_refund_no}/other-card")
+    async def other_card(out_refund_no: str) -> dict[str, object]:
+        return refunds.retry_abnormal(out_refund_no, OTHER_CARD, clock.now()).shown()
 
     @desk.post("/{out_refund_no}/notify", status_code=202)
     async def notify_again(out_refund_no: str) -> dict[str, int]:

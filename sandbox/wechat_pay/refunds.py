@@ -13,7 +13,7 @@ from sandbox.clock import rfc3339
 from sandbox.store import Store
 from sandbox.wechat_pay import fates
 from sandbox.wechat_pay.bank import Order, find
-from sandbox.wechat_pay.messages import AbnormalIn, FundsAccount, Outcome, RefundIn, Status
+from sandbox.wechat_pay.messages import FundsAccount, Outcome, RefundIn, Status
 from sandbox.wechat_pay.notify import Notifier
 from sandbox.wechat_pay.wire import WeChatPayError
 
@@ -118,22 +118,25 @@ class Refunds:
         with self._books(now) as db:
             return _get(db, "out_refund_no", out_refund_no)
 
-    def retry_abnormal(self, refund_id: str, wish: AbnormalIn, received_by: str, now: datetime) -> Refund:
-        """An abnormal refund goes another way; asked again it is the same, and it ends well [C; texts G]."""
+    def retry_abnormal(self, out_refund_no: str, received_by: str, now: datetime, *, refund_id: str | None = None) -> Refund:
+        """An abnormal refund goes another way; asked again it is the same, and it ends well [C; texts G].
+
+        Who says WeChat Pay's own number too is refused where it is another refund's.
+        """
         with self._books(now) as db:
-            refund = _get(db, "refund_id", refund_id)
-            if refund.out_refund_no != wish.out_refund_no:
+            refund = _get(db, "out_refund_no", out_refund_no)
+            if refund_id not in {None, refund.refund_id}:
                 raise WeChatPayError(404, "RESOURCE_NOT_EXISTS", "退款单不存在")
-            if refund.channel != "ORIGINAL":
-                return refund
             if refund.status != "ABNORMAL":
-                raise WeChatPayError(400, "INVALID_REQUEST", "退款单状态不是退款异常")
+                if refund.channel == "ORIGINAL":
+                    raise WeChatPayError(400, "INVALID_REQUEST", "退款单状态不是退款异常")
+                return refund
             db.execute(
                 "UPDATE wechat_refund SET status = 'PROCESSING', outcome = 'SUCCESS', channel = 'OTHER_BANKCARD', received_by = ?, "
-                "due_at = ? WHERE refund_id = ?",
-                (received_by, now.timestamp() + self._refund_s, refund_id),
+                "due_at = ? WHERE out_refund_no = ?",
+                (received_by, now.timestamp() + self._refund_s, out_refund_no),
             )
-            under_way = _get(db, "refund_id", refund_id)
+            under_way = _get(db, "out_refund_no", out_refund_no)
         self._alarm.ring()
         return under_way
 

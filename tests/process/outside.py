@@ -20,6 +20,8 @@ from fastapi import FastAPI
 from gateways.his.account import HisAccount
 from gateways.his.fhir import FhirHIS
 from gateways.his.rest import PULL_LIMIT_S
+from gateways.invoice.account import InvoiceAccount
+from gateways.invoice.bosssoft import BosssoftIssuer
 from gateways.logistics.account import SfAccount
 from gateways.logistics.sf import SfLogistics
 from gateways.review.account import ReviewAccount
@@ -31,11 +33,10 @@ from gateways.wechat_pay.account import WeChatPayAccount
 from gateways.wechat_pay.v3 import WeChatPayV3
 from gateways.wire import LIMIT_S
 from models.signature import Trusted
-from sandbox import alarm, fault_kinds, his
+from sandbox import alarm, fault_kinds, his, notify
 from sandbox import clock as sandbox_clock
 from sandbox.app import create_app
 from sandbox.settings import Settings
-from sandbox.wechat_pay import notify
 from tests.client import Hands
 from tests.process.hospital import MORNING
 from worker.wiring import Parties
@@ -159,6 +160,7 @@ class Outside:
         self.merchant = WeChatPayAccount(notify_url=notify_url, **credentials["wechat_pay"])
         self._his, self._sms = HisAccount(**credentials["his"]), AliyunAccount(**credentials["sms"])
         self._sf, self._review = SfAccount(**credentials["logistics"]), ReviewAccount(**credentials["review"])
+        self._invoice = InvoiceAccount(**credentials["invoice"])
         ca = dict(credentials["signature"])
         self._trusted = Trusted(ca.pop("trusted"))
         self._ca = SignatureAccount(notify_url=notify_url, **ca)
@@ -182,6 +184,7 @@ class Outside:
             RestReview(self._review, clock=self.clock, limit_s=limit_s),
             RestSignature(self._ca, clock=self.clock, limit_s=limit_s),
             self._trusted,
+            BosssoftIssuer(self._invoice, limit_s=limit_s),
         )
         try:
             yield reached

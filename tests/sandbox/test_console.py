@@ -73,6 +73,36 @@ def test_a_person_ends_a_refund_that_is_under_way(tmp_path: Path) -> None:
         assert merchant.query_refund(body["out_refund_no"]).json()["status"] == "CLOSED"
 
 
+def test_a_person_sends_an_abnormal_refund_to_another_card_and_the_merchant_is_told(outside: httpx.Client, merchant: Merchant) -> None:
+    with doorbell() as bell:
+        body = merchant.a_refund(merchant.paid(), notify_url=bell.url)
+        number = body["out_refund_no"]
+        merchant.next_refund("ABNORMAL", body["out_trade_no"])
+        merchant.refund(body)
+        bell.next()
+        assert (
+            f'action="/console/refunds/other-card"><input type="hidden" name="out_refund_no" value="{number}">'
+            in outside.get("/console").text
+        )
+
+        assert "已改退到其他银行卡" in click(outside, "refunds/other-card", out_refund_no=number)
+
+        bell.next()
+    told = [one["event_type"] for one in merchant.http.get("/books/wechat_pay").json()["notifies"] if one["out_refund_no"] == number]
+    assert told == ["REFUND.ABNORMAL", "REFUND.SUCCESS"]
+    ended = merchant.query_refund(number).json()
+    assert (ended["status"], ended["channel"], ended["user_received_account"]) == ("SUCCESS", "OTHER_BANKCARD", "用户其他银行卡")
+    assert f'name="out_refund_no" value="{number}"><button class="act">' not in outside.get("/console").text
+
+
+def test_only_an_abnormal_refund_can_be_sent_to_another_card(outside: httpx.Client, merchant: Merchant) -> None:
+    body = merchant.a_refund(merchant.paid())
+    merchant.refund(body)
+
+    assert "没有改变：退款单状态不是退款异常。" in click(outside, "refunds/other-card", out_refund_no=body["out_refund_no"])
+    assert "没有改变：退款单不存在。" in click(outside, "refunds/other-card", out_refund_no="nobody")
+
+
 def test_a_person_reads_a_phone(outside: httpx.Client) -> None:
     Sender(outside.get("/credentials").json()["sms"], outside).send("13822220001")
     page = outside.get("/console", params={"phone": "13822220001"}).text

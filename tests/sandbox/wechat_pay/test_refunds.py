@@ -208,6 +208,8 @@ def test_only_what_is_abnormal_goes_another_way_and_only_once(slow_bank: Merchan
     assert another_way(type="USER_BANK_CARD").json()["detail"]["field"] == "/bank_type"
     assert another_way(type="USER_BANK_CARD", bank_type="ICBC_DEBIT", bank_account="6222", real_name="张").json()["code"] == "PARAM_ERROR"
     assert another_way().text == another_way().text
+    slow_bank.end_refund(body["out_refund_no"], "ABNORMAL")
+    assert another_way().json()["status"] == "PROCESSING", "that card took no money either"
     assert slow_bank.end_refund(body["out_refund_no"], "SUCCESS").json()["channel"] == "OTHER_BANKCARD"
     assert another_way().json()["status"] == "SUCCESS"
 
