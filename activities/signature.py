@@ -1,71 +1,90 @@
-"""电子签名 on a prescription: the doctor's, then the pharmacist's; each confirmed on the signer's own phone and proved here (D-6.1)."""
+"""电子签名: confirmed on the signer's own phone and proved here (D-6.1), the same for every document; and a prescription's signatures."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 from uuid import UUID
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.steps import Guard, Step, step
 from gateways.signature.port import SignatureService
 from models.kernel import ids
 from models.kernel.errors import DomainError, known
-from models.prescription import Prescription, PrescriptionState, SignatureReported
-from models.process import Alarm
+from models.prescription import Prescription, PrescriptionState
+from models.process import Alarm, AnyRow
 from models.revisit import PRESCRIBING
-from models.signature import Signature, SignatureTask, TaskState, Trusted, verify
+from models.signature import Signature, SignatureReported, SignatureTask, TaskState, Trusted, verify
 from models.stores import policy as policies
 from models.stores import prescription as prescriptions
 from models.stores import prescription_signing as signing
 from models.stores import revisit as revisits
 from models.stores import signature as signatures
+from models.stores.signature import ToSign
 
 _S = PrescriptionState
 _ASKED_AGAIN = timedelta(seconds=5)
 _SKEW = timedelta(seconds=60)
 """By how much the CA's clock and ours may differ."""
 UNTIMELY = "signature.untimely"
-TITLES = {_S.SIGNING: "处方签名", _S.COUNTERSIGNING: "审方签名"}
+EXPIRED = "signature.expired"
+R = TypeVar("R", bound=AnyRow)
 log = structlog.get_logger()
 
 
-class SignatureActivities:
-    """Nothing counts that cannot be proved from what is stored: text, signature, certificate."""
+class Signing(ABC, Generic[R]):
+    """How a document of a process is signed. Nothing counts that cannot be proved from what is stored: text, signature, certificate.
 
-    def __init__(self, guard: Guard[Prescription], service: SignatureService, trusted: Trusted) -> None:
+    The process's row has a `task_id`, and a `due_at` until which the signer may confirm.
+    """
+
+    request_name: str
+    """The step that asks, by its name in the timeline."""
+
+    def __init__(self, guard: Guard[R], service: SignatureService, trusted: Trusted) -> None:
         self._guard, self._service, self._trusted = guard, service, trusted
 
-    @step("signature.request")
-    async def request(self, now: Prescription) -> Prescription:
+    @abstractmethod
+    async def _to_sign(self, db: AsyncSession, now: R) -> ToSign:
+        """Who signs what in this state."""
+
+    @abstractmethod
+    async def _signed(self, step: Step[R], number: UUID, signature: Signature) -> R:
+        """It is proved: kept with the move that it makes."""
+
+    @abstractmethod
+    async def _refused(self, step: Step[R], reason: str) -> R:
+        """By its signer, by time, for want of a certificate, or because it does not prove."""
+
+    async def _ask(self, step: Step[R]) -> R:
         """The text is kept first, then its signer is asked, under one number. Without a certificate it is as if the signer had refused."""
-        step = self._guard.step(now, "signature.request")
-        number = ids.derived("signature", now.id, step.key)
-        async with step.fence() as db:
-            signer, text = await signing.to_sign(db, now)
-            await signatures.asked(db, number, now, signer.account_id, text)
+        now, number = step.now, ids.derived("signature", step.now.id, step.key)
         try:
-            await self._service.request_sign(number, signer.staff_id, title=TITLES[now.state], text=text, expires_at=known(now.due_at))
+            async with self._guard.database.reading() as db:
+                what = await self._to_sign(db, now)
+            async with step.fence() as db:
+                text = await signatures.asked(db, number, what)
+            await self._service.request_sign(number, what.signer.staff_id, title=what.title, text=text, expires_at=known(now.due_at))
         except DomainError as refused:
             return await self._refused(step, refused.code)
         async with step.move(now.state, task_id=number, wake_at=self._next(step)):
             return step.row
 
-    @step("signature.query")
-    async def query(self, now: Prescription, why: SignatureReported | Alarm) -> Prescription:
+    async def _hear(self, step: Step[R], number: UUID) -> R:
         """A report or the time to ask: what the service answers counts, once it is proved."""
-        step = self._guard.step(now, "signature.query", why)
-        number = known(now.task_id)
+        now = step.now
         task = await self._service.query(number)
         match task:
             case SignatureTask(state=TaskState.SIGNED, signature=Signature() as signature):
-                async with self._guard.database.reading() as db:
-                    signer, text = await signing.to_sign(db, now)
-                    earliest = await signing.asked_after(db, now.id)
-                if trouble := await self._trouble(text, signature, signer, earliest, step.at):
-                    log.error("signature.not_proved", signature_id=str(number), prescription_id=str(now.id), trouble=trouble)
+                if trouble := await self._trouble(step, number, signature):
+                    log.error("signature.not_proved", signature_id=str(number), visit_id=str(getattr(now, "visit_id", "")), trouble=trouble)
                     return await self._refused(step, trouble)
                 return await self._signed(step, number, signature)
             case SignatureTask(state=TaskState.PENDING):
+                if step.at >= known(now.due_at):
+                    return await self._refused(step, EXPIRED)
                 async with step.move(now.state, wake_at=self._next(step)):
                     return step.row
             case None:  # the CA has no such task: its signer is asked anew
@@ -74,15 +93,40 @@ class SignatureActivities:
             case _:
                 return await self._refused(step, f"signature.{task.state}")
 
-    async def _trouble(self, text: str, signature: Signature, signer: signing.Signer, earliest: datetime, at: datetime) -> str | None:
+    async def _trouble(self, step: Step[R], number: UUID, signature: Signature) -> str | None:
         """Why it does not count. The time that the CA says lies between the request and now: certificates are judged by it."""
-        if not earliest - _SKEW <= signature.signed_at <= at + _SKEW:
+        async with self._guard.database.reading() as db:
+            staff_id, text = await signatures.to_prove(db, number)
+            earliest = await signatures.asked_after(db, step.now.id, self.request_name)
+        if not earliest - _SKEW <= signature.signed_at <= step.at + _SKEW:
             return UNTIMELY
         try:
-            await asyncio.to_thread(verify, text, signature, self._trusted, by=signer.staff_id)
+            await asyncio.to_thread(verify, text, signature, self._trusted, by=staff_id)
         except DomainError as refused:
             return refused.code
         return None
+
+    def _next(self, step: Step[R]) -> datetime:
+        return min(step.at + _ASKED_AGAIN, known(step.now.due_at))
+
+
+class SignatureActivities(Signing[Prescription]):
+    """A prescription's: the doctor's, then the pharmacist's."""
+
+    request_name = "signature.request"
+
+    @step("signature.request")
+    async def request(self, now: Prescription) -> Prescription:
+        """Who is to sign in this state is asked on their phone."""
+        return await self._ask(self._guard.step(now, "signature.request"))
+
+    @step("signature.query")
+    async def query(self, now: Prescription, why: SignatureReported | Alarm) -> Prescription:
+        """The CA is asked what became of it."""
+        return await self._hear(self._guard.step(now, "signature.query", why), known(now.task_id))
+
+    async def _to_sign(self, db: AsyncSession, now: Prescription) -> ToSign:
+        return await signing.to_sign(db, now)
 
     async def _signed(self, step: Step[Prescription], number: UUID, signature: Signature) -> Prescription:
         now = step.now
@@ -105,6 +149,3 @@ class SignatureActivities:
         to = _S.QUEUED if step.now.state is _S.COUNTERSIGNING else _S.DRAFTING
         async with step.move(to, task_id=None, wake_at=step.now.due_at, reason=reason):
             return step.row
-
-    def _next(self, step: Step[Prescription]) -> datetime:
-        return min(step.at + _ASKED_AGAIN, known(step.now.due_at))

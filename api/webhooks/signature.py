@@ -12,7 +12,7 @@ from api.wiring import Now, Wired
 from gateways.signature.inbound import SignatureAccount, open_notify
 from models.kernel import ids
 from models.kernel.errors import DomainError
-from models.prescription import SignatureReported
+from models.signature import SignatureReported
 from models.stores import inbox
 from models.stores import signature as signatures
 
@@ -32,10 +32,10 @@ async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathw
         return JSONResponse({"code": refused.code}, STATUS[refused.kind])
     event = SignatureReported(id=ids.derived("inbox", "signature", notify.notify_id), request=request_id())
     async with wiring.database.transaction() as db:
-        prescription_id = await signatures.of_task(db, notify.number)
-        if prescription_id is not None:
-            await inbox.bring(db, "prescription", prescription_id, event, party="signature", external_id=notify.notify_id)
-    if prescription_id is None:
+        whose = await signatures.of_task(db, notify.number)
+        if whose is not None:
+            await inbox.bring(db, *whose, event, party="signature", external_id=notify.notify_id)
+    if whose is None:
         log.error("signature.unknown_task", notify_id=notify.notify_id, number=str(notify.number))
         return Response(status_code=204)
-    return Response(status_code=204, background=BackgroundTask(pathways.runs.knock, "prescription", prescription_id, event))
+    return Response(status_code=204, background=BackgroundTask(pathways.runs.knock, *whose, event))

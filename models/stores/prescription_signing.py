@@ -1,13 +1,12 @@
 """A prescription as it leaves the house: the text that is signed, what the review is asked, what the HIS is told."""
 
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.kernel.errors import DomainError, known
+from models.kernel.errors import known
 from models.prescription import Prescription, PrescriptionContent, PrescriptionState
 from models.prescription_his import Written, WrittenLine
 from models.review import Facts
@@ -16,29 +15,14 @@ from models.stores import drug as drugs
 from models.stores import prescription as prescriptions
 from models.stores import signature as signatures
 from models.stores.database import vault
-from models.tables.account import AccountRow
+from models.stores.signature import Signer, ToSign, staff_id
 from models.tables.patient import PatientRow
-from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
 
-
-async def staff_id(db: AsyncSession, account_id: UUID) -> str:
-    """The number by which HIS and CA know a member of staff. Raises `signature.no_certificate` for who has none: they cannot sign."""
-    found = await db.scalar(select(AccountRow.staff_id).where(AccountRow.id == account_id))
-    if found is None:
-        raise DomainError("signature.no_certificate", "conflict")
-    return found
+TITLES = {PrescriptionState.SIGNING: "处方签名", PrescriptionState.COUNTERSIGNING: "审方签名"}
 
 
-@dataclass(frozen=True, slots=True)
-class Signer:
-    """Who is to sign: the account, and the number by which the hospital's CA knows them."""
-
-    account_id: UUID
-    staff_id: str
-
-
-async def to_sign(db: AsyncSession, now: Prescription) -> tuple[Signer, str]:
+async def to_sign(db: AsyncSession, now: Prescription) -> ToSign:
     """Who signs what in this state: the canonical text of a prescription as it stands, the same on every call.
 
     The pharmacist's says that they have reviewed what the doctor wrote.
@@ -60,16 +44,14 @@ async def to_sign(db: AsyncSession, now: Prescription) -> tuple[Signer, str]:
         "act": "reviewed" if signer is not doctor else "prescribed",
         "by": signer.staff_id,
     }
-    return signer, canonical(said)
-
-
-async def asked_after(db: AsyncSession, prescription_id: UUID) -> datetime:
-    """When the step before the last request to sign was done: what was asked for since cannot have been signed earlier."""
-    asked = select(func.max(TimelineRow.version)).where(TimelineRow.process_id == prescription_id, TimelineRow.name == "signature.request")
-    before = select(func.max(TimelineRow.at)).where(
-        TimelineRow.process_id == prescription_id, TimelineRow.version < asked.scalar_subquery()
+    return ToSign(
+        signer=signer,
+        side="pharmacist" if signer is not doctor else "doctor",
+        title=TITLES[now.state],
+        text=canonical(said),
+        prescription_id=now.id,
+        content_id=now.content_id,
     )
-    return known(await db.scalar(before))
 
 
 async def written(db: AsyncSession, now: Prescription) -> Written:

@@ -28,7 +28,6 @@ from models.prescription_his import Filing
 from models.review import Level, Verdict
 from models.revisit import Decline, DeclineReason, End, State
 from models.signature import verify
-from models.stores import prescription_signing as signing
 from models.stores import prescription_timeline as reading
 from models.stores import signature as signatures
 from models.tables.prescription import PrescriptionRow
@@ -59,7 +58,7 @@ async def test_both_signatures_are_proved_again_from_what_is_stored(hospital: Ho
 
     async with hospital.database.reading() as db:
         kept = await signatures.of_prescription(db, case.id)
-        staff = [await signing.staff_id(db, one.account_id) for one in kept]
+        staff = [await signatures.staff_id(db, one.account_id) for one in kept]
 
     assert [one.side for one in kept] == ["doctor", "pharmacist"]
     for one, name in zip(kept, staff, strict=True):
@@ -129,7 +128,7 @@ async def test_another_persons_signature_is_not_the_doctors(hospital: Hospital) 
 async def test_a_doctor_without_a_certificate_cannot_sign(hospital: Hospital) -> None:
     case = await (await written(hospital)).to(S.SIGNING)
     async with hospital.database.reading() as db:
-        hospital.signature.without_certificate.add(await signing.staff_id(db, case.visit.unit.doctor_account_id))
+        hospital.signature.without_certificate.add(await signatures.staff_id(db, case.visit.unit.doctor_account_id))
 
     await case.desk.happens()
 

@@ -15,6 +15,7 @@ from models.kernel import ids
 from models.stores import prescription as prescriptions
 from models.stores import signature as signatures
 from models.stores.database import Database
+from models.stores.signature import Signer, ToSign
 from models.tables.prescription import PrescriptionRow
 from models.tables.process import InboxRow
 from tests.client import Hands
@@ -41,7 +42,10 @@ async def task(database: Database, prescription_id: UUID) -> UUID:
     number = ids.new()
     async with database.transaction() as db:
         now = await prescriptions.load(db, prescription_id)
-        await signatures.asked(db, number, now, ids.new(), "{}")
+        account_id = (await prescriptions.facts(db, prescription_id)).account_id
+        signer = Signer(account_id, await signatures.staff_id(db, account_id))
+        of = {"prescription_id": now.id, "content_id": now.content_id}
+        await signatures.asked(db, number, ToSign(signer=signer, side="doctor", title="处方签名", text="{}", **of))
     return number
 
 
