@@ -101,17 +101,26 @@ class DrugActivities:
 
     @step("drug.charged")
     async def charged(self, now: Prescription, ended: DrugsCharged) -> Prescription:
-        """Settled, it is dispensed; unpaid, another way may be chosen; what the HIS refused to settle is on its way back already."""
+        """Settled, it is dispensed; unpaid, another way may be chosen; what the HIS refused to settle is on its way back already.
+
+        Where it ends unpaid it is cancelled at the HIS first, so that no window takes money for it any more; if one has, it is dispensed.
+        """
         step = self._guard.step(now, "drug.charged", ended)
         if ended.outcome == "settled":
             poll = await self._poll(now)
             async with step.move(_S.DISPENSING, due_at=None, wake_at=step.at + poll):
                 return step.row
         left = now.state is _S.CLOSING or ended.outcome == "unsettled"
-        if left or step.at >= known(now.valid_until):
-            return await self._cancelled(step, "patient" if now.state is _S.CLOSING else ended.outcome)
-        async with step.move(_S.CHOOSING, way=None, wake_at=now.due_at):
-            return step.row
+        if not left and step.at < known(now.valid_until):
+            async with step.move(_S.CHOOSING, way=None, wake_at=now.due_at):
+                return step.row
+        async with step.fence():
+            pass
+        try:
+            await self._his.cancel_prescription(now.content_id)
+        except DomainError:  # settled at a window, or handed out
+            return await self._paid_at_window(step)
+        return await self._cancelled(step, "patient" if now.state is _S.CLOSING else ended.outcome)
 
     @step("drug.close")
     async def close(self, now: Prescription, wish: CancelDrugs) -> Prescription:
@@ -140,8 +149,7 @@ class DrugActivities:
                 async with step.give_up():
                     pass
                 raise DomainError("prescription.paid", "conflict") from refused
-            async with step.move(_S.DISPENSING, way=Way.AT_HOSPITAL, due_at=None, wake_at=step.at):
-                return step.row
+            return await self._paid_at_window(step)
         if isinstance(why, CancelDrugs):
             return await self._cancelled(step, "patient")
         async with step.move(_S.EXPIRED, due_at=None, wake_at=None, reason="expired") as db:
@@ -161,8 +169,7 @@ class DrugActivities:
                 (Dispensing.PAID | Dispensing.PREPARED | Dispensing.HANDED_OUT),
                 (_S.AT_HOSPITAL | _S.CHOOSING),
             ):  # at a window; asked again at once
-                async with step.move(_S.DISPENSING, way=Way.AT_HOSPITAL, due_at=None, wake_at=step.at):
-                    pass
+                await self._paid_at_window(step)
             case Dispensing.HANDED_OUT, _ if now.way is not Way.PARCEL:
                 return await self._completed(step)
             case ((Dispensing.PREPARED | Dispensing.HANDED_OUT), _S.DISPENSING):
@@ -227,6 +234,11 @@ class DrugActivities:
             )
         await self._runs.begin("delivery", begun.id, begun.visit_id)
         return step.row
+
+    async def _paid_at_window(self, step: Step[Prescription]) -> Prescription:
+        """Asked about at once: the pharmacy may be further already."""
+        async with step.move(_S.DISPENSING, way=Way.AT_HOSPITAL, due_at=None, wake_at=step.at):
+            return step.row
 
     async def _completed(self, step: Step[Prescription]) -> Prescription:
         now = step.now

@@ -1,0 +1,45 @@
+"""A prescription that ends unpaid is not payable at the hospital any more: what no window can take money for is over on both sides."""
+
+from typing import Final
+
+import pytest
+
+from models.drug import Dispensing
+from models.prescription import CancelDrugs, PrescriptionState, Way
+from models.prescription_his import Filing
+from tests.prescription.desk import written
+from tests.process.hospital import Hospital
+
+S: Final = PrescriptionState
+
+
+@pytest.mark.parametrize("at_window", [False, True], ids=["unpaid", "paid at a window"])
+async def test_not_wanted_while_a_charge_is_open_it_is_no_more_payable_at_the_hospital(hospital: Hospital, at_window: bool) -> None:
+    """If a window has taken the money all the same, the drugs are the patient's."""
+    case = await (await written(hospital)).to(S.PAYING)
+    await case.does(CancelDrugs)
+    await (await case.charge()).news()
+    if at_window:
+        hospital.his.goes_on(case.now.content_id, Dispensing.PAID)
+    hospital.his.silent("cancel_prescription", landed=True)
+
+    await case.desk.news()
+
+    filed = hospital.his.filed[case.now.content_id]
+    if at_window:
+        assert (case.state, case.now.way, filed.filing) == (S.DISPENSING, Way.AT_HOSPITAL, Filing.ACTIVE)
+        await case.to(S.COMPLETED)
+    else:
+        assert (case.state, filed.filing) == (S.CANCELLED, Filing.CANCELLED)
+
+
+async def test_what_the_his_did_not_settle_is_no_more_payable_there(hospital: Hospital) -> None:
+    """The money goes back by itself, and no window takes it a second time."""
+    case = await (await written(hospital)).to(S.PAYING)
+    hospital.his.refuses("settle", "his.amount-differs")
+
+    await case.pays()
+
+    assert case.state is S.CANCELLED
+    assert hospital.his.filed[case.now.content_id].filing is Filing.CANCELLED
+    assert await hospital.wanted_back(case.now.charge_id) == [("unsettled", 1450)]
