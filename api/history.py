@@ -3,10 +3,10 @@
 Names, numbers and instants; payloads stay where they are, and nobody but staff has a name here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import quote
 from uuid import UUID
 
@@ -14,14 +14,16 @@ from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 from temporalio.api.enums.v1 import EventType
 
-from api.history_events import attempt_of, happened_at, named
+from api.history_events import Recorded, attempt_of, happened_at, named
+from api.history_process import ProcessOut, TaskOut, WhoOut, about, process_out
 from api.history_runs import Run, Runs
-from api.history_story import Recorded, story
+from api.history_story import story
+from api.history_timeline import filled, told_of
 from api.problems import problems
 from api.security import may
 from api.wiring import Wired, Wiring
-from models.account import AccountKind, Principal
-from models.history import Entry, What
+from models.account import Principal
+from models.history import FAILURE_TEXTS, Entry, What
 from models.stores import history as histories
 from models.stores import timeline
 from models.stores.history import HistoryFiles
@@ -50,19 +52,24 @@ class RunOut(BaseModel):
     archived: Archived
 
 
-class WhoOut(BaseModel):
-    """Who asked: staff by name, a patient without one."""
+class CauseOut(BaseModel):
+    """Why a step was tried again."""
 
-    kind: AccountKind
-    name: str | None = Field(examples=["王建国"])
+    cause: str = Field(examples=["outside.unknown"])
+    cause_text: str | None = Field(examples=["对方系统没有答复"])
+    attempts: int | None = Field(description="How many failed for it; none where only the last failure is known.")
 
 
-class EntryOut(BaseModel):
-    """One thing of the story."""
+class EntryOut(TaskOut):
+    """One thing of the story. `trouble`, `office` and `voucher`: of what a refund then stood at, or was wished."""
 
     at: datetime
+    source: Literal["history", "timeline"] = Field(
+        description="`timeline`: no history tells of it any more; it was done then and so, and how long it took or was waited for is lost."
+    )
     process: str = Field(examples=["revisit"])
     process_id: UUID = Field(description="Its row.")
+    about: str | None = Field(description="Of money: which charge or refund.", examples=["医事服务费 50.00元"])
     what: What = Field(
         description="`begun`, `renewed` (on a new build) and `ended` are of a run; `wish` is a person's, `news` the world's or another "
         "process's; `step` is one effect, `wait` a rest between two; `failed` is a workflow task, a bug of ours or a worker killed."
@@ -70,12 +77,19 @@ class EntryOut(BaseModel):
     name: str | None = Field(description="Of the command, news, step or state.", examples=["booking.hold"])
     title: str | None = Field(description="The same in words of screens; of a wish or news, what it led to.", examples=["锁定号源"])
     who: WhoOut | None = Field(description="None: the process itself, or the outside.")
+    asked_at: datetime | None = Field(
+        description="Of a wish or news that its run took noticeably later: when it was kept for it. A caller waits for at most 8 s before."
+    )
     took_s: float | None = Field(description="None while it lasts, and of what has no length.")
     attempts: int | None = Field(description="Of a step: how often it was tried.")
     waited_for: str | None = Field(
-        description="Of a step tried again: how the last attempt before had failed. Of a wait: whose turn it was "
+        description="Of a step tried again: the last of its `causes`. Of a wait: whose turn it was "
         "(`patient`, `doctor`, `hospital`, `charge`, `wechat_pay`, `logistics`), or `another_hand` that held the row.",
         examples=["outside.unknown"],
+    )
+    causes: list[CauseOut] = Field(
+        description="Of a step tried again: each cause with its number of attempts, the most frequent first. "
+        "That the hand before was still at work (`step.at_work`) is told only where no other cause is known."
     )
     until: datetime | None = Field(description="Of a wait: its deadline.")
     outcome: str | None = Field(
@@ -84,17 +98,22 @@ class EntryOut(BaseModel):
         examples=["describing"],
     )
     outcome_title: str | None = Field(description="Of a state, in words of screens.", examples=["待描述病情"])
-    run_id: str
-    first_event: int = Field(description="Ids of events of its run.")
-    last_event: int
+    run_id: str | None
+    first_event: int | None = Field(description="Ids of events of its run.")
+    last_event: int | None
     url: Url
     archived: Archived
 
 
 class HistoryOut(BaseModel):
-    """By time. `cut`: there was more than is told, at most 5,000 events of 200 runs."""
+    """By time. `cut`: there was more than is told, at most 5,000 events of 200 runs.
+
+    `complete` false: cut, or some history is lost; `processes` say of which, and what the timeline knows is told in its place.
+    """
 
     revisit_id: UUID
+    complete: bool
+    processes: list[ProcessOut]
     runs: list[RunOut]
     story: list[EntryOut]
     cut: bool
@@ -124,29 +143,49 @@ class EventsOut(BaseModel):
 @router.get("/revisits/{revisit_id}/history", responses=problems(missing=("revisit.missing",)))
 async def history(revisit_id: UUID, me: MayRead, wiring: Wired) -> HistoryOut:
     """流程历史: the runs of the visit and of all processes around it, told as one story."""
-    read, cut = await _read(wiring, me, revisit_id)
+    rows = await _rows(wiring, me, revisit_id)
+    async with wiring.database.reading() as db:  # before the histories: what is done here by now, they tell
+        done = await histories.done(db, revisit_id)
+        asked_at = await histories.kept_at(db, [row.id for row in rows])
+        begun_by = await histories.begun_by(db, revisit_id)
+    read, cut = await _read(wiring, revisit_id, rows)
+    recorded = [one for _, one in read]
+    tale = story(recorded, begun_by, asked_at)
+    told = told_of(rows, recorded, tale, done)
+    entries = tale.entries if cut else filled(tale, told, done, asked_at)
+    givers = {one.process_id: one.by for one in done if one.name == "refund.hand_over"}
     async with wiring.database.reading() as db:
-        told = story([recorded for _, recorded in read], await histories.begun_by(db, revisit_id))
-        people = await histories.people(db, {entry.by for entry in told if entry.by})
+        people = await histories.people(db, {by for by in (*(entry.by for entry in entries), *givers.values()) if by})
     runs = {run.run_id: _run(wiring, run) for run, _ in read}
+    named = {row.id: about(row) for row in rows}
     return HistoryOut(
-        revisit_id=revisit_id, runs=list(runs.values()), story=[_entry(entry, runs[entry.run_id], people) for entry in told], cut=cut
+        revisit_id=revisit_id,
+        complete=not cut and all(one.complete for one in told.values()),
+        processes=[process_out(row, told[row.id], WhoOut.of(givers.get(row.id), people)) for row in rows],
+        runs=list(runs.values()),
+        story=[_entry(entry, runs.get(entry.run_id or ""), named.get(entry.process_id), people) for entry in entries],
+        cut=cut,
     )
 
 
 @router.get("/revisits/{revisit_id}/history/events", responses=problems(missing=("revisit.missing",)))
 async def history_events(revisit_id: UUID, me: MayRead, wiring: Wired) -> EventsOut:
     """The raw events of the same runs: for who looks into a fault, also when Temporal has them no more."""
-    read, cut = await _read(wiring, me, revisit_id)
+    read, cut = await _read(wiring, revisit_id, await _rows(wiring, me, revisit_id))
     events = [event for run, recorded in read for event in _events(_run(wiring, run), recorded)]
     return EventsOut(revisit_id=revisit_id, events=sorted(events, key=lambda event: event.at), cut=cut)
 
 
-async def _read(wiring: Wiring, me: Principal, revisit_id: UUID) -> tuple[list[tuple[Run, Recorded]], bool]:
+async def _rows(wiring: Wiring, me: Principal, revisit_id: UUID) -> list[histories.Process]:
+    """The visit's processes, for who may read them. Raises `revisit.missing`."""
     async with wiring.database.reading() as db:
         await timeline.revisit(db, revisit_id, Reach(me.account_id, everywhere=True))
+        return await histories.processes(db, revisit_id)
+
+
+async def _read(wiring: Wiring, revisit_id: UUID, rows: Sequence[histories.Process]) -> tuple[list[tuple[Run, Recorded]], bool]:
     asked = Runs(wiring.temporal, wiring.database, HistoryFiles(wiring.settings.files_dir))
-    runs, cut = await asked.of_visit(revisit_id, RUNS_MAX)
+    runs, cut = await asked.of_visit(revisit_id, RUNS_MAX, [(row.process, row.id) for row in rows])
     read: list[tuple[Run, Recorded]] = []
     async for run, recorded, more in asked.recorded(runs, EVENTS_MAX):
         read.append((run, recorded))
@@ -171,10 +210,20 @@ def _run(wiring: Wiring, run: Run) -> RunOut:
     )
 
 
-def _entry(entry: Entry, run: RunOut, people: Mapping[UUID, histories.Person]) -> EntryOut:
-    person = people.get(entry.by) if entry.by else None
-    who = WhoOut(kind=person.kind, name=person.name) if person else None
-    return EntryOut(**asdict(entry), who=who, url=run.url, archived=run.archived)
+def _entry(entry: Entry, run: RunOut | None, named: str | None, people: Mapping[UUID, histories.Person]) -> EntryOut:
+    causes = [
+        CauseOut(cause=cause, cause_text=FAILURE_TEXTS.get(cause), attempts=attempts)
+        for cause, attempts in sorted(entry.causes.items(), key=lambda one: -(one[1] or 0))
+    ]
+    said = {
+        "causes": causes,
+        "source": "history" if run else "timeline",
+        "about": named,
+        "who": WhoOut.of(entry.by, people),
+        "url": run.url if run else None,
+        "archived": run.archived if run else False,
+    }
+    return EntryOut.model_validate(asdict(entry) | said)
 
 
 def _events(run: RunOut, recorded: Recorded) -> list[EventOut]:

@@ -1,7 +1,7 @@
 """A visit's runs and what was recorded of them: from Temporal while it has them, and then from the archive."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -11,13 +11,13 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecution, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.history_events import failure_code
-from api.history_story import Pending, Recorded
+from api.history_events import Pending, Recorded, failure_code, noted_by, noted_in
 from api.runs import asking
-from models.history import process_of
+from models.history import Closing, process_of
 from models.stores import history as histories
 from models.stores.database import Database
 from models.stores.history import HistoryFiles
+from workflows.runs import run_id
 
 PAGE: Final = timedelta(seconds=5)
 """How long Temporal may take for one page of events or of runs."""
@@ -47,18 +47,33 @@ class Runs:
     database: Database
     files: HistoryFiles
 
-    async def of_visit(self, visit_id: UUID, most: int) -> tuple[list[Run], bool]:
-        """The runs of the visit, its charges and its refunds, oldest first, and whether there were more than so many."""
+    async def of_visit(self, visit_id: UUID, most: int, rows: Collection[tuple[str, UUID]] = ()) -> tuple[list[Run], bool]:
+        """The runs of the visit, its charges and its refunds, oldest first, and whether there were more than so many.
+
+        `rows`: the processes that it has. Temporal lists a run some moments after it knows it, so the last one of each is asked for.
+        """
         with asking():
             listed = [one async for one in self.client.list_workflows(f"Visit = '{visit_id}'", limit=most + 1, rpc_timeout=PAGE)]
         async with self.database.reading() as db:
             kept = {str(one.run.run_id): one for one in await histories.of_visit(db, visit_id)}
         found = {one.run_id: run for one in listed if (run := _listed(one))}
+        ended = {run.process_id for run in found.values() if run.status == Closing.COMPLETED}
+        last = await asyncio.gather(*(self._last(process, id) for process, id in rows if id not in ended))
+        found |= {one.run_id: run for one in last if one and (run := _listed(one))}
         for id, one in kept.items():
             known = found.get(id) or _kept(one)
             found[id] = replace(known, file=one.file, archived_at=one.archived_at)
         runs = sorted(found.values(), key=lambda run: (run.began_at, run.run_id))
         return runs[:most], len(runs) > most
+
+    async def _last(self, process: str, id: UUID) -> WorkflowExecution | None:
+        try:
+            with asking():
+                return await self.client.get_workflow_handle(run_id(process, id)).describe(rpc_timeout=PAGE)
+        except RPCError as none:
+            if none.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return None
 
     async def recorded(self, runs: list[Run], most: int) -> AsyncGenerator[tuple[Run, Recorded, bool]]:
         """Each run, as it stands now, with its events: at most so many of all together, and whether there were more."""
@@ -135,5 +150,8 @@ async def _events(handle: WorkflowHandle[object, object], most: int) -> tuple[li
 async def _standing(handle: WorkflowHandle[object, object], recorded: Recorded) -> Recorded:
     """What an open run tries at this moment stands in no event yet."""
     told = (await handle.describe(rpc_timeout=PAGE)).raw_description
-    pending = {one.activity_id: Pending(one.attempt, failure_code(one.last_failure)) for one in told.pending_activities}
+    pending = {
+        one.activity_id: Pending(one.attempt, failure_code(one.last_failure), noted_by(one.heartbeat_details) or noted_in(one.last_failure))
+        for one in told.pending_activities
+    }
     return replace(recorded, open=True, pending=pending, failing=told.pending_workflow_task.attempt)

@@ -3,8 +3,8 @@
 Pure: events in, entries out. Of payloads only ids, states and instants are read; words that somebody typed never stand in one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -12,39 +12,28 @@ from uuid import UUID
 from temporalio.api.enums.v1 import TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
-from api.history_events import failure_code, happened_at, payloads_of
+from api.history_events import Recorded, causes_of, failure_code, happened_at, noted_in, payloads_of
 from models.history import PROCESS_TITLES, STATE_TITLES, WAITS_FOR, Entry, What
 from models.revisit import State
 from models.timeline import STEP_TEXTS, Actor
 
 
-@dataclass(frozen=True, slots=True)
-class Pending:
-    """A step that is being tried: its history shows no attempt before one has ended it."""
+@dataclass(slots=True)
+class Story:
+    """`keys`: under which keys of the timeline its steps were set out for, by process row."""
 
-    attempt: int
-    failure: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """A run and its events, in order. `pending` by activity id, `failing` how often its workflow task was tried: of an open run alone."""
-
-    process: str
-    process_id: UUID
-    run_id: str
-    events: Sequence[HistoryEvent]
-    open: bool = False
-    pending: Mapping[str, Pending] = field(default_factory=dict[str, Pending])
-    failing: int = 0
+    entries: list[Entry]
+    keys: set[tuple[UUID, str]]
 
 
-def story(runs: Iterable[Recorded], begun_by: Mapping[UUID, UUID]) -> list[Entry]:
+def story(runs: Iterable[Recorded], begun_by: Mapping[UUID, UUID], asked_at: Mapping[UUID, datetime] | None = None) -> Story:
     """By time; of one run in its own order. Runs oldest first, so that one begun again is known as such.
 
-    `begun_by`: the account that wanted a process, by the process's row; of the others another process did.
+    `begun_by`: the account that wanted a process, by the process's row; of the others another process did. `asked_at`: when an event
+    was kept for a run, by the event's id.
     """
     told: list[Entry] = []
+    keys: set[tuple[UUID, str]] = set()
     steps_of: dict[str, str] = {}
     wanted: list[tuple[Entry, str]] = []
     seen: set[UUID] = set()
@@ -54,9 +43,17 @@ def story(runs: Iterable[Recorded], begun_by: Mapping[UUID, UUID]) -> list[Entry
         told += teller.tell()
         steps_of |= teller.steps_of
         wanted += teller.wanted
+        keys |= {(run.process_id, key) for key in teller.keys}
+    came = {str(id): at for id, at in (asked_at or {}).items()}
     for entry, event_id in wanted:
         entry.title = STEP_TEXTS.get(steps_of.get(event_id, ""))
-    return sorted(told, key=lambda entry: entry.at)
+        entry.asked_at = asked_before(entry.at, came.get(event_id))
+    return Story(sorted(told, key=lambda entry: entry.at), keys)
+
+
+def asked_before(taken_at: datetime, asked_at: datetime | None) -> datetime | None:
+    """When it had been asked, if its run took it noticeably later."""
+    return asked_at if asked_at and taken_at - asked_at >= _LATER else None
 
 
 _BY_FORCE: Final = {f"workflow_execution_{word}": word for word in ("terminated", "canceled", "timed_out")}
@@ -68,8 +65,15 @@ _HARMLESS: Final = frozenset(
     }
 )
 """Something came in the moment in which the run was moving on: it looks again."""
+_LATER: Final = timedelta(seconds=3)
 _HELD: Final = timedelta(seconds=0.5)
 """How long the kernel rests before it looks again at a row that another hand holds (`Process._look_again`)."""
+
+
+def _waited(step: Entry, attempts: int, last: str | None, noted: Mapping[str, int]) -> None:
+    """How often it was tried, why, and the last cause that was none of our own hands."""
+    step.attempts, step.causes = attempts, causes_of(attempts, last, noted)
+    step.waited_for = last if last in step.causes else max(step.causes, key=lambda cause: step.causes[cause] or 0, default=None)
 
 
 class _Teller:
@@ -82,6 +86,7 @@ class _Teller:
         """Entries that are told only if they were not as ever: a row that was read."""
         self.steps_of: dict[str, str] = {}
         """The step that acted on an event, by the event's id."""
+        self.keys: set[str] = set()
         self.wanted: list[tuple[Entry, str]] = []
         self._steps: dict[int, Entry] = {}
         self._wishes: dict[int, Entry] = {}
@@ -118,6 +123,14 @@ class _Teller:
         )
         self._told.append(entry)
         return entry
+
+    def _says(self, entry: Entry, *told: Mapping[str, Any]) -> None:
+        """What a refund, or a wish for one, says of who is to do what about it."""
+        if self._run.process == "refund":
+            for one in told:
+                entry.trouble = one.get("trouble") or entry.trouble
+                entry.office = one.get("office") or entry.office
+                entry.voucher = one.get("voucher") or entry.voucher
 
     def _ends(self, entry: Entry, event: HistoryEvent, outcome: str | None) -> None:
         entry.took_s = (happened_at(event) - entry.at).total_seconds()
@@ -157,6 +170,7 @@ class _Teller:
         [wish, *_] = payloads_of(told.accepted_request.input.args)
         self._wakes(event, name)
         self._wishes[event.event_id] = entry = self._comes(event, What.WISH, name, wish)
+        self._says(entry, wish)
         entry.by = UUID(wish["by"]) if "by" in wish else None
 
     def _workflow_execution_update_completed(self, event: HistoryEvent, told: Any) -> None:
@@ -184,24 +198,30 @@ class _Teller:
         name = told.activity_type.name
         self._steps[event.event_id] = entry = self._entry(event, What.STEP, name)
         entry.title = STEP_TEXTS.get(name)
-        for asked in payloads_of(told.input)[1:]:
+        now, *events = payloads_of(told.input)
+        self.keys.add(f"{name}@{now.get('version')}")
+        for asked in events:
+            self.keys.add(str(asked.get("id")))
             self.steps_of[str(asked.get("id"))] = name
             self._unheard.discard(str(asked.get("id")))
             entry.by = UUID(asked["by"]) if "by" in asked else None
+            self._says(entry, asked)
         if name.endswith(".load"):
             self._quiet.add(id(entry))
         if self._run.open and (pending := self._run.pending.get(told.activity_id)):
-            entry.attempts, entry.waited_for = pending.attempt, pending.failure
+            _waited(entry, pending.attempt, pending.failure, pending.noted)
 
     def _activity_task_started(self, _: HistoryEvent, told: Any) -> None:
         if step := self._steps.get(told.scheduled_event_id):
-            step.attempts = told.attempt
-            step.waited_for = failure_code(told.last_failure) if told.HasField("last_failure") else None
+            last = failure_code(told.last_failure) if told.HasField("last_failure") else None
+            _waited(step, told.attempt, last, noted_in(told.last_failure))
             if told.attempt > 1:
                 self._quiet.discard(id(step))
 
     def _activity_task_completed(self, event: HistoryEvent, told: Any) -> None:
         [self._row] = payloads_of(told.result)[:1]
+        if step := self._steps.get(told.scheduled_event_id):
+            self._says(step, self._row)
         self._step_ends(event, told, self._row.get("state"))
 
     def _activity_task_failed(self, event: HistoryEvent, told: Any) -> None:
@@ -241,6 +261,7 @@ class _Teller:
         entry = self._entry(event, What.WAIT, state)
         entry.at, entry.first_event = rest
         entry.title = self._title(state)
+        self._says(entry, self._row)
         if self._held:
             entry.waited_for = "another_hand"
             return entry

@@ -1,7 +1,7 @@
 """What the engine recorded of a process, kept beyond the engine: its runs, how each of them was closed, and the entries of its story."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -11,10 +11,12 @@ from models.charge import ChargeState
 from models.delivery import DeliveryState
 from models.pathways import PATHWAYS
 from models.prescription import PrescriptionState
+from models.record import RecordState
 from models.refund import RefundState
 from models.revisit import State
 from models.timeline import ACTS_NEXT, DELIVERY_TEXTS, MONEY_TEXTS, STATE_TEXTS, Actor
 from models.timeline_prescription import PRESCRIPTION_TEXTS
+from models.timeline_record import RECORD_TEXTS
 from models.timeline_refund import REFUND_TEXTS
 
 
@@ -79,26 +81,46 @@ class Entry:
     at: datetime
     process: str
     process_id: UUID
-    run_id: str
     what: What
     name: str | None = None
     title: str | None = None
     by: UUID | None = None
+    asked_at: datetime | None = None
     took_s: float | None = None
     attempts: int | None = None
     waited_for: str | None = None
+    causes: dict[str, int | None] = field(default_factory=dict[str, int | None])
     until: datetime | None = None
     outcome: str | None = None
     outcome_title: str | None = None
-    first_event: int
-    last_event: int
+    trouble: str | None = None
+    office: str | None = None
+    voucher: str | None = None
+    run_id: str | None = None
+    """None of what the timeline alone knows."""
+    first_event: int | None = None
+    last_event: int | None = None
 
+
+TRIED: Final = "tried"
+"""Under which a worker notes, beside each failure of a step and in its heartbeat, how often each cause has failed it."""
+AT_WORK, TIMED_OUT, NOT_TOLD = "step.at_work", "timed_out", "not_told"
+FAILURE_TEXTS: Final[dict[str, str]] = {
+    "outside.unknown": "对方系统没有答复",
+    "database.away": "数据库暂时无法访问",
+    "internal": "程序错误，正在重试",
+    TIMED_OUT: "处理程序中断，由其他程序接手",
+    AT_WORK: "上一次办理尚未结束",
+    NOT_TOLD: "原因未记录",
+}
+"""Why a step was tried again, to who reads its story."""
 
 PROCESS_TITLES: Final[dict[str, str]] = {
     "revisit": "线上复诊",
     "charge": "缴费",
     "refund": "退费",
     "prescription": "处方",
+    "record": "病历签名",
     "delivery": "配送",
 }
 STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
@@ -106,6 +128,7 @@ STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
     "charge": MONEY_TEXTS,
     "refund": REFUND_TEXTS,
     "prescription": PRESCRIPTION_TEXTS,
+    "record": RECORD_TEXTS,
     "delivery": DELIVERY_TEXTS,
 }
 _OF_AN_OFFICE: Final = (DeliveryState.OVERDUE, DeliveryState.UNDELIVERABLE, DeliveryState.RETURNED)
@@ -128,6 +151,7 @@ WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
         PrescriptionState.READY: Actor.PATIENT,
         PrescriptionState.SHIPPING: "delivery",
     },
+    "record": {RecordState.SIGNING: Actor.DOCTOR, RecordState.STUCK: Actor.HOSPITAL},
     "delivery": {state: Actor.HOSPITAL if state in _OF_AN_OFFICE else "logistics" for state in DeliveryState},
 }
 """Whose turn a wait was, by process and state. A new process is added here; without it its waits are told, and not whose they are."""

@@ -3,6 +3,7 @@
 from typing import Final
 
 from models.account import Role
+from models.kernel.money import yuan
 from models.refund import Cause, Office, RefundState
 
 REFUND_TEXTS: Final[dict[RefundState, str]] = {
@@ -84,3 +85,9 @@ def trouble_text(trouble: str, *, may_withdraw: bool) -> str:
 def beforehand_text(state: RefundState, payable: str | None, *, served: bool) -> str | None:
     """Of a visit that took place, what the HIS wants undone before it lets go: said before it has refused."""
     return _BEFOREHAND.get(payable) if payable and served and state is RefundState.REQUESTED else None
+
+
+def about_text(payable: str | None, amount_fen: int, cause: Cause | None) -> str:
+    """Which money, told from the other of the same visit: what for, how much, and why it goes back."""
+    said = f"{PAYABLE_TEXTS[payable] if payable else '未知订单'} {yuan(amount_fen)}元"
+    return f"{said}（{CAUSE_TEXTS[cause]}）" if cause else said

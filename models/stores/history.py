@@ -4,6 +4,7 @@ import gzip
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import func, select, update
@@ -12,11 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.account import AccountKind
 from models.history import ClosedRun, Closing
+from models.refund import Cause
 from models.stores.files import ObjectFolder
+from models.stores.open_rows import PROCESSES
 from models.tables.account import AccountRow
-from models.tables.charge import RefundRow
+from models.tables.charge import ChargeRow, RefundRow
 from models.tables.history import WAITS, HistoryRow
-from models.tables.process import AuditRow, TimelineRow
+from models.tables.process import AuditRow, InboxRow, TimelineRow
 
 _AT_ONCE = 1000
 
@@ -131,3 +134,69 @@ async def waiting(db: AsyncSession) -> tuple[int, datetime | None]:
     """How many closed runs were found and are not yet archived, and when the oldest of them ended."""
     number, since = (await db.execute(select(func.count(), func.min(HistoryRow.ended_at)).where(WAITS))).one()
     return number, since
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The row of a process of a visit, and of money what it is: `payable` is what its charge was for."""
+
+    process: str
+    id: UUID
+    state: str
+    created_at: datetime
+    payable: str | None = None
+    amount_fen: int | None = None
+    cause: Cause | None = None
+    trouble: str | None = None
+    office: str | None = None
+    voucher: str | None = None
+
+
+async def processes(db: AsyncSession, visit_id: UUID) -> list[Process]:
+    """The visit's own and all around it, by kind and age."""
+    found: list[Process] = []
+    for process, (table, _) in PROCESSES.items():
+        mine = table.visit_id if hasattr(table, "visit_id") else table.id
+        rows = select(table.id, table.state, table.created_at).where(mine == visit_id).order_by(table.created_at, table.id)
+        match process:
+            case "charge":
+                rows = rows.add_columns(ChargeRow.payable, ChargeRow.amount_fen)
+            case "refund":
+                known = (RefundRow.amount_fen, RefundRow.cause, RefundRow.trouble, RefundRow.office, RefundRow.voucher)
+                rows = rows.add_columns(ChargeRow.payable, *known).outerjoin(ChargeRow, ChargeRow.id == RefundRow.charge_id)
+            case _:
+                pass
+        found += [_process(process, dict(row)) for row in (await db.execute(rows)).mappings()]
+    return found
+
+
+def _process(process: str, row: dict[str, Any]) -> Process:
+    cause = row.pop("cause", None)
+    return Process(process=process, cause=Cause(cause) if cause else None, **row)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step as the timeline has it, under its key."""
+
+    process: str
+    process_id: UUID
+    key: str
+    name: str
+    after: str
+    by: UUID | None
+    at: datetime
+    detail: dict[str, Any]
+
+
+async def done(db: AsyncSession, visit_id: UUID) -> list[Done]:
+    """All that was done for a visit, oldest first: the truth, also of what no history tells any more."""
+    columns = (TimelineRow.process, TimelineRow.process_id, TimelineRow.step, TimelineRow.name, TimelineRow.after)
+    rows = select(*columns, TimelineRow.by, TimelineRow.at, TimelineRow.detail).where(TimelineRow.visit_id == visit_id)
+    return [Done(*row) for row in await db.execute(rows.order_by(TimelineRow.at, TimelineRow.id))]
+
+
+async def kept_at(db: AsyncSession, processes: Collection[UUID]) -> dict[UUID, datetime]:
+    """When an event was kept for its process, by the event's id: a wish that got no answer in time, and all news."""
+    rows = await db.execute(select(InboxRow.id, InboxRow.created_at).where(InboxRow.process_id.in_(processes)))
+    return {row.id: row.created_at for row in rows}

@@ -2,24 +2,30 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from sqlalchemy import update
 from temporalio.client import Client
 
 from api import history
 from api.history_runs import Runs as Asked
 from models.account import Role
 from models.kernel import ids
-from models.revisit import State
+from models.refund import HandOver, Office, RefundState
+from models.revisit import Cancel, State
+from models.stores import inbox
 from models.stores.history import HistoryFiles
-from tests.account.builders import patient_signed_in, staff_signed_in
-from tests.builders import NAME, a_visit
+from models.tables.process import InboxRow
+from tests.account.builders import a_staff_member, patient_signed_in, staff_signed_in
+from tests.builders import FEE_FEN, NAME, a_visit
 from tests.client import Hands, key
 from tests.history.conftest import archive_of, closed, listed
-from tests.history.visits import HOW_MANY, Desk, a_desk, a_visit_with_a_story, lines, renewed, rests
+from tests.history.visits import HOW_MANY, Desk, a_desk, a_visit_with_a_story, lines, renewed, rests, until
+from tests.process.hospital import wish
 from tests.process.running import Live, Running
 from tests.settings import settings
 from worker.wiring import worker
@@ -74,6 +80,7 @@ async def test_all_runs_of_a_visit_its_charge_and_its_refund_are_one_story(desk:
     assert lines(told, "charge", waits=False) == OF_ITS_CHARGE
     assert lines(told, "refund") == OF_ITS_REFUND
     assert [entry["at"] for entry in told["story"]] == sorted(entry["at"] for entry in told["story"])
+    assert (told["complete"], {one["complete"] for one in told["processes"]}) == (True, {True})
     assert (told["cut"], {entry["process_id"] for entry in told["story"]}) == (False, {run["process_id"] for run in told["runs"]})
 
 
@@ -134,6 +141,7 @@ async def test_more_than_is_told_is_cut_and_said(desk: Desk, visit: Live, monkey
     assert (await desk.reads(visit.id))["cut"] is False
     monkeypatch.setattr(history, "EVENTS_MAX", 20)
     cut, events = await desk.reads(visit.id), await desk.reads(visit.id, "/events")
+    assert cut["complete"] is False
     assert (cut["cut"], events["cut"], events["events"]) == (True, True, whole["events"][:20])
     [*told, _] = lines(cut, "revisit")
     assert told == OF_THE_VISIT[: len(told)], "the last one may be half told"
@@ -188,6 +196,7 @@ async def test_a_visit_begun_again_in_a_new_store_is_told_from_both(
         ("RUNNING", False, False),
     ]
     assert lines(told, "revisit") == [*before[:-1], "begun revisit → again", before[-1]]
+    assert told["complete"] is False, "the run that the first one went on as was lost"
 
 
 async def test_a_run_that_was_lost_before_it_was_archived_is_still_named(running: Running, later: Desk, folder: Path) -> None:
@@ -200,7 +209,107 @@ async def test_a_run_that_was_lost_before_it_was_archived_is_still_named(running
     told = await later.reads(visit.id)
 
     assert [(run["status"], run["archived"], run["url"]) for run in told["runs"]] == [("CONTINUED_AS_NEW", False, None)]
-    assert told["story"] == []
+    [process] = told["processes"]
+    assert (told["complete"], process["complete"], process["begins_at"]) == (False, False, None)
+    assert [(one["source"], one["run_id"], one["url"], one["name"]) for one in told["story"]] == [
+        ("timeline", None, None, name) for name in ("revisit.open", "eligibility.check", "consent.self_check", "consent.consent")
+    ]
+
+
+async def test_of_an_open_visit_whose_store_was_lost_the_timeline_tells_the_beginning(
+    running: Running, desk: Desk, later: Desk, elsewhere: Client
+) -> None:
+    """It begins in the middle, and says so."""
+    visit = await (await running.opened()).to(State.CHOOSING)
+    whole = await desk.reads(visit.id)
+    assert (whole["complete"], {one["source"] for one in whole["story"]}) == (True, {"history"})
+
+    async with worker(elsewhere, running.activities, workflow_cache=10):
+        await Runs(elsewhere).begin_again("revisit", visit.id, visit.id, by_force=False)
+        await rests(elsewhere.get_workflow_handle(visit.run.id))
+
+    told = await later.reads(visit.id)
+    [process] = told["processes"]
+    assert (told["complete"], process["complete"], process["begins_at"] > process["created_at"]) == (False, False, True)
+    assert [(one["source"], one["what"], one["title"], one["outcome_title"]) for one in told["story"]] == [
+        ("timeline", "step", "发起线上复诊", "资格核验中"),
+        ("timeline", "step", "核验复诊资格", "待知情同意"),
+        ("timeline", "step", "完成急症自查", "待知情同意"),
+        ("timeline", "step", "签署知情同意", "待选号源"),
+        ("history", "begun", "线上复诊", None),
+        ("history", "wait", "待选号源", None),
+    ]
+    begun = told["story"][4]
+    assert (begun["outcome"], begun["who"], told["story"][3]["who"]) == ("again", None, {"kind": "patient", "name": None})
+
+
+async def test_two_charges_are_told_apart_and_a_refund_says_why_how_much_and_whose_it_is(desk: Desk, visit: Live) -> None:
+    told = await desk.reads(visit.id)
+
+    named = {one["process"]: one for one in told["processes"]}
+    assert [one["process"] for one in told["processes"]] == ["revisit", "charge", "refund"]
+    assert (named["charge"]["about"], named["charge"]["payable_text"], named["charge"]["amount_fen"]) == (
+        *("医事服务费 50.00元", "医事服务费"),
+        FEE_FEN,
+    )
+    refund = named["refund"]
+    assert (refund["about"], refund["cause"], refund["cause_text"]) == ("医事服务费 50.00元（您已退号）", "patient", "您已退号")
+    assert {(one["process"], one["about"]) for one in told["story"]} == {(name, one["about"]) for name, one in named.items()}
+    stuck = next(one for one in told["story"] if one["what"] == "wait" and one["name"] == "stuck")
+    assert (stuck["trouble"], stuck["office"], stuck["office_text"]) == ("his.executed", "outpatient", "门诊办")
+    assert stuck["trouble_text"].startswith("医院系统显示该次就诊已完成")
+
+
+async def test_to_whom_a_refund_was_given_and_by_whom(desk: Desk, running: Running) -> None:
+    visit = await (await running.opened()).to(State.BOOKED)
+    running.his.refuses("reverse", "his.dispensed")
+    await visit.does(Cancel)
+    [refund_id] = await running.refund_ids(visit.charge_id)
+    await until(running, refund_id, RefundState.STUCK)
+    async with running.database.transaction() as db:
+        clerk = await a_staff_member(db, Role.FINANCE)
+    await running.runs.ask("refund", refund_id, wish(HandOver, clerk, office=Office.INSURANCE))
+
+    told = await desk.reads(visit.id)
+
+    who = {"kind": "staff", "name": "王医生"}
+    refund = next(one for one in told["processes"] if one["process"] == "refund")
+    assert (refund["trouble"], refund["office_text"], refund["handed_over_by"]) == ("his.dispensed", "医保办", who)
+    given = next(one for one in told["story"] if one["what"] == "wish" and one["process"] == "refund")
+    assert (given["name"], given["office_text"], given["who"], given["outcome"]) == ("hand_over", "医保办", who, "done")
+
+
+async def test_a_wish_that_waited_for_its_run_says_when_it_was_kept(desk: Desk, running: Running) -> None:
+    visit = await (await running.opened()).to(State.CHOOSING)
+    cancel = await visit.wish(Cancel)
+    async with running.database.transaction() as db:
+        await inbox.keep_command(db, "revisit", visit.id, cancel)
+        await db.execute(update(InboxRow).where(InboxRow.id == cancel.id).values(created_at=InboxRow.created_at - timedelta(minutes=5)))
+    await visit.asks(cancel)
+
+    wishes = {one["name"]: one for one in (await desk.reads(visit.id))["story"] if one["what"] == "wish"}
+
+    taken, asked = (datetime.fromisoformat(wishes["cancel"][name]) for name in ("at", "asked_at"))
+    assert timedelta(minutes=5) <= taken - asked < timedelta(minutes=6)
+    assert wishes["consent"]["asked_at"] is None
+
+
+async def test_a_refund_of_a_lost_store_is_told_from_the_timeline_with_office_and_who(desk: Desk, later: Desk, running: Running) -> None:
+    visit = await (await running.opened()).to(State.BOOKED)
+    running.his.refuses("reverse", "his.dispensed")
+    await visit.does(Cancel)
+    [refund_id] = await running.refund_ids(visit.charge_id)
+    await until(running, refund_id, RefundState.STUCK)
+    async with running.database.transaction() as db:
+        clerk = await a_staff_member(db, Role.FINANCE)
+    await running.runs.ask("refund", refund_id, wish(HandOver, clerk, office=Office.INSURANCE))
+
+    told = [one for one in (await later.reads(visit.id))["story"] if one["process"] == "refund"]
+
+    assert [(one["source"], one["name"], one["office_text"], one["who"] and one["who"]["name"]) for one in told] == [
+        ("timeline", "refund.reverse", None, None),
+        ("timeline", "refund.hand_over", "医保办", "王医生"),
+    ]
 
 
 async def test_a_run_that_the_engine_lists_and_has_no_more_is_told_from_its_file(running: Running, elsewhere: Client, folder: Path) -> None:

@@ -18,8 +18,9 @@ from temporalio.api.history.v1 import HistoryEvent
 from temporalio.api.update.v1 import Input, Outcome, Request
 from temporalio.client import WorkflowHistory
 
-from api.history_story import Pending, Recorded, story
-from models.history import PROCESS_TITLES, WAITS_FOR, Entry, What, process_of
+from api.history_events import Pending, Recorded
+from api.history_story import story
+from models.history import PROCESS_TITLES, TRIED, WAITS_FOR, Entry, What, process_of
 from models.kernel import ids
 from models.pathways import PATHWAYS
 
@@ -92,7 +93,7 @@ def saved() -> list[Recorded]:
 
 
 def test_a_saved_visit_reads_so() -> None:
-    told = story(saved(), {})
+    told = story(saved(), {}).entries
 
     assert [line(entry) for entry in told if entry.process == "revisit"] == SAVED_STORY[:29]
     assert [line(entry) for entry in told if entry.process == "refund"] == SAVED_STORY[29:]
@@ -100,10 +101,13 @@ def test_a_saved_visit_reads_so() -> None:
 
 def test_it_is_one_story_by_time_and_each_entry_says_where_it_is_found() -> None:
     runs = {run.run_id: run for run in saved()}
-    told = story(runs.values(), {})
+    told = story(runs.values(), {}).entries
 
     assert [entry.at for entry in told] == sorted(entry.at for entry in told)
     for entry in told:
+        assert entry.run_id
+        assert entry.first_event
+        assert entry.last_event
         events = {event.event_id: event for event in runs[entry.run_id].events}
         first, last = events[entry.first_event], events[entry.last_event]
         assert entry.at == first.event_time.ToDatetime(tzinfo=UTC)
@@ -114,7 +118,7 @@ def test_it_is_one_story_by_time_and_each_entry_says_where_it_is_found() -> None
 def test_who_began_a_process_is_told() -> None:
     runs = saved()
 
-    [begun, *_] = story(runs, {runs[0].process_id: SOMEBODY})
+    [begun, *_] = story(runs, {runs[0].process_id: SOMEBODY}).entries
 
     assert (begun.what, begun.by) == (What.BEGUN, SOMEBODY)
 
@@ -181,12 +185,14 @@ def carried(*values: dict[str, Any]) -> Payloads:
     return Payloads(payloads=[Payload(metadata={"encoding": b"json/plain"}, data=json.dumps(value).encode()) for value in values])
 
 
-def failure(code: str) -> Failure:
-    return Failure(message="张秀英", application_failure_info=ApplicationFailureInfo(type=code))
+def failure(code: str, **tried: int) -> Failure:
+    """With what the worker noted beside it: how often each cause had failed the step by then."""
+    noted = carried({TRIED: {name.replace("_", ".", 1): times for name, times in tried.items()}}) if tried else Payloads()
+    return Failure(message="张秀英", application_failure_info=ApplicationFailureInfo(type=code, details=noted))
 
 
 def told(*runs: Recorded) -> list[str]:
-    return [line(entry) for entry in story(runs, {})]
+    return [line(entry) for entry in story(runs, {}).entries]
 
 
 def choosing() -> Run:
@@ -198,7 +204,7 @@ def choosing() -> Run:
 def test_what_an_open_process_waits_for_is_its_last_entry() -> None:
     run = choosing()
 
-    *_, last = story([run.recorded(open=True)], {})
+    *_, last = story([run.recorded(open=True)], {}).entries
 
     assert (line(last), last.took_s, last.until) == (
         "wait choosing/待选号源 of patient with deadline",
@@ -271,7 +277,7 @@ def test_a_deadline_that_passed_ended_the_wait() -> None:
     run.happens("timer_fired", timer_id="1", after_s=1790)
     run.did("booking.leave", {"kind": "alarm"}, state="cancelled")
 
-    *_, wait, leave = story([run.recorded()], {})
+    *_, wait, leave = story([run.recorded()], {}).entries
     assert (line(wait), wait.took_s) == ("wait choosing/待选号源 of patient with deadline → alarm", 1791)
     assert line(leave) == "step booking.leave/本次复诊已退出 ×1 → cancelled/已退号"
 
@@ -339,6 +345,6 @@ def test_no_word_of_a_failure_or_a_reason_is_told() -> None:
     run = choosing()
     run.happens("workflow_execution_failed", failure=failure("internal"))
 
-    entries: Iterable[Entry] = story([run.recorded()], {})
+    entries: Iterable[Entry] = story([run.recorded()], {}).entries
 
     assert "张秀英" not in repr(list(entries))

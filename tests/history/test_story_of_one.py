@@ -1,0 +1,82 @@
+"""What an entry of a story says beyond its state: each cause of a step's waiting, a refund's task, and when a wish was kept."""
+
+from datetime import timedelta
+
+from temporalio.api.failure.v1 import Failure, TimeoutFailureInfo
+
+from api.history_events import Pending
+from api.history_story import story
+from models.history import TRIED, Entry, What
+from models.kernel import ids
+from tests.history.test_story import NINE, SOMEBODY, Run, carried, choosing, failure
+
+
+def tried(attempt: int, last: Failure) -> Entry:
+    """A step whose last attempt began after so many others, the last of which had failed so."""
+    run = choosing()
+    run.happens("activity_task_started", scheduled_event_id=run.begins("booking.hold"), attempt=attempt, last_failure=last)
+    return story([run.recorded()], {}).entries[-1]
+
+
+def test_each_cause_of_a_steps_waiting_is_told_with_its_attempts_and_the_hand_before_is_none() -> None:
+    step = tried(12, failure("step.at_work", outside_unknown=3, database_away=1, step_at_work=7))
+
+    assert (step.attempts, step.causes, step.waited_for) == (12, {"outside.unknown": 3, "database.away": 1}, "outside.unknown")
+
+
+def test_the_last_real_cause_is_what_it_waited_for() -> None:
+    step = tried(6, failure("database.away", outside_unknown=4, database_away=1))
+
+    assert (step.causes, step.waited_for) == ({"outside.unknown": 4, "database.away": 1}, "database.away")
+
+
+def test_where_nothing_was_noted_the_last_failure_alone_is_known() -> None:
+    assert tried(2, failure("outside.unknown")).causes == {"outside.unknown": 1}
+    assert tried(9, failure("outside.unknown")).causes == {"outside.unknown": None}
+    assert tried(9, failure("step.at_work")).causes == {"step.at_work": None}, "no real cause is known"
+
+
+def test_attempts_that_noted_nothing_are_told_as_such() -> None:
+    died = TimeoutFailureInfo(last_heartbeat_details=carried({TRIED: {"outside.unknown": 2}}))
+
+    assert tried(5, Failure(timeout_failure_info=died)).causes == {"outside.unknown": 2, "timed_out": 2}
+    assert tried(5, failure("outside.unknown", outside_unknown=1)).causes == {"outside.unknown": 1, "not_told": 3}
+
+
+def test_a_step_being_tried_says_each_cause_too() -> None:
+    run = choosing()
+    run.begins("booking.hold", {"id": "1"}, activity_id="7")
+
+    pending = {"7": Pending(9, "step.at_work", {"outside.unknown": 2, "step.at_work": 6})}
+    [*_, step] = story([run.recorded(open=True, pending=pending)], {}).entries
+
+    assert (step.attempts, step.causes, step.waited_for) == (9, {"outside.unknown": 2}, "outside.unknown")
+
+
+def test_a_refund_says_why_it_is_stuck_whose_task_it_is_and_under_which_voucher_it_was_paid_out() -> None:
+    run, by = Run("refund"), str(SOMEBODY)
+    run.did("refund.apply", state="stuck", trouble="wechat_pay.refund_closed", office="finance")
+    wish = run.is_asked("hand_over", id="1", by=by, office="insurance")
+    run.did("refund.hand_over", {"id": "1", "by": by, "office": "insurance"}, state="stuck", trouble="his.x", office="insurance")
+    run.answers(wish)
+    run.did("refund.pay_out", {"id": "2", "by": by, "voucher": "CW-1001"}, state="paid_out", office="insurance")
+
+    told = [(one.what, one.name, one.trouble, one.office, one.voucher) for one in story([run.recorded()], {}).entries if one.name]
+    assert told[1:] == [
+        ("step", "refund.apply", "wechat_pay.refund_closed", "finance", None),
+        ("wait", "stuck", "wechat_pay.refund_closed", "finance", None),
+        ("wish", "hand_over", None, "insurance", None),
+        ("step", "refund.hand_over", "his.x", "insurance", None),
+        ("step", "refund.pay_out", None, "insurance", "CW-1001"),
+    ]
+
+
+def test_a_wish_that_its_run_took_later_says_when_it_was_kept() -> None:
+    run, late, soon = choosing(), ids.new(), ids.new()
+    for id in (late, soon):
+        run.answers(run.is_asked("cancel", id=str(id), by=str(SOMEBODY)), refused="revisit.not_now")
+
+    kept = {late: NINE - timedelta(minutes=10), soon: NINE + timedelta(seconds=7)}
+    wishes = [one for one in story([run.recorded()], {}, kept).entries if one.what is What.WISH]
+
+    assert [one.asked_at for one in wishes] == [NINE - timedelta(minutes=10), None], "within seconds it is the same time"
