@@ -11,12 +11,10 @@ from models.charge import ChargeState
 from models.delivery import DeliveryState
 from models.pathways import PATHWAYS
 from models.prescription import PrescriptionState
-from models.record import RecordState
 from models.refund import RefundState
 from models.revisit import State
 from models.timeline import ACTS_NEXT, DELIVERY_TEXTS, MONEY_TEXTS, STATE_TEXTS, Actor
 from models.timeline_prescription import PRESCRIPTION_TEXTS
-from models.timeline_record import RECORD_TEXTS
 from models.timeline_refund import REFUND_TEXTS
 
 
@@ -120,7 +118,6 @@ PROCESS_TITLES: Final[dict[str, str]] = {
     "charge": "缴费",
     "refund": "退费",
     "prescription": "处方",
-    "record": "病历签名",
     "delivery": "配送",
 }
 STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
@@ -128,7 +125,6 @@ STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
     "charge": MONEY_TEXTS,
     "refund": REFUND_TEXTS,
     "prescription": PRESCRIPTION_TEXTS,
-    "record": RECORD_TEXTS,
     "delivery": DELIVERY_TEXTS,
 }
 _OF_AN_OFFICE: Final = (DeliveryState.OVERDUE, DeliveryState.UNDELIVERABLE, DeliveryState.RETURNED)
@@ -151,7 +147,6 @@ WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
         PrescriptionState.READY: Actor.PATIENT,
         PrescriptionState.SHIPPING: "delivery",
     },
-    "record": {RecordState.SIGNING: Actor.DOCTOR, RecordState.STUCK: Actor.HOSPITAL},
     "delivery": {state: Actor.HOSPITAL if state in _OF_AN_OFFICE else "logistics" for state in DeliveryState},
 }
 """Whose turn a wait was, by process and state. A new process is added here; without it its waits are told, and not whose they are."""
