@@ -13,6 +13,7 @@ from temporalio import activity
 from activities.steps import Guard, Step, outside, step
 from gateways.logistics.port import Logistics
 from models.delivery import (
+    CARRIERS,
     WAY,
     Decide,
     Decision,
@@ -25,17 +26,22 @@ from models.delivery import (
     Waybill,
     merged,
     standing,
+    wants_receiver,
 )
 from models.kernel import ids
 from models.kernel.errors import DomainError
+from models.message import Template
 from models.policy import Policy
 from models.prescription import DeliveryEnded
 from models.process import Alarm, Runs
 from models.stores import delivery as deliveries
-from models.stores import inbox
+from models.stores import inbox, notices
 from models.stores import policy as policies
+from models.stores import reader as readers
 
 UNREACHABLE = "delivery.unreachable"
+_SENT = frozenset({DeliveryState.PICKED_UP, DeliveryState.IN_TRANSIT, DeliveryState.OUT_FOR_DELIVERY})
+WAYBILL_TAIL = 4
 log = structlog.get_logger()
 
 
@@ -122,6 +128,10 @@ class DeliveryActivities:
                 values = _anew(policy, step.at) | {"trouble": None}
         async with step.move(to, **values) as db:
             await deliveries.keep_tracks(db, delivery.id, events, step.at)
+            if wants_receiver(to, events):
+                await _tell_failed(db, now, step.at)
+            elif to in _SENT and now.state not in _SENT:
+                await _tell_sent(db, now, step.at)
         return step.row
 
     @step("delivery.cancel")
@@ -215,6 +225,19 @@ async def _tell(db: AsyncSession, delivery: deliveries.Facts, ended: DeliveryEnd
     await inbox.bring(db, "prescription", delivery.prescription_id, ended, party="delivery")
 
 
+async def _tell_sent(db: AsyncSession, now: Delivery, at: datetime) -> None:
+    """To the patient, once a parcel: who carries it, and its waybill's last digits. Not what is in it."""
+    told = await deliveries.told(db, now.id, readers.Reach(now.id, everywhere=True))
+    if told.waybill:
+        said = {"carrier": CARRIERS[told.carrier], "tail": told.waybill[-WAYBILL_TAIL:]}
+        await notices.tell_patient(db, now.visit_id, Template.DELIVERY_SENT, at, about=now.id, **said)
+
+
+async def _tell_failed(db: AsyncSession, now: Delivery, at: datetime) -> None:
+    """To the patient, once a parcel, however often it is not handed over."""
+    await notices.tell_patient(db, now.visit_id, Template.DELIVERY_FAILED, at, about=now.id)
+
+
 def _anew(policy: Policy, at: datetime) -> dict[str, Any]:
     """Something was heard: asked again soon, and overdue only after as long a silence."""
     due_at = policy.delivery_until(at)
@@ -223,7 +246,8 @@ def _anew(policy: Policy, at: datetime) -> dict[str, Any]:
 
 @asynccontextmanager
 async def _stuck(step: Step[Delivery], trouble: str, **values: Any) -> AsyncGenerator[AsyncSession]:
-    """The carrier does not take it: a task for the pharmacy; and an alarm."""
+    """The carrier does not take it: a task for the pharmacy, an alarm, and the patient is told."""
     async with step.move(DeliveryState.UNDELIVERABLE, trouble=trouble, due_at=None, wake_at=None, **values) as db:
+        await _tell_failed(db, step.now, step.at)
         yield db
     log.error("delivery.undeliverable", delivery_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)

@@ -7,6 +7,7 @@ import structlog
 from activities.steps import Guard, step
 from models.account import Role
 from models.kernel.errors import DomainError
+from models.message import Template
 from models.prescription import (
     Answer,
     Approve,
@@ -107,7 +108,8 @@ class ReviewActivities:
         wake_at = next_at if told == 0 and (now.due_at is None or next_at < now.due_at) else now.due_at
         async with step.move(now.state, wake_at=wake_at) as db:
             if now.state is PrescriptionState.QUEUED:
-                await notices.tell_office(db, now.visit_id, Role.PHARMACIST if told == 0 else Role.MANAGEMENT, step.at, about=now.id)
+                office = Role.PHARMACIST if told == 0 else Role.MANAGEMENT
+                await notices.tell_office(db, now.visit_id, Template.REVIEW_WAITING, office, step.at, about=now.id)
             else:
                 await notices.tell_doctor(db, now.visit_id, step.at, about=now.id)
         log.warning("review.waits", prescription_id=str(now.id), state=now.state, told=told)

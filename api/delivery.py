@@ -15,7 +15,7 @@ from api.problems import problems
 from api.security import may
 from api.wiring import Body, Reading, Wired
 from models.account import Principal
-from models.delivery import COMMANDS, MOVES, TASKS, Decide, Decision, DeliveryState, Mark, Receiver, TrackEvent
+from models.delivery import CARRIERS, COMMANDS, MOVES, TASKS, Decide, Decision, DeliveryState, Mark, Receiver, TrackEvent
 from models.kernel import ids
 from models.kernel.phone import Phone
 from models.kernel.text import Line, masked_name, masked_phone
@@ -36,7 +36,6 @@ _STANDINGS: Final[dict[Standing, frozenset[DeliveryState]]] = {
     "running": frozenset(DeliveryState) - MOVES.ends(),
     "ended": MOVES.ends(),
 }
-_CARRIERS: Final = {"sf": "顺丰速运"}
 
 
 def _reach(me: Principal) -> Reach:
@@ -104,7 +103,7 @@ def _task(one: deliveries.Told, *, staff: bool = True) -> TaskOut:
         attempt=one.attempt,
         state=one.state,
         state_text=DELIVERY_TEXTS[one.state],
-        carrier=_CARRIERS[one.carrier],
+        carrier=CARRIERS[one.carrier],
         waybill=one.waybill,
         receiver=masked_name(one.receiver.name),
         phone=masked_phone(one.receiver.phone),

@@ -4,7 +4,7 @@ What a carrier tells is merged by when and where it was seen, whoever tells it a
 states. Nothing about money is decided by time or by the carrier: a person of the pharmacy does it (`decide`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Final, Literal
@@ -67,6 +67,8 @@ MOVES = Moves[DeliveryState](
     }
 )
 
+CARRIERS: Final = {"sf": "顺丰速运"}
+"""By the carrier's code, as people read it."""
 TASKS: Final = _to(_S.OVERDUE, _S.UNDELIVERABLE, _S.RETURNED)
 """Where a person has to decide."""
 
@@ -166,6 +168,15 @@ def standing(events: Iterable[TrackEvent]) -> DeliveryState:
         if _RANK[seen] > _RANK[state]:
             state = seen
     return state
+
+
+_NOT_HANDED_OVER: Final = _to(_S.REFUSED, _S.RETURNING, _S.RETURNED, _S.UNDELIVERABLE)
+
+
+def wants_receiver(state: DeliveryState, events: Sequence[TrackEvent]) -> bool:
+    """Whether it was not handed over, as it stands now, so that its receiver should be reached; `events` being merged."""
+    understood = [event.mark for event in events if event.mark is not Mark.OTHER]
+    return state in _NOT_HANDED_OVER or understood[-1:] == [Mark.FAILED]
 
 
 class Decision(StrEnum):

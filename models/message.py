@@ -22,6 +22,10 @@ class Template(StrEnum):
     PRESCRIPTION_APPROVED = "prescription_approved"
     PRESCRIPTION_EXPIRED = "prescription_expired"
     DRUGS_READY = "drugs_ready"
+    DRUGS_WAITING = "drugs_waiting"
+    DRUGS_UNCOLLECTED = "drugs_uncollected"
+    DELIVERY_SENT = "delivery_sent"
+    DELIVERY_FAILED = "delivery_failed"
     PRESCRIPTION_RETURNED = "prescription_returned"
     REVIEW_WAITING = "review_waiting"
 

@@ -60,10 +60,10 @@ async def tell_doctor(db: AsyncSession, revisit_id: UUID, at: datetime, *, about
     await _tell_accounts(db, revisit_id, Template.PRESCRIPTION_RETURNED, at, await db.scalars(whom), about)
 
 
-async def tell_office(db: AsyncSession, revisit_id: UUID, role: Role, at: datetime, *, about: UUID) -> None:
-    """Everybody of a role: that a prescription waits for its pharmacist."""
+async def tell_office(db: AsyncSession, revisit_id: UUID, template: Template, role: Role, at: datetime, *, about: UUID) -> None:
+    """Everybody of a role: that a prescription waits for them. `at` is the instant that made it wait: told again of the same, it is one."""
     whom = select(AccountRow.id).join(GrantRow, GrantRow.account_id == AccountRow.id).where(GrantRow.role == role)
-    await _tell_accounts(db, revisit_id, Template.REVIEW_WAITING, at, await db.scalars(whom), about)
+    await _tell_accounts(db, revisit_id, template, at, await db.scalars(whom), about)
 
 
 async def _tell_accounts(

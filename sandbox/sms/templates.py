@@ -22,6 +22,10 @@ TEMPLATES = {
     "SMS_PRESCRIPTION_APPROVED": "您的处方已通过药师审核，请在有效期内选择取药方式并缴费。",
     "SMS_PRESCRIPTION_EXPIRED": "您的处方已过期，如仍需用药请重新复诊。",
     "SMS_DRUGS_READY": "您的药品已备好，请凭取药码${code}到院取药。",
+    "SMS_DRUGS_WAITING": "您的药品已备好多日，请凭取药码${code}尽快到院取药。",
+    "SMS_DRUGS_UNCOLLECTED": "有已备好的药品逾期未取，请登录处理。",
+    "SMS_DELIVERY_SENT": "您的包裹已由${carrier}寄出，运单尾号${tail}，可在就诊详情中查看物流。",
+    "SMS_DELIVERY_FAILED": "您的包裹暂未能送达，请保持电话畅通。如需更改收件信息，请联系医院药学部。",
     "SMS_PRESCRIPTION_RETURNED": "有一张处方需要您处理，请登录查看。",
     "SMS_REVIEW_WAITING": "有处方等待审核，请及时处理。",
 }
