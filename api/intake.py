@@ -17,11 +17,16 @@ from api.security import may
 from api.timeline import PastVisitOut
 from api.wiring import Wired
 from models.account import Principal
+from models.consent import STABILITY_TEXTS, Stability
 from models.eligibility import PastVisit
 from models.intake import FILE_SIZE_MAX, FILES_MAX, MediaType, media_type
+from models.prescription_his import PastPrescription
 from models.stores import audit, timeline
+from models.stores import consent as consents
 from models.stores import intake as store
+from models.stores import refill as refills
 from models.stores import revisit as revisits
+from models.stores.consent import Answers
 from models.stores.files import Files
 
 router = APIRouter(prefix="/v1/revisits/{revisit_id}", tags=["intake"])
@@ -110,12 +115,34 @@ async def download(revisit_id: UUID, file_id: UUID, me: MayRead, wiring: Wired, 
     return Response(content, media_type=found.media_type, headers=_HARMLESS | {"Content-Disposition": named})
 
 
+class StabilityOut(BaseModel):
+    """病情稳定: what was answered last, to which version of the questions; `unstable` was not confirmed."""
+
+    version: str
+    answered_at: datetime
+    unstable: list[Stability]
+    unstable_text: list[str] = Field(examples=[["已按医嘱按时复查"]], description="What the patient could not say.")
+
+    @classmethod
+    def of(cls, said: Answers) -> Self:
+        texts = [STABILITY_TEXTS[one] for one in said.unstable]
+        return cls(version=said.version, answered_at=said.at, unstable=list(said.unstable), unstable_text=texts)
+
+
+class RefillOut(BaseModel):
+    """复诊续方: the prescription whose drugs are wanted again, and whether all is stable."""
+
+    prescription: PastPrescription
+    stability: StabilityOut | None
+
+
 class IntakeOut(BaseModel):
     """What was described with its files; before that no text, and what was uploaded so far. Past visits as the HIS told them."""
 
     text: str | None = Field(examples=["活动后气短较前减轻，偶有咳嗽，规律用药，想复诊。"])
     files: list[FileOut] = Field(max_length=FILES_MAX)
     past_visits: list[PastVisitOut]
+    refill: RefillOut | None
 
 
 @router.get("/intake", responses=problems(missing=("revisit.missing",)))
@@ -126,10 +153,12 @@ async def intake(revisit_id: UUID, me: MayRead, wiring: Wired) -> IntakeOut:
         files = described.files if described else tuple(await store.files(db, revisit_id))
         chosen = (await revisits.facts(db, revisit_id)).past_encounter_id
         past = await revisits.past_visits(db, revisit_id)
+        wanted, said = await refills.remembered(db, revisit_id), await consents.stability(db, revisit_id)
     return IntakeOut(
         text=described.text if described else None,
         files=[FileOut.of(one) for one in files],
         past_visits=[_past(one, chosen) for one in past],
+        refill=RefillOut(prescription=wanted, stability=StabilityOut.of(said) if said else None) if wanted else None,
     )
 
 

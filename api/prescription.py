@@ -1,11 +1,12 @@
 """处方 of a visit: written and signed by its doctor, chosen and paid by the patient (P-3, P-5, D-3.1). Words are stored, ids travel."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, model_validator
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.act import ActionOut, as_doctor, as_patient, on_prescription, reach_of, request_id, wish
 from api.idempotency import Intent, once
@@ -16,7 +17,7 @@ from api.security import may
 from api.wiring import Body, Now, Reading, Wired
 from models.account import Principal
 from models.delivery import Receiver
-from models.drug import Drug
+from models.drug import Drug, LineChange
 from models.kernel import ids
 from models.kernel.clock import business_day, end_of
 from models.kernel.text import Paragraph
@@ -33,6 +34,7 @@ from models.prescription import (
     Way,
     Withdraw,
 )
+from models.refill import Copied
 from models.review import Level, Verdict
 from models.stores import audit, timeline
 from models.stores import delivery as deliveries
@@ -40,6 +42,7 @@ from models.stores import drug as catalogue
 from models.stores import prescription as prescriptions
 from models.stores import prescription_timeline as reading
 from models.stores import reader as readers
+from models.stores import refill as refills
 from models.stores import revisit as revisits
 from models.timeline_prescription import PRESCRIPTION_TEXTS, may_be_shown, patient_text
 
@@ -75,19 +78,22 @@ async def write(
 
     async def effect() -> OpenedOut:
         await readers.of_visit(db, revisit_id, as_doctor(me))
-        visit = await revisits.facts(db, revisit_id)
-        due_at = end_of(business_day(now))
-        content = PrescriptionContent.model_validate(body.model_dump())
-        await prescriptions.begin(
-            db, intent.id, revisit_id, me.account_id, content, policy=visit.policy, at=now, due_at=due_at, request=request_id()
-        )
-        await audit.record(db, me.account_id, "prescription:write", "prescription", intent.id)
-        return OpenedOut(id=intent.id, state=PrescriptionState.DRAFTING)
+        return await begin_draft(db, me, intent.id, revisit_id, PrescriptionContent.model_validate(body.model_dump()), now)
 
     async with wiring.database.transaction() as db:
         opened = await once(db, intent, effect, OpenedOut)
     await pathways.runs.begin("prescription", opened.id, revisit_id)
     return opened
+
+
+async def begin_draft(
+    db: AsyncSession, me: Principal, id: UUID, visit: UUID, content: PrescriptionContent, now: datetime, copied_from: str | None = None
+) -> OpenedOut:
+    """For whoever has asked whose visit it is. Raises what `prescriptions.begin` raises."""
+    told: dict[str, Any] = {"policy": (await revisits.facts(db, visit)).policy, "copied_from": copied_from, "request": request_id()}
+    await prescriptions.begin(db, id, visit, me.account_id, content, at=now, due_at=end_of(business_day(now)), **told)
+    await audit.record(db, me.account_id, "prescription:write", "prescription", id)
+    return OpenedOut(id=id, state=PrescriptionState.DRAFTING)
 
 
 @router.post(
@@ -221,6 +227,8 @@ class PrescriptionOut(BaseModel):
     valid_until: datetime | None
     content: PrescriptionContent | None = Field(description="Null for the patient's side until a pharmacist has approved it.")
     before: PrescriptionContent | None = Field(description="What the amendment changed: the content that was submitted before.")
+    changes: tuple[LineChange, ...] | None = Field(default=None, description="Line by line against `before`.")
+    copied: Copied | None = Field(default=None, description="Line by line against the past prescription that it was copied from.")
     drugs: list[Drug]
     review: Level | NoAnswer | None
     verdict: Verdict | None
@@ -251,6 +259,8 @@ async def one(prescription_id: UUID, me: MayRead, wiring: Wired) -> Prescription
             state_text=PRESCRIPTION_TEXTS[told.state],
             drugs=list((await catalogue.catalogue(db, [item.drug_code for item in told.content.prescribed.items])).values()),
             before=told.before if among_staff else None,
+            changes=told.changes if among_staff else None,
+            copied=await refills.copied(db, prescription_id),
             verdict=told.verdict if among_staff else None,
             notes=[NoteOut(by=note.by, text=note.text, at=note.at) for note in notes],
         )

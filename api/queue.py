@@ -91,6 +91,8 @@ class RowOut(BaseModel):
     entered: bool
     ended_at: datetime | None
     chat_number: int = Field(description="Number of the last chat line, 0 before the first.")
+    refill: bool = Field(description="复诊续方: began from a past prescription.")
+    unstable: bool = Field(description="复诊续方 whose patient did not confirm that all is stable.")
 
     @classmethod
     def of(cls, row: Listed, now: datetime) -> Self:
@@ -112,6 +114,8 @@ class RowOut(BaseModel):
             entered=row.entered,
             ended_at=row.ended_at,
             chat_number=row.chat_number,
+            refill=row.refill,
+            unstable=row.unstable,
         )
 
 

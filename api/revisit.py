@@ -1,12 +1,12 @@
 """The online revisit: opened, and acted on step by step. Each action is an Update of its process, answered when it is done."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Self
 from uuid import UUID
 
 import structlog
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from api.act import ActionOut, as_doctor, as_patient, on_revisit, request_id, wish
 from api.idempotency import Intent, once
@@ -15,7 +15,7 @@ from api.problems import problems
 from api.security import may
 from api.wiring import Body, Now, Reading, Wired
 from models.account import Principal
-from models.consent import SYMPTOM_TEXTS, Symptom
+from models.consent import STABILITY_TEXTS, STABILITY_VERSION, SYMPTOM_TEXTS, Stability, Symptom
 from models.eligibility import EncounterId, Opening
 from models.intake import FILES_MAX, check_text
 from models.kernel import ids
@@ -50,7 +50,7 @@ ACT = problems(conflict=OUT_OF_TURN, missing=("revisit.missing",), malformed=("r
 
 
 class OpeningIn(Opening, Body):
-    """Without a past visit the newest that counts is continued."""
+    """Without a past visit the newest that counts is continued; a past prescription makes it 复诊续方. One of the two at most."""
 
 
 class OpenedOut(BaseModel):
@@ -64,13 +64,13 @@ class OpenedOut(BaseModel):
 async def open_revisit(
     patient_id: UUID, body: OpeningIn, me: MayOpen, intent: Intent, wiring: Wired, now: Now, pathways: AskPathways
 ) -> OpenedOut:
-    """线上复诊 (P-2.1): the row first, then its run; eligibility is checked at once, and the timeline tells."""
+    """线上复诊 (P-2.1) or 复诊续方 (P-3): the row first, then its run; eligibility is checked at once, and the timeline tells."""
 
     async def effect() -> OpenedOut:
         await patients.bound(db, me.account_id, patient_id)
         policy = await policies.in_force(db, wiring.settings.policy, now)
         due_at = now + timedelta(seconds=policy.rules.draft_s)
-        opening = Opening(past_encounter_id=body.past_encounter_id)
+        opening = Opening(past_encounter_id=body.past_encounter_id, past_prescription=body.past_prescription)
         await revisits.insert_opened(
             db, intent.id, me.account_id, patient_id, opening, policy=policy.version, at=now, due_at=due_at, request=request_id()
         )
@@ -103,27 +103,56 @@ async def relate(revisit_id: UUID, body: RelateIn, me: MayAct, intent: Intent, p
     return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Relate, intent, past_encounter_id=body.past_encounter_id))
 
 
+class StabilityIn(Body):
+    """病情稳定: every question of that version, answered by yes (confirmed) or no."""
+
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
+    answers: dict[Stability, Annotated[bool, Field(strict=True)]]
+
+    @model_validator(mode="after")
+    def _in_whole(self) -> Self:
+        if set(self.answers) != set(Stability):
+            raise ValueError("every question is answered")
+        return self
+
+
 class SelfCheckIn(Body):
-    """The symptoms that the patient has now; none lets the visit go on."""
+    """The symptoms that the patient has now; none lets the visit go on. Of 复诊续方, and of nothing else, whether all is stable."""
 
     symptoms: Annotated[list[Symptom], Field(max_length=len(Symptom))]
+    stability: StabilityIn | None = None
 
 
-@router.post("/v1/revisits/{revisit_id}/self-check", response_model=ActionOut, responses=ACT)
+@router.post(
+    "/v1/revisits/{revisit_id}/self-check",
+    response_model=ActionOut,
+    responses=problems(
+        conflict=(*OUT_OF_TURN, "consent.text_changed"), missing=("revisit.missing",), invalid=("consent.stability", "request.key_reused")
+    ),
+)
 async def self_check(revisit_id: UUID, body: SelfCheckIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
-    """Emergency self-check (P-2.2): any symptom ends the visit with the advice to seek emergency care."""
-    symptoms = tuple(sorted(set(body.symptoms)))
-    return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(SelfCheck, intent, symptoms=symptoms))
+    """Emergency self-check (P-2.2): any symptom ends the visit with the advice to seek emergency care.
+
+    What is not stable ends nothing: its doctor sees it, and the past prescription is not copied without their word.
+    """
+    answered: dict[str, object] = {}
+    if body.stability:
+        unstable = tuple(one for one in Stability if not body.stability.answers[one])
+        answered = {"unstable": unstable, "text_version": body.stability.version}
+    asked = wish(SelfCheck, intent, symptoms=tuple(sorted(set(body.symptoms))), **answered)
+    return await on_revisit(pathways, revisit_id, as_patient(me), intent, asked)
 
 
 class ConsentTextOut(BaseModel):
-    """What is shown before consent: the text in force, its hash, and the symptoms that the self-check asks for."""
+    """What is shown before consent: the text in force, its hash, the symptoms of the self-check, and what 复诊续方 asks besides."""
 
     version: str
     title: str
     text: str
     hash: str
     symptoms: dict[str, str]
+    stability: dict[str, str]
+    stability_version: str
 
 
 @router.get("/v1/consent-texts/revisit", response_model=ConsentTextOut, responses=problems())
@@ -136,6 +165,8 @@ async def consent_text(me: Annotated[Principal, Depends(may("account:read"))], d
         text=text.text,
         hash=text.hash,
         symptoms={symptom.value: words for symptom, words in SYMPTOM_TEXTS.items()},
+        stability={question.value: words for question, words in STABILITY_TEXTS.items()},
+        stability_version=STABILITY_VERSION,
     )
 
 

@@ -30,12 +30,12 @@ from models.timeline import (
     REASON_TEXTS,
     REFUSAL_TEXTS,
     STATE_TEXTS,
-    STEP_TEXTS,
     UNDER_WAY,
     Actor,
     done_by,
     is_routine,
     state_text,
+    step_text,
 )
 from models.timeline_refund import CAUSE_TEXTS, OVERDUE_TEXT, REFUND_TEXTS
 
@@ -65,6 +65,8 @@ class RevisitOut(BaseModel):
     decline_text: str | None
     cancel_text: Annotated[str | None, Field(description="The rule of 退号 now, with what becomes of money.")]
     past_encounter_id: str | None
+    past_prescription: Annotated[str | None, Field(description="复诊续方: the prescription whose drugs are wanted again.")]
+    unstable: Annotated[bool | None, Field(description="复诊续方: whether not all was confirmed as stable; null: not asked.")]
     self_checked: bool
     slot_id: str | None
     slot_starts_at: datetime | None
@@ -101,6 +103,8 @@ def _out(visit: timeline.Visit, mine: frozenset[str]) -> RevisitOut:
         decline_text=DECLINE_TEXTS[declined_for] if declined_for else None,
         cancel_text=CANCEL_TEXTS[State.CLOSING] if confirming else CANCEL_TEXTS.get(state),
         past_encounter_id=visit.past_encounter_id,
+        past_prescription=visit.past_prescription,
+        unstable=visit.unstable,
         self_checked=visit.self_checked,
         slot_id=visit.slot_id,
         slot_starts_at=visit.slot_starts_at,
@@ -241,7 +245,7 @@ def _step(entry: timeline.Done, visit: timeline.Visit) -> StepOut:
         at=entry.at,
         process=entry.process,
         step=entry.name,
-        title=STEP_TEXTS[entry.name],
+        title=step_text(entry.name, refill=visit.past_prescription is not None),
         by="system" if entry.by is None else done_by(entry.process, entry.name, entry.after, declined_for=visit.declined_for),
         state=entry.after,
         state_text=state_text(entry.process, entry.after),

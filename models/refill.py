@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, computed_field
 
-from models.drug import Drug, Item
+from models.drug import Drug, Item, LineChange, changes
 from models.eligibility import HisPatient, PastVisit, Refusal, counts, judge, window_start
 from models.kernel.clock import business_day
 from models.kernel.errors import DomainError
@@ -59,10 +59,11 @@ class LeftOut(BaseModel):
     model_config = ConfigDict(frozen=True)
     drug_code: str
     drug_name: str
-    why: tuple[Breach | Unreadable, ...]
+    why: tuple[Breach | Unreadable, ...] = Field(examples=[["stopped"]])
 
+    @computed_field(examples=[["该药品已停用"]])
     @property
-    def words(self) -> list[str]:
+    def why_text(self) -> list[str]:
         """The same for people."""
         return [LEFT_OUT_TEXTS[one] for one in self.why]
 
@@ -72,6 +73,16 @@ class Copy(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     items: tuple[Item, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+class Copied(BaseModel):
+    """A prescription that was copied, against the past one: line by line, and what of that cannot be had online now."""
+
+    model_config = ConfigDict(frozen=True)
+    number: str
+    written_at: datetime
+    changes: tuple[LineChange, ...]
     left_out: tuple[LeftOut, ...]
 
 
@@ -92,9 +103,11 @@ def copy_of(past: PastPrescription, catalogue: Mapping[str, Drug]) -> Copy:
     )
 
 
-def readable(past: PastPrescription) -> tuple[Item, ...]:
-    """Its lines in our words: what a prescription that was copied from it is compared with."""
-    return tuple(line.item for line in past.lines if line.item)
+def compared(past: PastPrescription, items: Sequence[Item], catalogue: Mapping[str, Drug]) -> Copied:
+    """What became of each line; one that we cannot read stands in `left_out` alone."""
+    then = tuple(line.item for line in past.lines if line.item)
+    left_out = copy_of(past, catalogue).left_out
+    return Copied(number=past.number, written_at=past.written_at, changes=changes(then, items), left_out=left_out)
 
 
 def judge_refill(

@@ -107,6 +107,15 @@ STEP_TEXTS: Final[dict[str, str]] = {
     "delivery.decide": "处理未送达的快递",
 } | PRESCRIPTION_STEPS
 
+OPENED_TEXTS: Final = {False: STEP_TEXTS["revisit.open"], True: "发起复诊续方"}
+"""By whether it began from a past prescription."""
+
+
+def step_text(step: str, *, refill: bool) -> str:
+    """A step of a visit in the words of screens."""
+    return OPENED_TEXTS[refill] if step == "revisit.open" else STEP_TEXTS[step]
+
+
 _DOCTORS_STEPS: Final = frozenset(
     {"queue.accept", "revisit.end"}
     | {f"prescription.{one}" for one in ("open", "amend", "submit", "extend", "withdraw")}

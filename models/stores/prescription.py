@@ -102,6 +102,7 @@ async def begin(
     policy: str,
     at: datetime,
     due_at: datetime,
+    copied_from: str | None = None,
     request: str = "",
 ) -> None:
     """A doctor begins to prescribe: only while they see the patient. The row first; the run is started after this transaction.
@@ -123,6 +124,7 @@ async def begin(
             visit_id=visit_id,
             account_id=account_id,
             content_id=content_id,
+            copied_from=copied_from,
             created_at=at,
             moved_at=at,
             due_at=due_at,

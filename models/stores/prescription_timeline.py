@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Text, and_, cast, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from models.drug import LineChange, changes
 from models.kernel.errors import DomainError
 from models.prescription import UNSIGNED, NoAnswer, PrescriptionContent, PrescriptionState, Remark, Way
 from models.review import Level, Verdict
@@ -43,6 +44,11 @@ class Told:
     charge_id: UUID | None
     delivery_id: UUID | None
     pickup_code: str | None
+
+    @property
+    def changes(self) -> tuple[LineChange, ...] | None:
+        """Line by line against what was submitted before."""
+        return changes(self.before.prescribed.items, self.content.prescribed.items) if self.before else None
 
     def common(self) -> dict[str, Any]:
         """What all sides may read."""

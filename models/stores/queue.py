@@ -111,6 +111,8 @@ class Listed:
     ended_at: datetime | None
     position: int
     chat_number: int
+    refill: bool
+    unstable: bool
     key: datetime
 
 
@@ -152,6 +154,8 @@ async def rows(
             ended_at=visit.ended_at,
             position=position,
             chat_number=chat_number,
+            refill=visit.past_prescription is not None,
+            unstable=bool(visit.unstable),
             key=at,
         )
         for visit, patient, position, chat_number, at in found

@@ -9,8 +9,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.prescription_his import PastPrescription
-from models.refill import PastPrescriptions
+from models.refill import Copied, PastPrescriptions, compared
+from models.stores import drug as catalogue
 from models.stores.database import vault
+from models.stores.prescription import content
+from models.tables.prescription import PrescriptionRow
 from models.tables.refill import PastRow
 from models.tables.revisit import RevisitRow
 
@@ -50,3 +53,16 @@ async def remembered(db: AsyncSession, revisit_id: UUID) -> PastPrescription | N
     """None: the revisit is no refill, or the HIS had no such prescription of this person."""
     sealed = await db.scalar(select(RevisitRow.past_prescribed).where(RevisitRow.id == revisit_id))
     return None if sealed is None else PastPrescription.model_validate_json(vault(db).open(_ONE, revisit_id, sealed))
+
+
+async def copied(db: AsyncSession, prescription_id: UUID) -> Copied | None:
+    """A prescription as it stands against the one that it was copied from; None: it was written anew."""
+    found = select(PrescriptionRow.visit_id, PrescriptionRow.content_id).where(
+        PrescriptionRow.id == prescription_id, PrescriptionRow.copied_from.is_not(None)
+    )
+    row = (await db.execute(found)).one_or_none()
+    past = await remembered(db, row.visit_id) if row else None
+    if row is None or past is None:
+        return None
+    items = (await content(db, row.content_id)).prescribed.items
+    return compared(past, items, await catalogue.catalogue(db, [line.drug_code for line in past.lines]))

@@ -44,6 +44,8 @@ class Visit:
     reason: str | None
     declined_for: str | None
     past_encounter_id: str | None
+    past_prescription: str | None
+    unstable: bool | None
     self_checked: bool
     slot_id: str | None
     slot_starts_at: datetime | None
@@ -76,6 +78,8 @@ _SHOWN: Final = (
     RevisitRow.reason,
     RevisitRow.declined_for,
     RevisitRow.past_encounter_id,
+    RevisitRow.past_prescription,
+    RevisitRow.unstable,
     RevisitRow.self_checked_at.is_not(None),
     RevisitRow.slot_id,
     RevisitRow.slot_starts_at,

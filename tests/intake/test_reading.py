@@ -59,7 +59,7 @@ async def test_a_draft_shows_its_patient_what_was_uploaded(api: httpx.AsyncClien
 
     read = await api.get(f"/v1/revisits/{visit.id}/intake", headers=visit.patient)
 
-    assert read.json() == {"text": None, "files": [kept], "past_visits": []}
+    assert read.json() == {"text": None, "files": [kept], "past_visits": [], "refill": None}
     assert await audited(database, visit.id, "intake:read") == []
 
 

@@ -169,6 +169,8 @@ async def test_a_row_tells_whom_the_doctor_treats(api: httpx.AsyncClient, databa
         "entered": True,
         "ended_at": None,
         "chat_number": 0,
+        "refill": False,
+        "unstable": False,
     }
 
 
