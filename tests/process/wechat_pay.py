@@ -53,7 +53,7 @@ class InMemoryWeChatPay(Line):
         if order.state is not TradeState.NOT_PAID:
             raise AssertionError(f"the cashier has no open order, it is {order.state}")
         order.state, order.paid_at = TradeState.PAID, self._clock()
-        order.transaction_id = f"42000{len(self.orders):023d}"
+        order.transaction_id = f"42{number}"  # an order is paid once
         order.amount_fen = amount_fen or order.amount_fen
 
     @property
