@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.booking import ClaimState
 from models.kernel.clock import end_of
 from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot, SlotState
+from models.stores import mirror
 from models.tables.account import AccountRow
 from models.tables.directory import DepartmentRow, DoctorRow, MirrorRow, ScheduleRow, SlotRow
 from models.tables.revisit import ClaimRow
@@ -61,7 +62,7 @@ async def write(
     gone = select(SlotRow.id).join(ScheduleRow, ScheduleRow.id == SlotRow.schedule_id).where(pulled)
     lost = [one for one in await db.scalars(gone) if one not in known_ids]
     await db.execute(update(SlotRow).where(SlotRow.id.in_(lost)).values(state=SlotState.STOPPED, synced_at=at))
-    await _mark(db, synced_at=at, failed_at=None, failure=None)
+    await mirror.pulled(db, PART, at)
 
 
 async def _upsert(db: AsyncSession, table: Any, rows: list[dict[str, Any]], at: datetime) -> None:
@@ -84,11 +85,7 @@ async def appoint(db: AsyncSession, doctor_id: str, account_id: UUID) -> None:
 
 async def failed(db: AsyncSession, at: datetime, failure: str) -> None:
     """The copy stays and grows old; screens say so."""
-    await _mark(db, failed_at=at, failure=failure)
-
-
-async def _mark(db: AsyncSession, **values: Any) -> None:
-    await db.execute(insert(MirrorRow).values(part=PART, **values).on_conflict_do_update(index_elements=["part"], set_=values))
+    await mirror.failed(db, PART, at, failure)
 
 
 @dataclass(frozen=True, slots=True)

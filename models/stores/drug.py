@@ -9,7 +9,11 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.drug import Drug
+from models.stores import mirror
 from models.tables.prescription import DrugRow
+
+PART = "drug"
+"""Of the mirror."""
 
 
 async def catalogue(db: AsyncSession, codes: Sequence[str]) -> dict[str, Drug]:
@@ -25,6 +29,7 @@ async def keep(db: AsyncSession, found: Sequence[Drug], at: datetime) -> None:
         await db.execute(upsert(DrugRow).values(**values).on_conflict_do_update(index_elements=[DrugRow.code], set_=values))
     gone = DrugRow.drug.concat(cast({"stopped": True}, JSONB))
     await db.execute(update(DrugRow).where(DrugRow.seen_at < at).values(drug=gone).execution_options(synchronize_session=False))
+    await mirror.pulled(db, PART, at)
 
 
 async def search(db: AsyncSession, words: str, limit: int) -> list[Drug]:
