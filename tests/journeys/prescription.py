@@ -14,6 +14,8 @@ WEEK: Json = {
     },
     "diagnosis_text": "慢性阻塞性肺疾病",
 }
+PLACE: Json = {"province": "北京市", "city": "北京市", "county": "通州区", "detail": "北马厂149号"}
+CARRIED = ("picked_up", "transit", "out_for_delivery", "signed")
 
 
 class Prescription:
@@ -56,7 +58,9 @@ class Prescription:
         await self.until("choosing")
 
     async def paid(self, way: str = "pickup") -> Json:
-        await self.visit.patient.act(f"{self.path}/choose", {"way": way})
+        card = self.visit.patient.card
+        receiver = {"receiver": PLACE | {"name": card.name, "phone": card.phone}} if way == "parcel" else {}
+        await self.visit.patient.act(f"{self.path}/choose", {"way": way} | receiver)
         charge = (await self.until("paying"))["charge_id"]
         ordered = await self.visit.patient.act(f"/v1/charges/{charge}/orders", {"scene": "native"})
         await self.hospital.pay(ordered["charge"]["orders"][-1]["order_id"])
@@ -66,6 +70,31 @@ class Prescription:
         """Somebody at the HIS's pharmacy."""
         number = (await self.now())["number"]
         read(await self.hospital.outside.post(f"/his/desk/prescriptions/{number}/{act}", json={}))
+
+    async def parcel(self) -> str:
+        """Its number at the carrier, once it is wanted."""
+        return UUID((await self.until("shipping", "completed"))["delivery_id"]).hex
+
+    async def ordered(self, within_s: float = WITHIN_S) -> None:
+        """The carrier has its order, and we know that."""
+        parcel = UUID(await self.parcel())
+
+        async def look() -> str:
+            return (await self.visit.patient.ask(f"/v1/deliveries/{parcel}"))["state"]
+
+        await until("the parcel to be ordered", look, lambda state: state != "creating", within_s)
+
+    async def orders(self) -> list[Json]:
+        """What the carrier holds of it."""
+        number = await self.parcel()
+        books = read(await self.hospital.outside.get("/books/logistics"))
+        return [one for one in books["orders"] if one["order_id"] == number]
+
+    async def carried(self, *moves: str) -> None:
+        """The carrier's people have it, to the door."""
+        number = await self.parcel()
+        for move in moves:
+            read(await self.hospital.outside.post(f"/logistics/desk/parcels/{number}/moves", json={"move": move}))
 
     async def filed(self) -> list[Json]:
         """What the HIS holds of it."""
