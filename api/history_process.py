@@ -12,7 +12,7 @@ from models.account import AccountKind
 from models.history import PROCESS_TITLES, STATE_TITLES
 from models.refund import Cause, Office
 from models.stores.history import Person, Process
-from models.timeline_refund import CAUSE_TEXTS, OFFICE_TEXTS, PAYABLE_TEXTS, about_text, trouble_text
+from models.timeline_refund import CAUSE_TEXTS, OFFICE_TEXTS, PAYABLE_TEXTS, about_text, given_back_text, trouble_text
 
 
 class WhoOut(BaseModel):
@@ -79,7 +79,7 @@ def process_out(one: Process, told: Told, handed_over_by: WhoOut | None) -> Proc
         cause=one.cause,
         cause_text=CAUSE_TEXTS[one.cause] if one.cause else None,
         state=one.state,
-        state_text=STATE_TITLES[one.process][one.state],
+        state_text=_given_back(one) or STATE_TITLES[one.process][one.state],
         trouble=one.trouble,
         office=one.office,
         voucher=one.voucher,
@@ -88,6 +88,10 @@ def process_out(one: Process, told: Told, handed_over_by: WhoOut | None) -> Proc
         begins_at=told.begins_at,
         complete=told.complete,
     )
+
+
+def _given_back(one: Process) -> str | None:
+    return given_back_text(one.paid_fen, reserved_fen=one.reserved_fen, refunded_fen=one.refunded_fen)
 
 
 def about(one: Process) -> str | None:

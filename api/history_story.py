@@ -13,7 +13,7 @@ from temporalio.api.enums.v1 import TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
 from api.history_events import Recorded, causes_of, failure_code, happened_at, noted_in, payloads_of
-from models.history import PROCESS_TITLES, STATE_TITLES, WAITS_FOR, Entry, What
+from models.history import PROCESS_TITLES, STATE_TITLES, WAITS_FOR, Entry, What, asked_before
 from models.revisit import State
 from models.timeline import STEP_TEXTS, Actor
 
@@ -51,11 +51,6 @@ def story(runs: Iterable[Recorded], begun_by: Mapping[UUID, UUID], asked_at: Map
     return Story(sorted(told, key=lambda entry: entry.at), keys)
 
 
-def asked_before(taken_at: datetime, asked_at: datetime | None) -> datetime | None:
-    """When it had been asked, if its run took it noticeably later."""
-    return asked_at if asked_at and taken_at - asked_at >= _LATER else None
-
-
 _BY_FORCE: Final = {f"workflow_execution_{word}": word for word in ("terminated", "canceled", "timed_out")}
 """Ends of a run that its process did not choose."""
 _HARMLESS: Final = frozenset(
@@ -65,7 +60,6 @@ _HARMLESS: Final = frozenset(
     }
 )
 """Something came in the moment in which the run was moving on: it looks again."""
-_LATER: Final = timedelta(seconds=3)
 _HELD: Final = timedelta(seconds=0.5)
 """How long the kernel rests before it looks again at a row that another hand holds (`Process._look_again`)."""
 

@@ -10,8 +10,8 @@ from typing import Final
 from uuid import UUID
 
 from api.history_events import Recorded, happened_at
-from api.history_story import Story, asked_before
-from models.history import STATE_TITLES, Entry, What
+from api.history_story import Story
+from models.history import STATE_TITLES, Entry, What, asked_before
 from models.stores.history import Done, Process
 from models.timeline import STEP_TEXTS
 

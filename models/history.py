@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -98,6 +98,14 @@ class Entry:
     """None of what the timeline alone knows."""
     first_event: int | None = None
     last_event: int | None = None
+
+
+_LATER: Final = timedelta(seconds=3)
+
+
+def asked_before(taken_at: datetime, asked_at: datetime | None) -> datetime | None:
+    """When something had been asked, if its run took it noticeably later."""
+    return asked_at if asked_at and taken_at - asked_at >= _LATER else None
 
 
 TRIED: Final = "tried"

@@ -41,6 +41,18 @@ _BEFOREHAND: Final[dict[str, str]] = {
     "prescription": "药品如已发放：药房须先在医院系统中办理退药，医院系统才会同意退费；未办理时该笔退费将转为财务处的待办。",
 }
 
+ON_ITS_WAY, GIVEN_BACK, GIVEN_BACK_IN_PART = "退费中", "已退费", "已部分退费"
+
+
+def given_back_text(paid_fen: int, *, reserved_fen: int, refunded_fen: int) -> str | None:
+    """What a charge reads in place of 已缴费, by what of its payment is on its way back and what has arrived; None while nothing is."""
+    if reserved_fen:
+        return ON_ITS_WAY
+    if refunded_fen:
+        return GIVEN_BACK if refunded_fen >= paid_fen else GIVEN_BACK_IN_PART
+    return None
+
+
 OVERDUE_TEXT: Final = "退费未按时到账，医院正在核实，请留意到账记录；如有疑问请联系财务处。"
 """In place of a promised day that has passed."""
 

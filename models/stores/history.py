@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -17,7 +17,7 @@ from models.refund import Cause
 from models.stores.files import ObjectFolder
 from models.stores.open_rows import PROCESSES
 from models.tables.account import AccountRow
-from models.tables.charge import ChargeRow, RefundRow
+from models.tables.charge import ChargeRow, PaymentRow, RefundRow
 from models.tables.history import WAITS, HistoryRow
 from models.tables.process import AuditRow, InboxRow, TimelineRow
 
@@ -150,6 +150,10 @@ class Process:
     trouble: str | None = None
     office: str | None = None
     voucher: str | None = None
+    paid_fen: int = 0
+    reserved_fen: int = 0
+    """Of what was paid, on its way back."""
+    refunded_fen: int = 0
 
 
 async def processes(db: AsyncSession, visit_id: UUID) -> list[Process]:
@@ -160,7 +164,11 @@ async def processes(db: AsyncSession, visit_id: UUID) -> list[Process]:
         rows = select(table.id, table.state, table.created_at).where(mine == visit_id).order_by(table.created_at, table.id)
         match process:
             case "charge":
-                rows = rows.add_columns(ChargeRow.payable, ChargeRow.amount_fen)
+                paid = PaymentRow.amount_fen, PaymentRow.reserved_fen, PaymentRow.refunded_fen
+                named = ("paid_fen", "reserved_fen", "refunded_fen")
+                sums = (func.coalesce(fen, 0).label(name) for name, fen in zip(named, paid, strict=True))
+                wanted = and_(PaymentRow.charge_id == ChargeRow.id, PaymentRow.unwanted.is_(None))
+                rows = rows.add_columns(ChargeRow.payable, ChargeRow.amount_fen, *sums).outerjoin(PaymentRow, wanted)
             case "refund":
                 known = (RefundRow.amount_fen, RefundRow.cause, RefundRow.trouble, RefundRow.office, RefundRow.voucher)
                 rows = rows.add_columns(ChargeRow.payable, *known).outerjoin(ChargeRow, ChargeRow.id == RefundRow.charge_id)

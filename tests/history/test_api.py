@@ -252,6 +252,7 @@ async def test_two_charges_are_told_apart_and_a_refund_says_why_how_much_and_who
         *("医事服务费 50.00元", "医事服务费"),
         FEE_FEN,
     )
+    assert named["charge"]["state_text"] == "已退费"
     refund = named["refund"]
     assert (refund["about"], refund["cause"], refund["cause_text"]) == ("医事服务费 50.00元（您已退号）", "patient", "您已退号")
     assert {(one["process"], one["about"]) for one in told["story"]} == {(name, one["about"]) for name, one in named.items()}
@@ -273,7 +274,8 @@ async def test_to_whom_a_refund_was_given_and_by_whom(desk: Desk, running: Runni
     told = await desk.reads(visit.id)
 
     who = {"kind": "staff", "name": "王医生"}
-    refund = next(one for one in told["processes"] if one["process"] == "refund")
+    charge, refund = (next(one for one in told["processes"] if one["process"] == name) for name in ("charge", "refund"))
+    assert (charge["state_text"], charge["about"]) == ("退费中", "医事服务费 50.00元")
     assert (refund["trouble"], refund["office_text"], refund["handed_over_by"]) == ("his.dispensed", "医保办", who)
     given = next(one for one in told["story"] if one["what"] == "wish" and one["process"] == "refund")
     assert (given["name"], given["office_text"], given["who"], given["outcome"]) == ("hand_over", "医保办", who, "done")

@@ -11,7 +11,7 @@ from models.account import Role
 from models.kernel.errors import known
 from models.refund import COMMANDS, RefundState
 from models.stores.database import Database
-from models.timeline_refund import DEED_TEXTS, OVERDUE_TEXT, ROLE_TEXTS
+from models.timeline_refund import DEED_TEXTS, OVERDUE_TEXT, ROLE_TEXTS, given_back_text
 from tests.account.builders import staff_signed_in
 from tests.builders import FEE_FEN
 from tests.client import Hands
@@ -77,3 +77,11 @@ async def test_the_story_tells_what_happened_and_not_each_question(hospital: Hos
     [progress] = told["refunds"]
     assert (progress["amount_fen"], progress["cause_text"], progress["state_text"]) == (FEE_FEN, "您已退号", "已到账")
     assert progress["requested_at"] <= progress["accepted_at"] <= progress["arrived_at"] <= progress["promised_at"]
+
+
+@pytest.mark.parametrize(
+    ("reserved_fen", "refunded_fen", "read"),
+    [(0, 0, None), (5000, 0, "退费中"), (1200, 3800, "退费中"), (0, 1200, "已部分退费"), (0, 5000, "已退费")],
+)
+def test_a_charge_reads_by_what_of_it_is_on_its_way_back_or_has_arrived(reserved_fen: int, refunded_fen: int, read: str | None) -> None:
+    assert given_back_text(5000, reserved_fen=reserved_fen, refunded_fen=refunded_fen) == read
