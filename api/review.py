@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from api.act import ActionOut, as_pharmacist, on_prescription, wish
+from api.act import ActionOut, as_pharmacist, on_prescription, request_id, wish
 from api.cursor import After, Limit, cut, open_id_cursor, seal_cursor
-from api.idempotency import Intent
+from api.idempotency import Intent, once
 from api.pathways import AskPathways
 from api.prescription import WordsIn
 from api.problems import problems
@@ -20,6 +20,7 @@ from models.kernel import ids
 from models.prescription import Approve, ClaimReview, NoAnswer, Question, Reject, ReleaseReview, Remark
 from models.review import Level
 from models.stores import prescription as prescriptions
+from models.stores import prescription_queue as waiting
 from models.stores import prescription_timeline as reading
 from models.stores import timeline
 
@@ -58,19 +59,46 @@ async def queue(me: MayReview, db: Reading, now: Now, after: After = None, limit
     """待审方, the oldest first; what they prescribed themselves is not in it."""
     found = await reading.queue(db, me.account_id, open_id_cursor("reviews", after), limit + 1)
     page, further = cut(found, limit, lambda one: seal_cursor("reviews", one.queued_at, one.id))
-    items = [
-        WaitingOut(
-            id=one.id,
-            queued_at=one.queued_at,
-            round=one.round,
-            level=one.level,
-            held_by=one.pharmacist_id if one.held(now) else None,
-            held_until=one.held_until if one.held(now) else None,
-            mine=one.held(now) and one.pharmacist_id == me.account_id,
-        )
-        for one in page
-    ]
-    return QueueOut(items=items, next=further)
+    return QueueOut(items=[_waiting(one, me, now) for one in page], next=further)
+
+
+def _waiting(one: reading.Waiting, me: Principal, now: datetime) -> WaitingOut:
+    held = one.held(now)
+    return WaitingOut(
+        id=one.id,
+        queued_at=one.queued_at,
+        round=one.round,
+        level=one.level,
+        held_by=one.pharmacist_id if held else None,
+        held_until=one.held_until if held else None,
+        mine=held and one.pharmacist_id == me.account_id,
+    )
+
+
+@router.post(
+    "/v1/reviews/next",
+    status_code=200,
+    response_model=WaitingOut,
+    responses=problems(invalid=("request.key_reused",)) | {204: {"description": "None is free now; the same key may ask again."}},
+)
+async def following(me: MayReview, intent: Intent, wiring: Wired, now: Now) -> WaitingOut | Response:
+    """下一张: the oldest that nobody has, held for who asks as by `claim`; the same key again is the same prescription."""
+
+    async def effect() -> WaitingOut:
+        found = await waiting.take(db, intent.id, me.account_id, now, body=intent.body, request=request_id())
+        if found is None:
+            raise _NoneFree
+        return _waiting(found, me, now)
+
+    try:
+        async with wiring.database.transaction() as db:
+            return await once(db, intent, effect, WaitingOut, 200)
+    except _NoneFree:  # nothing was done under this key
+        return Response(status_code=204)
+
+
+class _NoneFree(Exception):  # noqa: N818  (no error)
+    """The queue has none for who asks."""
 
 
 class ClaimIn(Body):

@@ -172,17 +172,25 @@ class Waiting:
         return self.held_until is not None and self.held_until > at
 
 
+_QUEUED: Final = select(PrescriptionRow, PrescriptionContentRow.level).join(
+    PrescriptionContentRow, PrescriptionContentRow.id == PrescriptionRow.content_id
+)
+
+
 async def queue(db: AsyncSession, account_id: UUID, after: tuple[datetime, UUID] | None, limit: int) -> list[Waiting]:
     """Oldest first; never what the account prescribed itself."""
-    query = (
-        select(PrescriptionRow, PrescriptionContentRow.level)
-        .join(PrescriptionContentRow, PrescriptionContentRow.id == PrescriptionRow.content_id)
-        .where(PrescriptionRow.state == PrescriptionState.QUEUED, PrescriptionRow.account_id != account_id)
-    )
+    query = _QUEUED.where(PrescriptionRow.state == PrescriptionState.QUEUED, PrescriptionRow.account_id != account_id)
     if after is not None:
         query = query.where(tuple_(PrescriptionRow.queued_at, PrescriptionRow.id) > tuple_(*after))
     found = await db.execute(query.order_by(PrescriptionRow.queued_at, PrescriptionRow.id).limit(limit))
-    return [
-        Waiting(row.id, row.queued_at or row.created_at, row.round, _level(level), row.pharmacist_id, row.held_until)
-        for row, level in found
-    ]
+    return [_waiting(row, level) for row, level in found]
+
+
+async def waiting(db: AsyncSession, prescription_id: UUID) -> Waiting:
+    """One of the queue."""
+    row, level = (await db.execute(_QUEUED.where(PrescriptionRow.id == prescription_id))).one()
+    return _waiting(row, level)
+
+
+def _waiting(row: PrescriptionRow, level: str | None) -> Waiting:
+    return Waiting(row.id, row.queued_at or row.created_at, row.round, _level(level), row.pharmacist_id, row.held_until)

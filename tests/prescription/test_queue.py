@@ -7,22 +7,25 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from api.cursor import seal_cursor
 from models.account import Role
 from models.drug import Drug, Special
 from models.kernel import ids
+from models.policy import STANDARD
 from models.prescription import PrescriptionState
 from models.stores import drug as drugs
 from models.stores.database import Database
 from models.tables.account import GrantRow
 from models.tables.prescription import PrescriptionContentRow, PrescriptionRow
+from models.tables.process import TimelineRow
 from tests.account.builders import staff_signed_in
-from tests.client import Hands
+from tests.builders import rules
+from tests.client import Hands, key
 from tests.prescription.builders import a_prescription
 from tests.prescription.desk import AMBROXOL, TIOTROPIUM
-from tests.record.builders import Headers, Visit, a_visit_of_people
+from tests.record.builders import Headers, Visit, a_visit_of_people, audited
 
 STATES = PrescriptionState
 
@@ -30,6 +33,8 @@ STATES = PrescriptionState
 @pytest_asyncio.fixture
 async def visit(database: Database, clock: Hands) -> Visit:
     """In 问诊中, with everybody around it signed in."""
+    async with database.transaction() as db:
+        await rules(db)
     return await a_visit_of_people(database, clock)
 
 
@@ -149,6 +154,110 @@ async def test_who_is_both_reads_their_own_draft(
     draft = await a_prescription(database, clock, visit)
 
     assert (await api.get(f"/v1/prescriptions/{draft}", headers=both)).status_code == 200
+
+
+# 下一张
+
+
+async def following(api: httpx.AsyncClient, headers: Headers, once: Headers | None = None) -> httpx.Response:
+    return await api.post("/v1/reviews/next", headers=(once or key()) | headers)
+
+
+async def test_the_next_is_the_oldest_that_nobody_has_and_it_is_held(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, pharmacist: tuple[UUID, Headers]
+) -> None:
+    me, headers = pharmacist
+    _, others = await staff_signed_in(database, clock, Role.PHARMACIST)
+    newest, oldest, middle = [await waiting(database, clock, visit, minutes) for minutes in (1, 9, 5)]
+
+    taken = [(await following(api, who)).json() for who in (headers, others, headers)]
+
+    assert [one["id"] for one in taken] == [str(oldest), str(middle), str(newest)]
+    assert [one["mine"] for one in taken] == [True, True, True]
+    assert taken[0]["held_by"] == str(me)
+    assert datetime.fromisoformat(taken[0]["held_until"]) == clock() + timedelta(seconds=STANDARD.review_hold_s)
+    assert [one["mine"] for one in (await queue(api, headers))["items"]] == [True, False, True]
+    assert (await following(api, headers)).status_code == 204
+
+
+async def test_the_same_key_is_the_same_prescription_and_it_is_taken_once(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, pharmacist: tuple[UUID, Headers]
+) -> None:
+    number, other, once = await waiting(database, clock, visit, 9), await waiting(database, clock, visit, 5), key()
+
+    answers = [await following(api, pharmacist[1], once) for _ in range(3)]
+
+    assert [(one.status_code, one.json()["id"]) for one in answers] == [(200, str(number))] * 3
+    assert [one.headers.get("Idempotency-Replayed") for one in answers] == [None, "true", "true"]
+    async with database.reading() as db:
+        steps = await db.execute(select(TimelineRow.process_id, TimelineRow.name, TimelineRow.version, TimelineRow.by))
+        assert [tuple(one) for one in steps if one.name == "review.claim"] == [(number, "review.claim", 1, pharmacist[0])]
+        assert (await db.get_one(PrescriptionRow, other)).pharmacist_id is None
+    assert [action for action, _ in await audited(database, number, "review.claim")] != []
+
+
+async def test_where_none_is_free_the_same_key_may_ask_again(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, pharmacist: tuple[UUID, Headers]
+) -> None:
+    once = key()
+    empty = await following(api, pharmacist[1], once)
+    number = await waiting(database, clock, visit)
+
+    later = await following(api, pharmacist[1], once)
+
+    assert (empty.status_code, empty.content) == (204, b"")
+    assert (later.status_code, later.json()["id"]) == (200, str(number))
+
+
+@pytest.mark.parametrize("state", [one for one in STATES if one is not STATES.QUEUED])
+async def test_what_does_not_wait_is_nobodys_next(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, pharmacist: tuple[UUID, Headers], state: PrescriptionState
+) -> None:
+    await a_prescription(database, clock, visit, state, queued_at=clock())
+
+    assert (await following(api, pharmacist[1])).status_code == 204
+
+
+async def test_what_somebody_is_at_work_on_is_passed_over(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, pharmacist: tuple[UUID, Headers]
+) -> None:
+    """Its step asks outside at this moment."""
+    await waiting(database, clock, visit, 9, step="prescription.extend@3")
+    free = await waiting(database, clock, visit, 5)
+
+    assert (await following(api, pharmacist[1])).json()["id"] == str(free)
+
+
+async def test_what_another_holds_is_next_once_it_lapses(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, pharmacist: tuple[UUID, Headers]
+) -> None:
+    held = await waiting(database, clock, visit, 9, pharmacist_id=ids.new(), held_until=clock() + timedelta(minutes=5))
+    assert (await following(api, pharmacist[1])).status_code == 204
+
+    clock.forward(minutes=5)
+
+    assert (await following(api, pharmacist[1])).json()["id"] == str(held)
+
+
+async def test_nobodys_next_is_what_they_prescribed(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, both: Headers
+) -> None:
+    await waiting(database, clock, visit, 9)
+    assert (await following(api, both)).status_code == 204
+    others = await waiting(database, clock, await a_visit_of_people(database, clock))
+
+    assert (await following(api, both)).json()["id"] == str(others)
+
+
+async def test_only_a_pharmacist_has_a_next(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, pharmacist: tuple[UUID, Headers]
+) -> None:
+    await waiting(database, clock, visit)
+
+    for who in (visit.doctor, visit.patient):
+        assert (await following(api, who)).status_code == 403
+    answer = await api.post("/v1/reviews/next", headers=pharmacist[1])
+    assert (answer.status_code, answer.json()["code"]) == (400, "request.key_missing")
 
 
 # 药品目录
