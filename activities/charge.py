@@ -6,6 +6,7 @@ from uuid import UUID
 
 from temporalio import activity
 
+from activities.invoice import start as start_invoice
 from activities.payment import give_back_unwanted, start
 from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
@@ -20,6 +21,7 @@ from models.refund import Cause
 from models.revisit import ChargeEnded
 from models.stores import charge as charges
 from models.stores import inbox, ledger
+from models.stores import invoice as invoices
 from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import refund as refunds
@@ -178,16 +180,18 @@ class ChargeActivities:
         payment = Payment(payment_no=charge.id.hex, channel_no=paid.transaction_id, amount_fen=paid.amount_fen, paid_at=paid.paid_at)
         async with outside():
             refusal = await self._refusal(charge.invoice_id, payment)
-        ended, begun = _ended(charge, "unsettled" if refusal else "settled"), None
+        ended, begun, bill = _ended(charge, "unsettled" if refusal else "settled"), None, None
         async with step.move(ChargeState.UNSETTLED if refusal else ChargeState.SETTLED, refusal=refusal) as db:
             if refusal:
                 begun = await refunds.begin(db, paid.id, Cause.UNSETTLED, step.at, policy, request=now.request or "")
             else:
                 legs = transfer(Fen(paid.amount_fen), to=Account.PATIENT_DUE, of=Account.HOSPITAL_INCOME)
                 await ledger.post(db, "charge.settled", legs, of=charge.id, charge_id=charge.id, at=step.at)
+                bill = await invoices.begin(db, charge.id, step.at, request=now.request or "")
             await inbox.bring(db, charge.payable, charge.payable_id, ended, party="charge")
         await start(self._runs, begun)
         await self._runs.knock(charge.payable, charge.payable_id, ended)
+        await start_invoice(self._runs, bill)
         return step.row
 
     async def _refusal(self, invoice_id: str, payment: Payment) -> str | None:

@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
+from activities.invoice import start as start_invoice
 from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
 from gateways.wechat_pay.port import WeChatPay
@@ -19,7 +20,7 @@ from models.kernel.money import Fen, yuan
 from models.ledger import Account, transfer
 from models.message import Template
 from models.policy import Policy
-from models.process import Alarm
+from models.process import Alarm, Runs
 from models.refund import (
     CHANNEL_REASONS,
     ChannelRefund,
@@ -35,6 +36,7 @@ from models.refund import (
     may_withdraw,
     office_of,
 )
+from models.stores import invoice as invoices
 from models.stores import ledger, notices
 from models.stores import policy as policies
 from models.stores import refund as refunds
@@ -49,8 +51,8 @@ log = structlog.get_logger()
 class RefundActivities:
     """Each party is asked under a number that stays the same on every repeat; the channel's query is the only authority on arrival."""
 
-    def __init__(self, guard: Guard[Refund], his: HIS, wechat_pay: WeChatPay) -> None:
-        self._guard, self._his, self._wechat_pay = guard, his, wechat_pay
+    def __init__(self, guard: Guard[Refund], his: HIS, wechat_pay: WeChatPay, runs: Runs) -> None:
+        self._guard, self._his, self._wechat_pay, self._runs = guard, his, wechat_pay, runs
 
     @activity.defn(name="refund.load")
     async def load(self, refund_id: UUID) -> Refund:
@@ -71,6 +73,8 @@ class RefundActivities:
                 return step.row
         async with step.move(RefundState.CLEARED, cleared_at=step.at, wake_at=None) as db:
             await _book(db, step, refund, "refund.cleared", to=Account.HOSPITAL_INCOME, of=Account.PATIENT_DUE)
+            bill = await invoices.begin(db, known(refund.charge_id), step.at, request=now.request or "")
+        await start_invoice(self._runs, bill)
         return step.row
 
     async def _refusal(self, refund: refunds.Facts) -> str | None:

@@ -9,11 +9,13 @@ from uuid import UUID
 
 from models.charge import ChargeState
 from models.delivery import DeliveryState
+from models.invoice import InvoiceState
 from models.pathways import PATHWAYS
 from models.prescription import PrescriptionState
 from models.refund import RefundState
 from models.revisit import State
 from models.timeline import ACTS_NEXT, DELIVERY_TEXTS, MONEY_TEXTS, STATE_TEXTS, Actor
+from models.timeline_invoice import INVOICE_TEXTS
 from models.timeline_prescription import PRESCRIPTION_TEXTS
 from models.timeline_refund import REFUND_TEXTS
 
@@ -127,6 +129,7 @@ PROCESS_TITLES: Final[dict[str, str]] = {
     "refund": "退费",
     "prescription": "处方",
     "delivery": "配送",
+    "invoice": "电子票据",
 }
 STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
     "revisit": STATE_TEXTS,
@@ -134,6 +137,7 @@ STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
     "refund": REFUND_TEXTS,
     "prescription": PRESCRIPTION_TEXTS,
     "delivery": DELIVERY_TEXTS,
+    "invoice": INVOICE_TEXTS,
 }
 _OF_AN_OFFICE: Final = (DeliveryState.OVERDUE, DeliveryState.UNDELIVERABLE, DeliveryState.RETURNED)
 WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
@@ -156,5 +160,6 @@ WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
         PrescriptionState.SHIPPING: "delivery",
     },
     "delivery": {state: Actor.HOSPITAL if state in _OF_AN_OFFICE else "logistics" for state in DeliveryState},
+    "invoice": {InvoiceState.REFUSED: Actor.HOSPITAL},
 }
 """Whose turn a wait was, by process and state. A new process is added here; without it its waits are told, and not whose they are."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from models import charge, delivery, prescription, refund, revisit
+from models import charge, delivery, invoice, prescription, refund, revisit
 from models.process import Command, Moves
 
 
@@ -28,5 +28,6 @@ PATHWAYS: Final[dict[str, Pathway]] = {
     "refund": Pathway(refund.MOVES, refund.COMMANDS, TypeAdapter(refund.RefundEvent)),
     "prescription": Pathway(prescription.MOVES, prescription.COMMANDS, TypeAdapter(prescription.PrescriptionEvent)),
     "delivery": Pathway(delivery.MOVES, delivery.COMMANDS, TypeAdapter(delivery.DeliveryEvent)),
+    "invoice": Pathway(invoice.MOVES, invoice.COMMANDS, TypeAdapter(invoice.InvoiceEvent)),
 }
 """By the word that names process, table and workflow."""

@@ -6,9 +6,11 @@ from typing import Final
 
 from models.charge import ChargeState
 from models.delivery import Decision, DeliveryState, Mark
+from models.invoice import InvoiceState
 from models.prescription import PrescriptionState
 from models.refund import RefundState
 from models.revisit import BEFORE_ACCEPTED, PAID, DeclineReason, Reason, State
+from models.timeline_invoice import INVOICE_STEPS, INVOICE_TEXTS
 from models.timeline_prescription import PRESCRIPTION_STEPS, PRESCRIPTION_TEXTS
 from models.timeline_refund import REFUND_TEXTS
 
@@ -105,6 +107,7 @@ STEP_TEXTS: Final[dict[str, str]] = {
     "delivery.cancel": "撤回快递",
     "delivery.note": "收到撤回快递的申请",
     "delivery.decide": "处理未送达的快递",
+    **INVOICE_STEPS,
 } | PRESCRIPTION_STEPS
 
 OPENED_TEXTS: Final = {False: STEP_TEXTS["revisit.open"], True: "发起复诊续方"}
@@ -127,7 +130,7 @@ def done_by(process: str, step: str, after: str, *, declined_for: str | None) ->
     """Whose a step is that somebody asked for: the doctor's, the pharmacist's, the hospital's, or the patient's side's."""
     if step.startswith("review.") and step not in _DOCTORS_STEPS:
         return "pharmacist"
-    if process in {"refund", "delivery"} or (after == State.DECLINED and declined_for == DeclineReason.HOSPITAL):
+    if process in {"refund", "delivery", "invoice"} or (after == State.DECLINED and declined_for == DeclineReason.HOSPITAL):
         return "hospital"
     return "doctor" if step in _DOCTORS_STEPS or after == State.DECLINED else "patient"
 
@@ -238,6 +241,7 @@ _WORDS: Final[dict[str, Callable[[str], str]]] = {
     "refund": lambda state: REFUND_TEXTS[RefundState(state)],
     "prescription": lambda state: PRESCRIPTION_TEXTS[PrescriptionState(state)],
     "delivery": lambda state: DELIVERY_TEXTS[DeliveryState(state)],
+    "invoice": lambda state: INVOICE_TEXTS[InvoiceState(state)],
 }
 
 

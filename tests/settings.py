@@ -6,7 +6,16 @@ from pathlib import Path
 from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 
-from worker.settings import HisSettings, LogisticsSettings, ReviewSettings, Settings, SignatureSettings, SmsSettings, WechatPaySettings
+from worker.settings import (
+    HisSettings,
+    InvoiceSettings,
+    LogisticsSettings,
+    ReviewSettings,
+    Settings,
+    SignatureSettings,
+    SmsSettings,
+    WechatPaySettings,
+)
 
 NOWHERE = "http://127.0.0.1:9"
 COLUMN_KEY, INDEX_KEY = "6b" * 16, "69" * 32
@@ -48,6 +57,7 @@ def settings(database_url: str = "postgresql+asyncpg://nobody@127.0.0.1:9/none",
         ),
         signature=SignatureSettings(base_url=NOWHERE, app_id="none", app_secret=SecretStr("none"), trusted="none"),
         review=ReviewSettings(base_url=NOWHERE, app_key="none", app_secret=SecretStr("none")),
+        invoice=InvoiceSettings(base_url=NOWHERE, app_id="none", app_key=SecretStr("none"), place_code="none", payee="none", author="none"),
     )
 
 
@@ -73,6 +83,7 @@ def environment(database_url: str, files: Path, port: int) -> dict[str, str]:
         "SMS": known.sms,
         "LOGISTICS": known.logistics,
         "REVIEW": known.review,
+        "INVOICE": known.invoice,
         "SIGNATURE": known.signature,
     }
     for party, told in outside.items():

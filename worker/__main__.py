@@ -49,7 +49,7 @@ async def main() -> None:
     catalogue = DrugCatalogue(database, outside.his, now)
     archive = Archive(database, client, HistoryFiles(settings.files_dir), now)
     await provision(client)
-    work = activities(database, outside, runs, now, settings.policy)
+    work = activities(database, outside, runs, now, settings.policy, settings.files_dir)
     polling = worker(client, work, workflow_cache=settings.workflow_cache, build=build)
     async with polling:
         log.info("worker.started", build=build)

@@ -119,6 +119,23 @@ class ReviewSettings(BaseSettings):
         return self.model_dump() | {"app_secret": self.app_secret.get_secret_value()}
 
 
+class InvoiceSettings(BaseSettings):
+    """Our account at the issuer of e-bills (财政电子票据, Bosssoft's wire). `/medical-web` comes after the base URL."""
+
+    model_config = SettingsConfigDict(env_prefix="FUZHEN_INVOICE_", frozen=True, hide_input_in_errors=True)
+    base_url: str
+    app_id: str
+    app_key: SecretStr
+    """The secret of the digest."""
+    place_code: str
+    payee: str
+    author: str
+
+    def plain(self) -> dict[str, str]:
+        """As the gateway's account takes them."""
+        return self.model_dump() | {"app_key": self.app_key.get_secret_value()}
+
+
 class Settings(BaseSettings):
     """What one API or worker process is started with."""
 
@@ -155,13 +172,14 @@ class Settings(BaseSettings):
     logistics: LogisticsSettings = Field(default_factory=lambda: LogisticsSettings.model_validate({}))
     signature: SignatureSettings = Field(default_factory=lambda: SignatureSettings.model_validate({}))
     review: ReviewSettings = Field(default_factory=lambda: ReviewSettings.model_validate({}))
+    invoice: InvoiceSettings = Field(default_factory=lambda: InvoiceSettings.model_validate({}))
 
     @model_validator(mode="after")
     def _fit_for_production(self) -> Self:
         """Production speaks to real parties over TLS and by the standard rules; the sandbox is on this machine and speaks plain HTTP."""
         if self.environment != "production":
             return self
-        named = ("his", "wechat_pay", "sms", "logistics", "review", "signature")
+        named = ("his", "wechat_pay", "sms", "logistics", "review", "signature", "invoice")
         outside: dict[str, str] = {name: getattr(self, name).base_url for name in named} | {"public": self.public_url}
         for party, url in outside.items():
             at = urlsplit(url)

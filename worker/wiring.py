@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, Protocol
 
 from temporalio.client import Client
@@ -17,6 +18,7 @@ from activities.delivery import DeliveryActivities
 from activities.drug import DrugActivities
 from activities.eligibility import EligibilityActivities
 from activities.intake import IntakeActivities
+from activities.invoice import InvoiceActivities
 from activities.message import MessageOutbox
 from activities.payment import StrayReports
 from activities.prescription import PrescriptionActivities
@@ -30,6 +32,9 @@ from activities.steps import Guard
 from gateways.his.account import HisAccount
 from gateways.his.fhir import FhirHIS
 from gateways.his.port import HIS
+from gateways.invoice.account import InvoiceAccount
+from gateways.invoice.bosssoft import BosssoftIssuer
+from gateways.invoice.port import Issuer
 from gateways.logistics.account import SfAccount
 from gateways.logistics.port import Logistics
 from gateways.logistics.sf import SfLogistics
@@ -48,6 +53,7 @@ from models.process import Runs
 from models.signature import Trusted
 from models.stores import charge as charges
 from models.stores import delivery as deliveries
+from models.stores import invoice as invoices
 from models.stores import prescription as prescriptions
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
@@ -58,6 +64,7 @@ from worker.failures import Failures
 from worker.settings import Settings
 from workflows.charge import ChargeWorkflow
 from workflows.delivery import DeliveryWorkflow
+from workflows.invoice import InvoiceWorkflow
 from workflows.prescription import PrescriptionWorkflow
 from workflows.refill import RefillLookWorkflow
 from workflows.refund import RefundWorkflow
@@ -66,7 +73,7 @@ from workflows.runs import TASK_QUEUE
 from workflows.schedule import ScheduleSyncWorkflow
 
 WORKFLOWS: list[type] = [
-    *(RevisitWorkflow, ChargeWorkflow, RefundWorkflow, PrescriptionWorkflow, DeliveryWorkflow),
+    *(RevisitWorkflow, ChargeWorkflow, RefundWorkflow, PrescriptionWorkflow, DeliveryWorkflow, InvoiceWorkflow),
     *(ScheduleSyncWorkflow, RefillLookWorkflow),
 ]
 ACTIVITIES_AT_ONCE = 40
@@ -94,6 +101,9 @@ class Outside(Protocol):
     @property
     def trusted(self) -> Trusted: ...
 
+    @property
+    def issuer(self) -> Issuer: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Parties:
@@ -107,9 +117,10 @@ class Parties:
     signature: RestSignature
     trusted: Trusted
     """Whose certificates prove a signature."""
+    issuer: BosssoftIssuer
 
     async def aclose(self) -> None:
-        for party in (self.his, self.wechat_pay, self.sms, self.logistics, self.review, self.signature):
+        for party in (self.his, self.wechat_pay, self.sms, self.logistics, self.review, self.signature, self.issuer):
             await party.aclose()
 
 
@@ -135,10 +146,11 @@ def parties(settings: Settings, clock: Clock) -> Parties:
         review=RestReview(ReviewAccount(**settings.review.plain()), clock=clock),
         signature=RestSignature(ca, clock=clock),
         trusted=Trusted(settings.signature.trusted),
+        issuer=BosssoftIssuer(InvoiceAccount(**settings.invoice.plain())),
     )
 
 
-def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, policy_line: str) -> list[Callable[..., Any]]:
+def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, policy_line: str, files: Path) -> list[Callable[..., Any]]:
     """Every activity that a workflow names."""
     visits, money = Guard(database, clock, revisits.STORE), Guard(database, clock, charges.STORE)
     revisit = RevisitActivities(visits, outside.his)
@@ -148,7 +160,8 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
     intake = IntakeActivities(visits, runs)
     queue = QueueActivities(visits, outside.his)
     charge = ChargeActivities(money, outside.his, outside.wechat_pay, runs)
-    refund = RefundActivities(Guard(database, clock, refunds.STORE), outside.his, outside.wechat_pay)
+    refund = RefundActivities(Guard(database, clock, refunds.STORE), outside.his, outside.wechat_pay, runs)
+    invoice = InvoiceActivities(Guard(database, clock, invoices.STORE), outside.issuer, invoices.InvoiceFiles(files), runs)
     delivery = DeliveryActivities(Guard(database, clock, deliveries.STORE), outside.logistics, runs)
     prescriptions_ = Guard(database, clock, prescriptions.STORE)
     prescription = PrescriptionActivities(prescriptions_, outside.his, outside.review, runs)
@@ -165,6 +178,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
         *(queue.remind, queue.check_in, queue.urge, queue.accept, queue.enter, queue.call_again, queue.pass_over),
         *(charge.load, charge.order, charge.query, charge.close, charge.settle),
         *(refund.load, refund.reverse, refund.apply, refund.query, refund.retry, refund.hand_over, refund.pay_out, refund.withdraw),
+        *(invoice.load, invoice.issue, invoice.fetch, invoice.reverse, invoice.retry),
         *(delivery.load, delivery.create, delivery.poll, delivery.cancel, delivery.note, delivery.decide),
         *(prescription.load, prescription.amend, prescription.submit, prescription.check),
         *(prescription.extend, prescription.withdraw, prescription.expire),

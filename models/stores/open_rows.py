@@ -12,6 +12,7 @@ from models.pathways import PATHWAYS
 from models.process import Moves
 from models.tables.charge import ChargeRow, RefundRow
 from models.tables.delivery import DeliveryRow
+from models.tables.invoice import InvoiceRow
 from models.tables.prescription import PrescriptionRow
 from models.tables.revisit import RevisitRow
 
@@ -21,6 +22,7 @@ _TABLES: dict[str, Any] = {
     "refund": RefundRow,
     "prescription": PrescriptionRow,
     "delivery": DeliveryRow,
+    "invoice": InvoiceRow,
 }
 PROCESSES: dict[str, tuple[Any, Moves[Any]]] = {process: (_TABLES[process], pathway.moves) for process, pathway in PATHWAYS.items()}
 """Each process's table and moves."""

@@ -13,6 +13,7 @@ from models.kernel.errors import DomainError
 from models.stores.reader import Reach
 from models.tables.charge import ChargeRow, RefundRow
 from models.tables.delivery import DeliveryRow
+from models.tables.invoice import InvoiceRow
 from models.tables.prescription import PrescriptionRow
 from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
@@ -94,12 +95,26 @@ async def delivery(db: AsyncSession, delivery_id: UUID, reach: Reach) -> Positio
     return Position(delivery_id, *row)
 
 
+async def invoice(db: AsyncSession, invoice_id: UUID, reach: Reach) -> Position:
+    """An e-bill is reached through its visit. Raises `invoice.missing`."""
+    found = (
+        select(InvoiceRow.version, InvoiceRow.state, InvoiceRow.step, InvoiceRow.visit_id)
+        .join(RevisitRow, RevisitRow.id == InvoiceRow.visit_id)
+        .where(InvoiceRow.id == invoice_id, reach.condition())
+    )
+    row = (await db.execute(found)).one_or_none()
+    if row is None:
+        raise DomainError("invoice.missing", "missing")
+    return Position(invoice_id, *row)
+
+
 POSITIONS: Final[dict[str, Callable[[AsyncSession, UUID, Reach], Awaitable[Position]]]] = {
     "revisit": revisit,
     "charge": charge,
     "refund": refund,
     "prescription": prescription,
     "delivery": delivery,
+    "invoice": invoice,
 }
 """By process."""
 

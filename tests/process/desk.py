@@ -7,6 +7,7 @@ from uuid import UUID
 
 from models.charge import Charge, ChargeState
 from models.delivery import Delivery, DeliveryState
+from models.invoice import Invoice, InvoiceState
 from models.kernel.errors import DomainError, Unknown
 from models.prescription import Prescription, PrescriptionState
 from models.process import Alarm, AnyRow, Command, Event
@@ -16,6 +17,7 @@ from tests.client import Hands
 from tests.process.hospital import Hospital
 from workflows.charge import ChargeWorkflow
 from workflows.delivery import DeliveryWorkflow
+from workflows.invoice import InvoiceWorkflow
 from workflows.prescription import PrescriptionWorkflow
 from workflows.process import Process
 from workflows.refund import RefundWorkflow
@@ -104,6 +106,14 @@ class DeliveryDesk(StandIn[Delivery], DeliveryWorkflow):
 
     @property
     def state(self) -> DeliveryState:
+        return self.now.state
+
+
+class InvoiceDesk(StandIn[Invoice], InvoiceWorkflow):
+    """An e-bill at its desk."""
+
+    @property
+    def state(self) -> InvoiceState:
         return self.now.state
 
 

@@ -7,6 +7,7 @@ from models import prescription
 from models.charge import Close, Order, Reported, Scene
 from models.consent import Symptom
 from models.delivery import Decide, Decision, DeliveryPushed, DeliveryUnwanted
+from models.invoice import RetryInvoice
 from models.prescription import (
     Amend,
     Answer,
@@ -89,6 +90,7 @@ _parcel: list[Event | Alarm] = [
     DeliveryUnwanted(id=_ID, seen=4),
     Alarm(),
 ]
+_bill: list[Event | Alarm] = [RetryInvoice(**_ASKED), Alarm()]
 _drugs: list[Event | Alarm] = [
     Amend(**_ASKED, content_id=_THING),
     Submit(**_ASKED),
@@ -119,3 +121,4 @@ CHARGE_EVENTS: Final = _by_kind(_money)
 REFUND_EVENTS: Final = _by_kind(_back)
 PRESCRIPTION_EVENTS: Final = _by_kind(_drugs)
 DELIVERY_EVENTS: Final = _by_kind(_parcel)
+INVOICE_EVENTS: Final = _by_kind(_bill)

@@ -1,8 +1,12 @@
 """A hospital in one test: the real activities over real rows, and the outside in memory."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from types import MethodType
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
@@ -10,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import func, select, text
 
 from gateways.his.port import HIS
+from gateways.invoice.port import Issuer
 from gateways.logistics.port import Logistics
 from gateways.review.port import Review
 from gateways.signature.port import SignatureService
@@ -35,6 +40,7 @@ from models.tables.process import InboxRow, TimelineRow
 from models.tables.revisit import RevisitRow
 from tests.builders import FEE_FEN, NAME, Person, Unit, a_person, a_unit, an_opened_visit, rules
 from tests.process.his import InMemoryHIS, Place
+from tests.process.invoice import InMemoryIssuer
 from tests.process.logistics import InMemoryLogistics
 from tests.process.review import InMemoryReview
 from tests.process.signature import InMemorySignatures, trusted
@@ -43,6 +49,10 @@ from worker.wiring import activities, strays
 
 R = TypeVar("R")
 C = TypeVar("C", bound=Command)
+
+FILES: Final = Path(tempfile.mkdtemp(prefix="fuzhen-"))
+"""Object storage of all tests of this process: a file is named by its row."""
+atexit.register(shutil.rmtree, FILES, ignore_errors=True)
 
 CHARGE_ENDS: Final = MOVES.ends()
 MORNING: Final = datetime(2026, 3, 2, 9, 0, tzinfo=SHANGHAI)
@@ -73,6 +83,7 @@ class Parties:
     review: Review
     signature: SignatureService
     trusted: Trusted
+    issuer: Issuer
 
 
 class Hospital:
@@ -81,13 +92,13 @@ class Hospital:
     def __init__(self, database: Database, clock: Clock, runs: Runs) -> None:
         self.database, self.clock = database, clock
         self.his, self.wechat_pay, self.logistics = InMemoryHIS(clock), InMemoryWeChatPay(clock), InMemoryLogistics(clock)
-        self.review, self.signature = InMemoryReview(), InMemorySignatures(clock)
-        self.asks(Parties(self.his, self.wechat_pay, self.logistics, self.review, self.signature, trusted()), runs)
+        self.review, self.signature, self.issuer = InMemoryReview(), InMemorySignatures(clock), InMemoryIssuer(clock)
+        self.asks(Parties(self.his, self.wechat_pay, self.logistics, self.review, self.signature, trusted(), self.issuer), runs)
 
     def asks(self, parties: Parties, runs: Runs) -> None:
         """From now on its activities ask these."""
         self.parties = parties
-        self.activities = activities(self.database, parties, runs, self.clock, "test")
+        self.activities = activities(self.database, parties, runs, self.clock, "test", FILES)
         self.strays = strays(self.database, parties, runs, self.clock, "test")
         self._bound = {cast(MethodType, one).__func__: one for one in self.activities}
 

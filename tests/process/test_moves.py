@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.exceptions import TemporalError
 
-from models import charge, delivery, prescription, refund, revisit
+from models import charge, delivery, invoice, prescription, refund, revisit
 from models.charge import ChargeState
 from models.delivery import DeliveryState
+from models.invoice import InvoiceState
 from models.kernel import ids
 from models.kernel.clock import SHANGHAI
 from models.prescription import PrescriptionState
@@ -23,9 +24,10 @@ from models.process import Alarm, Command, Event, Moves, News, Row, allowed, com
 from models.refund import RefundState
 from models.revisit import State
 from models.timeline import DEADLINES
-from tests.process.examples import CHARGE_EVENTS, DELIVERY_EVENTS, PRESCRIPTION_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
+from tests.process.examples import CHARGE_EVENTS, DELIVERY_EVENTS, INVOICE_EVENTS, PRESCRIPTION_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
 from workflows.charge import ChargeWorkflow
 from workflows.delivery import DeliveryWorkflow
+from workflows.invoice import InvoiceWorkflow
 from workflows.prescription import PrescriptionWorkflow
 from workflows.process import Process
 from workflows.refund import RefundWorkflow
@@ -52,6 +54,7 @@ KINDS = [
     Kind("refund", RefundState, refund.MOVES, RefundWorkflow, refund.COMMANDS, REFUND_EVENTS),
     Kind("prescription", PrescriptionState, prescription.MOVES, PrescriptionWorkflow, prescription.COMMANDS, PRESCRIPTION_EVENTS),
     Kind("delivery", DeliveryState, delivery.MOVES, DeliveryWorkflow, delivery.COMMANDS, DELIVERY_EVENTS),
+    Kind("invoice", InvoiceState, invoice.MOVES, InvoiceWorkflow, invoice.COMMANDS, INVOICE_EVENTS),
 ]
 SNAPSHOTS: dict[str, tuple[type[Row[Any, Any]], dict[str, Any]]] = {
     "revisit": (revisit.Revisit, {}),
@@ -59,6 +62,7 @@ SNAPSHOTS: dict[str, tuple[type[Row[Any, Any]], dict[str, Any]]] = {
     "refund": (refund.Refund, {"visit_id": UUID(int=2), "cause": refund.Cause.PATIENT}),
     "prescription": (prescription.Prescription, {"visit_id": UUID(int=2), "content_id": UUID(int=3), "task_id": UUID(int=4)}),
     "delivery": (delivery.Delivery, {"visit_id": UUID(int=2), "prescription_id": UUID(int=3)}),
+    "invoice": (invoice.Invoice, {"visit_id": UUID(int=2), "charge_id": UUID(int=3)}),
 }
 kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 

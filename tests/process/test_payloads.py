@@ -13,13 +13,14 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from models.charge import Charge, ChargeEvent, ChargeState
 from models.delivery import Delivery, DeliveryEvent, DeliveryState
+from models.invoice import Invoice, InvoiceEvent, InvoiceState
 from models.prescription import Prescription, PrescriptionEvent, PrescriptionState
 from models.process import Alarm, Event
 from models.refund import Cause, Refund, RefundEvent, RefundState
 from models.revisit import Revisit, RevisitEvent, State
 from models.stores.database import Database
 from tests.client import Hands
-from tests.process.examples import CHARGE_EVENTS, DELIVERY_EVENTS, PRESCRIPTION_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
+from tests.process.examples import CHARGE_EVENTS, DELIVERY_EVENTS, INVOICE_EVENTS, PRESCRIPTION_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
 from tests.process.hospital import MORNING, Hospital, Unheard
 from worker.wiring import WORKFLOWS
 from workflows.process import Process
@@ -31,6 +32,7 @@ EVENTS = [
         (ChargeEvent, CHARGE_EVENTS),
         (RefundEvent, REFUND_EVENTS),
         (DeliveryEvent, DELIVERY_EVENTS),
+        (InvoiceEvent, INVOICE_EVENTS),
         (PrescriptionEvent, PRESCRIPTION_EVENTS),
     )
     for one in events.values()
@@ -70,7 +72,7 @@ async def test_an_event_arrives_as_itself(union: Any, event: Event | Alarm) -> N
 async def test_a_row_arrives_with_what_is_under_way(union: Any, event: Event | Alarm) -> None:
     at = datetime(2026, 3, 2, 1, 0, 0, 123456, tzinfo=UTC)
     clocks: dict[str, Any] = {"id": UUID(int=1), "version": 7, "due_at": at, "wake_at": at}
-    row: Revisit | Charge | Refund | Delivery | Prescription
+    row: Revisit | Charge | Refund | Delivery | Prescription | Invoice
     if union is RevisitEvent:
         row = Revisit(**clocks, state=State.CHOOSING, under_way=event, leaving_as=State.CANCELLED, entered=True, calls=2)  # pyright: ignore[reportArgumentType]
     elif union is RefundEvent:
@@ -78,6 +80,9 @@ async def test_a_row_arrives_with_what_is_under_way(union: Any, event: Event | A
     elif union is DeliveryEvent:
         ids = {"visit_id": UUID(int=2), "prescription_id": UUID(int=3)}
         row = Delivery(**clocks, **ids, state=DeliveryState.OVERDUE, under_way=event, trouble="delivery.unreachable")  # pyright: ignore[reportArgumentType]
+    elif union is InvoiceEvent:
+        ids = {"visit_id": UUID(int=2), "charge_id": UUID(int=3)}
+        row = Invoice(**clocks, **ids, state=InvoiceState.REFUSED, under_way=event, trouble="invoice.E0104")  # pyright: ignore[reportArgumentType]
     elif union is PrescriptionEvent:
         row = Prescription(**clocks, state=PrescriptionState.QUEUED, under_way=event, visit_id=UUID(int=2), content_id=UUID(int=3))  # pyright: ignore[reportArgumentType]
     else:
@@ -89,7 +94,7 @@ async def test_a_row_arrives_with_what_is_under_way(union: Any, event: Event | A
     assert type(arrived.under_way) is type(event)
 
 
-@pytest.mark.parametrize("union", [RevisitEvent, ChargeEvent, RefundEvent, DeliveryEvent, PrescriptionEvent])
+@pytest.mark.parametrize("union", [RevisitEvent, ChargeEvent, RefundEvent, DeliveryEvent, InvoiceEvent, PrescriptionEvent])
 def test_the_examples_are_all_there_is(union: Any) -> None:
     members = set(get_args(get_args(union)[0]))
 
@@ -138,7 +143,7 @@ def signatures() -> Iterator[Any]:
 def test_no_payload_has_a_place_for_a_personal_value() -> None:
     crossing = list(signatures())
     payloads = {model for one in crossing for model in models_in(one)}
-    assert {Revisit, Charge, Refund, Delivery, *(type(event) for _, event in EVENTS)} <= payloads
+    assert {Revisit, Charge, Refund, Delivery, Invoice, *(type(event) for _, event in EVENTS)} <= payloads
 
     wordy = [
         f"{model.__name__}.{name}: {leaf}"

@@ -18,6 +18,7 @@ PRODUCTION = {
     "FUZHEN_SMS_BASE_URL": "https://sms.example",
     "FUZHEN_LOGISTICS_BASE_URL": "https://sf.example",
     "FUZHEN_REVIEW_BASE_URL": "https://review.example",
+    "FUZHEN_INVOICE_BASE_URL": "https://invoice.example",
     "FUZHEN_SIGNATURE_BASE_URL": "https://ca.hospital.example",
 }
 
@@ -84,6 +85,7 @@ def test_production_takes_real_parties(monkeypatch: pytest.MonkeyPatch) -> None:
         {"FUZHEN_SMS_BASE_URL": "https://localhost/sms"},
         {"FUZHEN_LOGISTICS_BASE_URL": "http://sf.example"},
         {"FUZHEN_REVIEW_BASE_URL": "http://review.example"},
+        {"FUZHEN_INVOICE_BASE_URL": "http://invoice.example"},
         {"FUZHEN_SIGNATURE_BASE_URL": "http://ca.example"},
         {"FUZHEN_PUBLIC_URL": "http://fuzhen.hospital.example"},
         {"FUZHEN_POLICY": "test"},

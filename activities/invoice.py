@@ -1,0 +1,144 @@
+"""An e-bill's steps: the one before it is undone, what remains is issued, its PDF is kept; what the issuer does not do is a task."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+from temporalio import activity
+
+from activities.steps import Guard, Step, outside, step
+from gateways.invoice.port import Issuer
+from models.invoice import Ebill, Invoice, InvoiceState, RedBill, RetryInvoice, Wanted
+from models.kernel.errors import DomainError, Unknown, known
+from models.process import Runs
+from models.stores import invoice as invoices
+from models.stores.invoice import InvoiceFiles
+
+DIFFERS = "invoice.differs"
+"""The issuer has a bill of another amount under our number."""
+log = structlog.get_logger()
+
+
+async def start(runs: Runs, begun: invoices.Begun | None) -> None:
+    """The short cut to the run of a bill whose row is committed."""
+    if begun is not None:
+        await runs.begin("invoice", begun.id, begun.visit_id)
+
+
+class InvoiceActivities:
+    """The issuer is asked under the row's own number; what it has under that number was issued, whatever it said before."""
+
+    def __init__(self, guard: Guard[Invoice], issuer: Issuer, files: InvoiceFiles, runs: Runs) -> None:
+        self._guard, self._issuer, self._files, self._runs = guard, issuer, files, runs
+
+    @activity.defn(name="invoice.load")
+    async def load(self, invoice_id: UUID) -> Invoice:
+        """The row as it stands: where every run begins."""
+        async with self._guard.database.reading() as db:
+            return await invoices.load(db, invoice_id)
+
+    @step("invoice.issue")
+    async def issue(self, now: Invoice) -> Invoice:
+        """What remains of the charge is billed, and its PDF kept if it is to be had at once. That it is refused is an outcome."""
+        step = self._guard.step(now, "invoice.issue")
+        async with step.fence() as db:
+            wanted = await invoices.wanted(db, now.id, step.at)
+        if wanted is None:
+            async with step.move(InvoiceState.VOID):
+                return step.row
+        async with outside():
+            answer = await self._issued(wanted)
+            file = await self._picture(now.id, answer) if isinstance(answer, Ebill) else None
+        if isinstance(answer, str):
+            async with _refused(step, answer):
+                return step.row
+        numbers = invoices.kept(self._guard.database.vault, now.id, answer)
+        if file is None:
+            async with step.move(InvoiceState.FETCHING, **numbers):
+                return step.row
+        async with step.move(InvoiceState.ISSUED, file=file, **numbers) as db:
+            begun = await invoices.begin(db, now.charge_id, step.at)
+        await start(self._runs, begun)
+        return step.row
+
+    async def _issued(self, wanted: Wanted) -> Ebill | str:
+        """The bill, or why there is none. Refused, an earlier attempt may have landed without an answer: what is there was issued."""
+        try:
+            return await self._issuer.issue(wanted)
+        except DomainError as refused:
+            found = await self._issuer.find(wanted.number)
+            if found is None:
+                return refused.code
+            return found.bill if found.red is None and found.total_fen == wanted.split.total_fen else DIFFERS
+
+    async def _picture(self, invoice_id: UUID, bill: Ebill) -> str | None:
+        """The name of its file; None when the PDF is not to be had now, which is tried again by itself: the bill is issued all the same."""
+        try:
+            content = await self._issuer.picture(bill.picture_url)
+        except (DomainError, Unknown):
+            return None
+        return await self._files.put(invoice_id, content)
+
+    @step("invoice.fetch")
+    async def fetch(self, now: Invoice) -> Invoice:
+        """The PDF of a bill that was issued."""
+        step = self._guard.step(now, "invoice.fetch")
+        async with self._guard.database.reading() as db:
+            url = await invoices.picture_url(db, now.id)
+        try:
+            file = await self._files.put(now.id, await self._issuer.picture(url))
+        except DomainError as refused:
+            async with _refused(step, refused.code):
+                return step.row
+        async with step.move(InvoiceState.ISSUED, file=file) as db:
+            begun = await invoices.begin(db, now.charge_id, step.at)
+        await start(self._runs, begun)
+        return step.row
+
+    @step("invoice.reverse")
+    async def reverse(self, now: Invoice) -> Invoice:
+        """The bill that stands is undone in full. If nothing remains, that is all."""
+        step = self._guard.step(now, "invoice.reverse")
+        async with step.fence() as db:
+            before = known(await invoices.standing(db, now.charge_id))
+            asked_at = await invoices.asked(db, now.id, step.at)
+            over = (await invoices.remains(db, now.charge_id)).total_fen == 0
+        async with outside():
+            answer = await self._reversed(before, asked_at)
+        if isinstance(answer, str):
+            async with _refused(step, answer):
+                return step.row
+        async with step.move(InvoiceState.VOID if over else InvoiceState.ISSUING, asked_at=None) as db:
+            await invoices.undone(db, before.id, answer)
+        return step.row
+
+    async def _reversed(self, bill: invoices.Bill, at: datetime) -> RedBill | str:
+        """The red bill, or why there is none. An earlier attempt may have landed: what is undone is undone."""
+        try:
+            return await self._issuer.reverse(bill.code, bill.number, at)
+        except DomainError as refused:
+            found = await self._issuer.find(bill.ours)
+            return found.red if found is not None and found.red is not None else refused.code
+
+    @step("invoice.retry")
+    async def retry(self, now: Invoice, wish: RetryInvoice) -> Invoice:
+        """Back to what was not done. A bill is asked for with the same contents as before: the first may still land late."""
+        step = self._guard.step(now, "invoice.retry", wish)
+        async with self._guard.database.reading() as db:
+            stands = await invoices.standing(db, now.charge_id)
+        to = InvoiceState.ISSUING
+        if stands is not None:
+            to = InvoiceState.FETCHING if stands.id == now.id else InvoiceState.REVERSING
+        async with step.move(to, trouble=None):
+            return step.row
+
+
+@asynccontextmanager
+async def _refused(step: Step[Invoice], trouble: str) -> AsyncGenerator[AsyncSession]:
+    """The issuer does not do it: a task of 财务处; and an alarm."""
+    async with step.move(InvoiceState.REFUSED, trouble=trouble) as db:
+        yield db
+    log.error("invoice.refused", invoice_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)

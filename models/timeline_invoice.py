@@ -1,0 +1,40 @@
+"""What people read of an e-bill: its states, and why the issuer did not do it."""
+
+from typing import Final
+
+from models.invoice import InvoiceState, Look
+
+INVOICE_TEXTS: Final[dict[InvoiceState, str]] = {
+    InvoiceState.ISSUING: "开具中",
+    InvoiceState.REVERSING: "红冲中",
+    InvoiceState.FETCHING: "已开具",
+    InvoiceState.REFUSED: "未能开具（医院正在处理）",
+    InvoiceState.ISSUED: "已开具",
+    InvoiceState.VOID: "已全额退费，无需开具",
+}
+"""Of the process that makes a bill."""
+
+LOOK_TEXTS: Final[dict[Look, str]] = {Look.ISSUING: "开具中", Look.ISSUED: "已开具", Look.REVERSED: "已红冲"}
+"""Of a bill, as its payer sees it."""
+
+INVOICE_STEPS: Final = {
+    "invoice.issue": "开具电子票据",
+    "invoice.reverse": "红冲电子票据",
+    "invoice.fetch": "取得票据文件",
+    "invoice.retry": "重新开具电子票据",
+}
+
+_TROUBLE_TEXTS: Final[dict[str, str]] = {
+    "invoice.E0101": "财政平台已有同一流水号的票据，内容不一致。请在财政平台核对后重新开具。",
+    "invoice.E0104": "可用票号不足，请在财政平台申领票号后重新开具。",
+    "invoice.E0201": "财政平台没有该票据，请核对后重新开具。",
+    "invoice.E0202": "该票据在财政平台已被冲红，请核对后重新开具。",
+    "invoice.differs": "财政平台同一流水号的票据金额不一致，或已被人工冲红。请在财政平台核对后重新开具。",
+    "invoice.picture_missing": "票据已开具，但财政平台没有给出票据文件，请核对后重试。",
+    "invoice.picture_elsewhere": "票据已开具，但票据文件地址不在财政平台，请联系信息中心后重试。",
+}
+
+
+def trouble_text(trouble: str) -> str:
+    """Why a bill was not issued or undone, and what 财务处 can do about it."""
+    return _TROUBLE_TEXTS.get(trouble, "财政平台未受理，请核对后重新开具；如反复出现请联系信息中心。")
