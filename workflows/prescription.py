@@ -63,6 +63,8 @@ class PrescriptionWorkflow(Process[Prescription]):
                 await self.step(PrescriptionActivities.amend, wish)
             case Submit() as wish:  # the law's floors
                 await self.step(PrescriptionActivities.submit, wish)
+            case Alarm() if now.state is PrescriptionState.COUNTERSIGNING:
+                await self.step(PrescriptionActivities.expire)
             case Withdraw() | Alarm() as why:
                 await self.step(PrescriptionActivities.withdraw, why)
             case other:
@@ -73,7 +75,7 @@ class PrescriptionWorkflow(Process[Prescription]):
         await self.step(PrescriptionActivities.check)
 
     async def _sign(self, now: Prescription) -> None:
-        """The doctor confirms on their phone; without it nobody sees the prescription."""
+        """Whose turn it is confirms on their phone. Without the doctor nobody sees the prescription; without the pharmacist it ends."""
         if now.task_id is None:
             await self.step(SignatureActivities.request)
             return
@@ -82,6 +84,8 @@ class PrescriptionWorkflow(Process[Prescription]):
                 await self.step(SignatureActivities.query, knock)
             case Alarm() as due if not now.last_call:
                 await self.step(SignatureActivities.query, due)
+            case Alarm() if now.state is PrescriptionState.COUNTERSIGNING:
+                await self.step(PrescriptionActivities.expire)
             case Withdraw() | Alarm() as why:
                 await self.step(PrescriptionActivities.withdraw, why)
             case _:
@@ -125,20 +129,6 @@ class PrescriptionWorkflow(Process[Prescription]):
                 await self.step(PrescriptionActivities.expire)
             case other:
                 await self._known(other)
-
-    async def _countersign(self, now: Prescription) -> None:
-        if now.task_id is None:
-            await self.step(SignatureActivities.request)
-            return
-        match await self.next(until=now.wake_at):
-            case SignatureReported() as knock:
-                await self.step(SignatureActivities.query, knock)
-            case Alarm() as due if not now.last_call:
-                await self.step(SignatureActivities.query, due)
-            case Alarm():
-                await self.step(PrescriptionActivities.expire)
-            case _:
-                raise not_now()
 
     async def _price(self, now: Prescription) -> None:
         """The HIS takes the prescription and prices it."""
@@ -222,7 +212,7 @@ class PrescriptionWorkflow(Process[Prescription]):
         PrescriptionState.QUEUED: _await_pharmacist,
         PrescriptionState.QUESTIONED: _await_doctor,
         PrescriptionState.RETURNED: _await_doctor,
-        PrescriptionState.COUNTERSIGNING: _countersign,
+        PrescriptionState.COUNTERSIGNING: _sign,
         PrescriptionState.PRICING: _price,
         PrescriptionState.CHOOSING: _choose,
         PrescriptionState.PAYING: _pay,

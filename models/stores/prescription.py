@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Table, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -116,35 +116,19 @@ async def begin(
         raise DomainError("prescription.too_many", "conflict", most=MAX)
     content_id = ids.derived("prescription_content", prescription_id)
     await keep_content(db, content_id, prescription_id, account_id, content)
-    await db.execute(
-        insert(PrescriptionRow).values(
-            id=prescription_id,
-            state=PrescriptionState.DRAFTING,
-            policy=policy,
-            visit_id=visit_id,
-            account_id=account_id,
-            content_id=content_id,
-            copied_from=copied_from,
-            created_at=at,
-            moved_at=at,
-            due_at=due_at,
-            wake_at=due_at,
-            request=request or None,
-        )
-    )
-    await db.execute(
-        insert(TimelineRow).values(
-            process="prescription",
-            process_id=prescription_id,
-            visit_id=visit_id,
-            step="open",
-            name="prescription.open",
-            version=0,
-            before="",
-            after=PrescriptionState.DRAFTING,
-            by=account_id,
-            at=at,
-        )
+    await steps.open(
+        db,
+        STORE.table,
+        prescription_id,
+        PrescriptionState.DRAFTING,
+        by=account_id,
+        at=at,
+        due_at=due_at,
+        request=request,
+        policy=policy,
+        visit_id=visit_id,
+        content_id=content_id,
+        copied_from=copied_from,
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import Table, func, insert, select, update
+from sqlalchemy import Table, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -108,35 +108,19 @@ async def insert_opened(
     request: str = "",
 ) -> None:
     """The row first; the run is started after this transaction."""
-    await db.execute(
-        insert(RevisitRow).values(
-            id=revisit_id,
-            state=State.CHECKING,
-            policy=policy,
-            account_id=account_id,
-            patient_id=patient_id,
-            past_encounter_id=opening.past_encounter_id,
-            past_prescription=opening.past_prescription,
-            created_at=at,
-            moved_at=at,
-            due_at=due_at,
-            wake_at=due_at,
-            request=request or None,
-        )
-    )
-    await db.execute(
-        insert(TimelineRow).values(
-            process="revisit",
-            process_id=revisit_id,
-            visit_id=revisit_id,
-            step="open",
-            name="revisit.open",
-            version=0,
-            before="",
-            after=State.CHECKING,
-            by=account_id,
-            at=at,
-        )
+    await steps.open(
+        db,
+        STORE.table,
+        revisit_id,
+        State.CHECKING,
+        by=account_id,
+        at=at,
+        due_at=due_at,
+        request=request,
+        policy=policy,
+        patient_id=patient_id,
+        past_encounter_id=opening.past_encounter_id,
+        past_prescription=opening.past_prescription,
     )
 
 

@@ -165,6 +165,33 @@ async def move(
     return dict(row)
 
 
+async def open(
+    db: AsyncSession, table: Table, id: UUID, state: str, *, by: UUID, at: datetime, due_at: datetime, request: str, **values: Any
+) -> None:
+    """A row that a person (`by`, its account) opens, with the first entry of its timeline; its run is started after this transaction.
+
+    `due_at` is its first alarm too. `values` are the process's own columns. A row that another process wants has no such entry: there
+    the step that wanted it stands in the timeline.
+    """
+    first = {"id": id, "state": state, "account_id": by, "created_at": at, "moved_at": at, "due_at": due_at, "wake_at": due_at}
+    await db.execute(insert(table), first | {"request": request or None} | values)
+    await db.execute(
+        _TOLD,
+        {
+            "process": _process(table),
+            "process_id": id,
+            "visit_id": values.get("visit_id", id),
+            "step": "open",
+            "name": f"{_process(table)}.open",
+            "version": 0,
+            "before": "",
+            "after": state,
+            "by": by,
+            "at": at,
+        },
+    )
+
+
 async def handled(db: AsyncSession, inbox_id: UUID, at: datetime, outcome: str) -> None:
     """Closes an inbox row; closed already is closed."""
     await db.execute(_HANDLED, {"its_id": inbox_id, "new_at": at, "new_outcome": outcome})
