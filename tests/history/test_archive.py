@@ -84,13 +84,15 @@ async def test_every_run_of_a_visit_and_its_charge_is_archived(running: Running,
     visit = await (await running.opened()).to(State.CHOOSING)
     await visit.renews()
     await visit.to(State.CLOSED)
-    await closed(running.client, visit.id, 3)
+    await closed(running.client, visit.id, 4)
 
     await archive.archive_due()
 
     found = await rows(running, visit.id)
+    [e_bill] = [row.process_id for row in found if row.process == "invoice"]
     assert sorted((row.process, row.process_id, row.status) for row in found) == [
         ("charge", visit.charge_id, "COMPLETED"),
+        ("invoice", e_bill, "COMPLETED"),
         ("revisit", visit.id, "COMPLETED"),
         ("revisit", visit.id, "CONTINUED_AS_NEW"),
     ]
@@ -100,7 +102,7 @@ async def test_every_run_of_a_visit_and_its_charge_is_archived(running: Running,
 
 async def test_a_file_holds_the_whole_history_and_replays(running: Running, archive: Archive, folder: Path) -> None:
     visit = await (await running.opened()).to(State.CLOSED)
-    await closed(running.client, visit.id, 2)
+    await closed(running.client, visit.id, 3)
 
     await archive.archive_due()
 
@@ -170,7 +172,8 @@ async def test_one_that_cannot_be_archived_holds_up_no_other_and_is_not_forgotte
     await archive.archive_due()
     [bad] = await rows(running, first.id)
     async with running.database.transaction() as db:
-        await db.execute(update(HistoryRow).values(archived_at=None, events=None, bytes=None, file=None, tried_at=None))
+        again = update(HistoryRow).where(HistoryRow.visit_id.in_((first.id, second.id)))
+        await db.execute(again.values(archived_at=None, events=None, bytes=None, file=None, tried_at=None))
     in_the_way = folder / f"history/{bad.ended_at:%Y/%m}/{bad.run_id}.json.gz"
     in_the_way.unlink()
     in_the_way.mkdir()

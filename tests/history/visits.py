@@ -23,8 +23,8 @@ from tests.client import Hands, speaking, wiring
 from tests.process.hospital import wish
 from tests.process.running import SOON_S, Live, Running, refused
 
-HOW_MANY = 4
-"""Runs of this visit: two of its own, one of its charge, one of its refund."""
+HOW_MANY = 6
+"""Runs of this visit: two of its own, one of its charge, one of its refund, one of each of its two e-bills."""
 
 
 async def a_visit_with_a_story(running: Running) -> Live:
