@@ -118,6 +118,12 @@ async def on_delivery(
     return _out(await pathways.ask("delivery", lambda db: timeline.delivery(db, delivery_id, reach), asked), intent)
 
 
+async def on_invoice(
+    pathways: Pathways, invoice_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]
+) -> ActionOut:
+    return _out(await pathways.ask("invoice", lambda db: timeline.invoice(db, invoice_id, reach), asked), intent)
+
+
 def _out(answer: Answer, intent: Intended) -> ActionOut:
     response: Response = intent.response
     if answer.replayed:

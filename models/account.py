@@ -60,6 +60,9 @@ Permission = Literal[
     "delivery:read",
     "delivery:read_any",
     "delivery:decide",
+    "invoice:read",
+    "invoice:read_any",
+    "invoice:act",
 ]
 """`<word>:<verb>`, the word being one of `docs/words.md`. Which patient's or department's rows it reaches is said by the SQL."""
 
@@ -83,6 +86,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
             "prescription:read",
             "prescription:choose",
             "delivery:read",
+            "invoice:read",
         }
     ),
     Role.DOCTOR: frozenset(
@@ -105,10 +109,16 @@ ROLES: dict[Role, frozenset[Permission]] = {
     Role.MANAGEMENT: frozenset(
         {
             *("account:read", "directory:read", "directory:sync", "revisit:read_any", "revisit:decline", "history:read"),
+            *("invoice:read_any", "invoice:act"),
             *("ledger:read", "refund:read", "refund:act", "delivery:read_any", "delivery:decide"),
         },
     ),
-    Role.FINANCE: frozenset({"account:read", "revisit:read_any", "history:read", "ledger:read", "refund:read", "refund:act"}),
+    Role.FINANCE: frozenset(
+        {
+            *("account:read", "revisit:read_any", "history:read", "ledger:read", "refund:read", "refund:act"),
+            *("invoice:read_any", "invoice:act"),
+        }
+    ),
     Role.PHARMACIST: frozenset({"account:read", "prescription:read", "review:act", "delivery:read_any", "delivery:decide"}),
 }
 """The one table of rights."""
