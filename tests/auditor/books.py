@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 from tests.auditor import ours, theirs
@@ -17,6 +17,7 @@ VISIT_ENDS = frozenset({"refused", "closed", "cancelled", "declined", "absent"})
 CHARGE_ENDS = frozenset({"settled", "closed", "unsettled"})
 REFUND_ENDS = frozenset({"arrived", "paid_out", "withdrawn"})
 PRESCRIPTION_ENDS = frozenset({"completed", "withdrawn", "cancelled", "expired"})
+RECORD_ENDS = frozenset({"filed", "refused", "expired", "withdrawn"})
 DELIVERY_ENDS = frozenset({"signed", "cancelled", "decided"})
 
 OUR_NUMBER = re.compile(r"[0-9a-f]{32}")
@@ -57,6 +58,7 @@ class Books:
         self.invoices = {one.id: one for one in their.invoices}
         self.appointments = {one.claim_no: one for one in their.appointments}
         self.prescriptions = {one.id: one for one in our.prescriptions}
+        self.records = {one.id: one for one in our.records}
         self.contents = {one.id: one for one in our.contents}
         self.deliveries = {one.id.hex: one for one in our.deliveries}
         self.filings = {one.number: one for one in their.prescriptions}
@@ -80,8 +82,10 @@ class Books:
         """A refund of nobody's money names itself where a visit stands."""
         return refund.visit_id if refund.visit_id in self.visits else None
 
-    def visit_of_content(self, content_id: UUID) -> UUID:
-        return self.prescriptions[self.contents[content_id].prescription_id].visit_id
+    def visit_of_signature(self, one: ours.Signature) -> UUID:
+        """It is of a prescription, or of a record."""
+        signed = self.prescriptions[one.prescription_id] if one.prescription_id else self.records[cast(UUID, one.record_id)]
+        return signed.visit_id
 
     def is_wanted(self, refund: ours.Refund) -> bool:
         """Whether it gives back what a charge had wanted; only of that the HIS may know."""

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar, cast
+from typing import ClassVar
 from uuid import UUID
 
-from tests.auditor.wire import Wire, connect
+from tests.auditor.wire import connect, rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,12 +156,23 @@ class Signature:
 
     TABLE: ClassVar = "signature"
     id: UUID
-    prescription_id: UUID
-    content_id: UUID
+    prescription_id: UUID | None
+    content_id: UUID | None
+    record_id: UUID | None
     account_id: UUID
     side: str
     text: bytes
     signature: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSigning:
+    TABLE: ClassVar = "record_signing"
+    id: UUID
+    state: str
+    version: int
+    step: str | None
+    visit_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,6 +262,7 @@ class Ours:
     prescriptions: Sequence[Prescription]
     contents: Sequence[Content]
     signatures: Sequence[Signature]
+    records: Sequence[RecordSigning]
     accounts: Sequence[Account]
     deliveries: Sequence[Delivery]
 
@@ -261,33 +273,24 @@ async def read(database_url: str) -> Ours:
     try:
         async with wire.transaction(isolation="repeatable_read", readonly=True):
             return Ours(
-                visits=await _rows(wire, Visit),
-                charges=await _rows(wire, Charge),
-                orders=await _rows(wire, Order),
-                payments=await _rows(wire, Payment),
-                refunds=await _rows(wire, Refund),
-                entries=await _rows(wire, Entry),
-                legs=await _rows(wire, Leg),
-                claims=await _rows(wire, Claim),
-                slots=await _rows(wire, Slot),
-                messages=await _rows(wire, Message),
-                inbox=await _rows(wire, Inbox),
-                timeline=await _rows(wire, Moved, order="process_id, version, id"),
-                prescriptions=await _rows(wire, Prescription),
-                contents=await _rows(wire, Content),
-                signatures=await _rows(wire, Signature),
-                accounts=await _rows(wire, Account),
-                deliveries=await _rows(wire, Delivery),
+                visits=await rows(wire, Visit),
+                charges=await rows(wire, Charge),
+                orders=await rows(wire, Order),
+                payments=await rows(wire, Payment),
+                refunds=await rows(wire, Refund),
+                entries=await rows(wire, Entry),
+                legs=await rows(wire, Leg),
+                claims=await rows(wire, Claim),
+                slots=await rows(wire, Slot),
+                messages=await rows(wire, Message),
+                inbox=await rows(wire, Inbox),
+                timeline=await rows(wire, Moved, order="process_id, version, id"),
+                prescriptions=await rows(wire, Prescription),
+                contents=await rows(wire, Content),
+                signatures=await rows(wire, Signature),
+                records=await rows(wire, RecordSigning),
+                accounts=await rows(wire, Account),
+                deliveries=await rows(wire, Delivery),
             )
     finally:
         await wire.close()
-
-
-R = TypeVar("R")
-
-
-async def _rows(wire: Wire, kind: type[R], order: str = "1") -> list[R]:
-    shape = cast(Any, kind)
-    names = [field.name for field in fields(shape)]
-    found = await wire.fetch(f"select {', '.join(names)} from {shape.TABLE} order by {order}")
-    return [kind(**dict(row)) for row in found]

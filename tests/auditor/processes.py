@@ -6,15 +6,16 @@ from itertools import pairwise
 from uuid import UUID
 
 from tests.auditor import ours
-from tests.auditor.books import CHARGE_ENDS, DELIVERY_ENDS, PRESCRIPTION_ENDS, REFUND_ENDS, VISIT_ENDS, Books
+from tests.auditor.books import CHARGE_ENDS, DELIVERY_ENDS, PRESCRIPTION_ENDS, RECORD_ENDS, REFUND_ENDS, VISIT_ENDS, Books
 from tests.auditor.finding import Finding, Kind
 
-Row = ours.Visit | ours.Charge | ours.Refund | ours.Prescription | ours.Delivery
+Row = ours.Visit | ours.Charge | ours.Refund | ours.Prescription | ours.RecordSigning | ours.Delivery
 ENDS: Mapping[str, Collection[str]] = {
     "revisit": VISIT_ENDS,
     "charge": CHARGE_ENDS,
     "refund": REFUND_ENDS,
     "prescription": PRESCRIPTION_ENDS,
+    "record": RECORD_ENDS,
     "delivery": DELIVERY_ENDS,
 }
 
@@ -56,6 +57,7 @@ def rows(books: Books) -> Iterator[tuple[str, Row]]:
         ("charge", books.ours.charges),
         ("refund", books.ours.refunds),
         ("prescription", books.ours.prescriptions),
+        ("record", books.ours.records),
         ("delivery", books.ours.deliveries),
     )
     for process, found in processes:

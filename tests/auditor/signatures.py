@@ -12,10 +12,10 @@ from tests.auditor.books import Books, by
 from tests.auditor.finding import Finding, Kind
 
 SET_ASIDE: dict[str, tuple[str, frozenset[str]]] = {
-    "doctor": ("signing", frozenset({"drafting", "withdrawn"})),
+    "doctor": ("signing", frozenset({"drafting", "withdrawn", "refused", "expired"})),
     "pharmacist": ("countersigning", frozenset({"queued", "expired"})),
 }
-"""By side: the state in which its signature is waited for, and where a prescription goes from there without one."""
+"""By side: the state in which its signature is waited for, and where a prescription or a record goes from there without one."""
 
 
 def check(books: Books) -> Iterator[Finding]:
@@ -34,7 +34,7 @@ def check(books: Books) -> Iterator[Finding]:
 def _of_one(books: Books, one: ours.Signature) -> Iterator[Finding]:
     if one.signature is None:
         return
-    task, visit, about = books.tasks.get(one.id.hex), _visit(books, one), _about(one)
+    task, visit, about = books.tasks.get(one.id.hex), books.visit_of_signature(one), _about(one)
     if task is None or task.state != "SIGNED":
         told = task.state if task else "no such task"
         yield Finding(kind=Kind.SIGNATURE_MISSING, about=about, ours="proved", theirs=told, visit=visit)
@@ -52,7 +52,7 @@ def _of_one(books: Books, one: ours.Signature) -> Iterator[Finding]:
 
 def _unheeded(books: Books) -> Iterator[Finding]:
     """What was signed and not proved was forged, or came when nobody wanted it any more; then the timeline says so, once for each."""
-    aside = Counter[tuple[UUID, str]]()
+    aside = Counter[tuple[UUID | None, str]]()
     for line in books.ours.timeline:
         for side, (before, after) in SET_ASIDE.items():
             aside[line.process_id, side] += line.before == before and line.after in after
@@ -60,21 +60,23 @@ def _unheeded(books: Books) -> Iterator[Finding]:
         task = books.tasks.get(one.id.hex)
         if one.signature is not None or task is None or task.state != "SIGNED":
             continue
-        key = (one.prescription_id, one.side)
+        key = (one.prescription_id or one.record_id, one.side)
         if aside[key] > 0:
             aside[key] -= 1
             continue
-        yield Finding(kind=Kind.SIGNATURE_UNHEEDED, about=_about(one), ours="not proved", theirs=task.state, visit=_visit(books, one))
+        yield Finding(
+            kind=Kind.SIGNATURE_UNHEEDED, about=_about(one), ours="not proved", theirs=task.state, visit=books.visit_of_signature(one)
+        )
 
 
 def _alone(books: Books) -> Iterator[Finding]:
-    """Of each content."""
-    proved = by((one for one in books.ours.signatures if one.signature is not None), "content_id")
+    """Of each content; a record has one signature only."""
+    proved = by((one for one in books.ours.signatures if one.signature is not None and one.content_id), "content_id")
     for content_id, signed in proved.items():
         doctors = {one.account_id for one in signed if one.side == "doctor"}
         pharmacists = {one.account_id for one in signed if one.side == "pharmacist"}
         if doctors & pharmacists:
-            visit = _visit(books, signed[0])
+            visit = books.visit_of_signature(signed[0])
             yield Finding(kind=Kind.SIGNATURE_ALONE, about=f"content={content_id}", ours="one account", theirs="two people", visit=visit)
 
 
@@ -86,8 +88,5 @@ def sm3(text: str) -> str:
 
 
 def _about(one: ours.Signature) -> str:
-    return f"signature={one.id} side={one.side} prescription={one.prescription_id}"
-
-
-def _visit(books: Books, one: ours.Signature) -> UUID:
-    return books.prescriptions[one.prescription_id].visit_id
+    of = f"prescription={one.prescription_id}" if one.prescription_id else f"record={one.record_id}"
+    return f"signature={one.id} side={one.side} {of}"

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any, Protocol, cast
+from dataclasses import fields
+from typing import Any, Protocol, TypeVar, cast
 
 import asyncpg
 
@@ -25,3 +26,14 @@ async def connect(database_url: str) -> Wire:
     """By a URL as SQLAlchemy or as PostgreSQL writes it."""
     url = database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
     return cast(Wire, await cast(Any, asyncpg).connect(url, timeout=_CONNECT_S))
+
+
+R = TypeVar("R")
+
+
+async def rows(wire: Wire, kind: type[R], order: str = "1") -> list[R]:
+    """All of a table, `TABLE` of the dataclass: its fields are the columns."""
+    shape = cast(Any, kind)
+    names = [field.name for field in fields(shape)]
+    found = await wire.fetch(f"select {', '.join(names)} from {shape.TABLE} order by {order}")
+    return [kind(**dict(row)) for row in found]
