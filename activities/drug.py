@@ -1,19 +1,22 @@
 """药品 on the patient's side of a prescription: priced by the HIS, chosen how, paid, dispensed, handed out or sent (P-3, P-5, P-8)."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.payment import start
 from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
+from models.account import Role
 from models.charge import Close
 from models.drug import Dispensing
 from models.kernel import ids
 from models.kernel.errors import DomainError, known
 from models.message import Template
+from models.policy import Policy
 from models.prescription import (
     CancelDrugs,
     Choose,
@@ -35,9 +38,11 @@ from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import prescription as prescriptions
 from models.stores import prescription_signing as signing
+from models.stores import prescription_timeline as reading
 from models.stores import refund as refunds
 
 _S = PrescriptionState
+log = structlog.get_logger()
 PAYABLE = "prescription"
 PICKUP_DIGITS = 6
 
@@ -75,7 +80,7 @@ class DrugActivities:
         """
         step = self._guard.step(now, "drug.choose", wish, way=wish.way)
         if wish.way is Way.AT_HOSPITAL:
-            poll_at = min(step.at + await self._poll(now), known(now.due_at))
+            poll_at = min((await self._policy(now)).drugs_asked_at(step.at, step.at), known(now.due_at))
             async with step.move(_S.AT_HOSPITAL, way=wish.way, wake_at=poll_at):
                 return step.row
         charge_id = ids.derived("charge", now.id, wish.id)
@@ -107,8 +112,8 @@ class DrugActivities:
         """
         step = self._guard.step(now, "drug.charged", ended)
         if ended.outcome == "settled":
-            poll = await self._poll(now)
-            async with step.move(_S.DISPENSING, due_at=None, wake_at=step.at + poll):
+            poll_at = (await self._policy(now)).drugs_asked_at(step.at, step.at)
+            async with step.move(_S.DISPENSING, due_at=None, wake_at=poll_at):
                 return step.row
         left = now.state is _S.CLOSING or ended.outcome == "unsettled"
         if not left and step.at < known(now.valid_until):
@@ -163,7 +168,7 @@ class DrugActivities:
         """A report or the time to ask: what the HIS answers counts."""
         step = self._guard.step(now, "drug.query", why)
         word = known(await self._his.dispensed(now.content_id))
-        poll = await self._poll(now)
+        policy = await self._policy(now)
         match word.state, now.state:
             case (
                 (Dispensing.PAID | Dispensing.PREPARED | Dispensing.HANDED_OUT),
@@ -176,14 +181,37 @@ class DrugActivities:
                 if now.way is Way.PARCEL:
                     return await self._ship(step)
                 code = "".join(secrets.choice("0123456789") for _ in range(PICKUP_DIGITS))
-                async with step.move(_S.READY, due_at=None, wake_at=step.at + poll, pickup_code=code) as db:
+                due_at, wake_at = policy.pickup_until(step.at), policy.drugs_asked_at(step.at, step.at)
+                async with step.move(_S.READY, due_at=due_at, wake_at=wake_at, pickup_code=code) as db:
                     await notices.tell_patient(db, now.visit_id, Template.DRUGS_READY, step.at, about=now.id, code=code)
             case _, _S.CHOOSING:  # its alarm is the end of its validity
                 async with step.move(now.state):
                     pass
+            case _, _S.READY:
+                return await self._not_fetched(step, policy)
             case _:
-                async with step.move(now.state, wake_at=step.at + poll if now.due_at is None else min(step.at + poll, now.due_at)):
+                asked_at = policy.drugs_asked_at(step.at, await self._since(now))
+                async with step.move(now.state, wake_at=min(asked_at, now.due_at or asked_at)):
                     pass
+        return step.row
+
+    async def _not_fetched(self, step: Step[Prescription], policy: Policy) -> Prescription:
+        """The patient is reminded, then the pharmacy has a task, each told once; only the HIS's word that it was handed out ends it.
+
+        A task is what is ready and has no time left: `due_at` is gone.
+        """
+        now, since = step.now, await self._since(step.now)
+        remind_at, office_at = since + timedelta(seconds=policy.rules.pickup_remind_s), policy.pickup_until(since)
+        marks = (policy.drugs_asked_at(step.at, since), *(at for at in (remind_at, office_at) if at > step.at))
+        late = step.at >= office_at
+        async with step.move(_S.READY, due_at=None if late else office_at, wake_at=min(marks)) as db:
+            if step.at >= remind_at:
+                code = known((await prescriptions.facts(db, now.id)).pickup_code)
+                await notices.tell_patient(db, now.visit_id, Template.DRUGS_WAITING, step.at, about=now.id, code=code)
+            if late:
+                await notices.tell_office(db, now.visit_id, Template.DRUGS_UNCOLLECTED, Role.PHARMACIST, office_at, about=now.id)
+        if late and now.due_at is not None:
+            log.warning("drug.uncollected", prescription_id=str(now.id), visit_id=str(now.visit_id))
         return step.row
 
     @step("drug.give_back")
@@ -213,10 +241,13 @@ class DrugActivities:
         async with step.move(now.state):
             return step.row
 
-    async def _poll(self, now: Prescription) -> timedelta:
+    async def _policy(self, now: Prescription) -> Policy:
         async with self._guard.database.reading() as db:
-            facts = await prescriptions.facts(db, now.id)
-            return timedelta(seconds=(await policies.pinned(db, facts.policy)).rules.drugs_poll_s)
+            return await policies.pinned(db, (await prescriptions.facts(db, now.id)).policy)
+
+    async def _since(self, now: Prescription) -> datetime:
+        async with self._guard.database.reading() as db:
+            return await reading.entered_at(db, now.id)
 
     async def _ship(self, step: Step[Prescription]) -> Prescription:
         """Paid, approved and prepared: now, and not before, a parcel is begun."""

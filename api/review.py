@@ -101,6 +101,29 @@ class _NoneFree(Exception):  # noqa: N818  (no error)
     """The queue has none for who asks."""
 
 
+class UncollectedOut(BaseModel):
+    """待取药, and nobody has come for too long; `number` is the HIS's."""
+
+    id: UUID
+    revisit_id: UUID
+    number: str
+    ready_at: datetime
+
+
+class UncollectedListOut(BaseModel):
+    items: list[UncollectedOut]
+    next: str | None
+
+
+@router.get("/v1/drugs/uncollected", responses=problems(malformed=("request.cursor",)))
+async def uncollected(_: MayReview, db: Reading, after: After = None, limit: Limit = 20) -> UncollectedListOut:
+    """逾期未取: a task of the pharmacy until the HIS says that they were handed out."""
+    found = await reading.uncollected(db, open_id_cursor("uncollected", after), limit + 1)
+    page, further = cut(found, limit, lambda one: seal_cursor("uncollected", one.created_at, one.id))
+    items = [UncollectedOut(id=one.id, revisit_id=one.revisit_id, number=one.number, ready_at=one.ready_at) for one in page]
+    return UncollectedListOut(items=items, next=further)
+
+
 class ClaimIn(Body):
     """`take_over`: from a pharmacist who holds it; it is recorded."""
 

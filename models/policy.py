@@ -48,10 +48,16 @@ class Rules(BaseModel):
     """A pharmacist who took a prescription has it so long before others may take it."""
     review_remind_s: int = Field(default=1800, ge=1)
     """Unreviewed so long, the pharmacists are told; after as much again, the management."""
+    record_sign_s: int = Field(default=900, ge=1)
+    """To confirm a record on the phone; then it is unsigned again. Versions of before have none."""
     drugs_pay_s: int = Field(default=7200, ge=60)
     """To pay for drugs once a way to get them is chosen; never longer than the prescription is valid."""
     drugs_poll_s: int = Field(default=60, ge=1)
-    """How often the HIS is asked how far its pharmacy is, beside its own reports."""
+    """How soon the HIS is asked again how far its pharmacy is, beside its own reports; rarer the longer it lasts."""
+    pickup_remind_s: int = Field(default=3 * 24 * 3600, ge=1)
+    """Drugs that are ready and not fetched: after so long the patient is reminded. Versions of before have none, nor the next."""
+    pickup_office_s: int = Field(default=7 * 24 * 3600, ge=1)
+    """And after so long they are a task of the pharmacy."""
     delivery_polls_s: tuple[PositiveInt, ...] = Field(default=(600, 1800, 3600), min_length=1)
     """Pauses between two questions to the carrier where a parcel is; the last one again and again. Versions of before have none."""
     delivery_silent_s: int = Field(default=48 * 3600, ge=1)
@@ -101,6 +107,16 @@ class Policy(BaseModel):
         pauses = self.rules.refund_polls_s
         return now + timedelta(seconds=pauses[min(polls, len(pauses) - 1)])
 
+    def drugs_asked_at(self, now: datetime, since: datetime) -> datetime:
+        """When the HIS is asked next about a prescription that has stood where it stands `since` then: within an eighth of that time more,
+        and within the hour."""
+        waited = min((now - since) / 8, timedelta(hours=1))
+        return now + max(waited, timedelta(seconds=self.rules.drugs_poll_s))
+
+    def pickup_until(self, ready_at: datetime) -> datetime:
+        """Drugs that are not fetched until then are a task of the pharmacy."""
+        return ready_at + timedelta(seconds=self.rules.pickup_office_s)
+
     def delivery_asked_at(self, now: datetime, polls: int, until: datetime | None = None) -> datetime:
         """When the carrier is asked next, after so many questions; at the end of its silence in any case."""
         pauses = self.rules.delivery_polls_s
@@ -145,8 +161,11 @@ TEST = STANDARD.model_copy(
         "refund_pause_s": 2,
         "review_hold_s": 30,
         "review_remind_s": 10,
+        "record_sign_s": 20,
         "drugs_pay_s": 60,
         "drugs_poll_s": 1,
+        "pickup_remind_s": 60,
+        "pickup_office_s": 120,
         "delivery_polls_s": (1, 1, 2),
     }
 )

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Text, and_, cast, select, tuple_
+from sqlalchemy import Text, and_, cast, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.drug import LineChange, changes
-from models.kernel.errors import DomainError
+from models.kernel.errors import DomainError, known
 from models.prescription import UNSIGNED, NoAnswer, PrescriptionContent, PrescriptionState, Remark, Way
 from models.review import Level, Verdict
 from models.stores.database import vault
@@ -131,6 +131,12 @@ async def notes(db: AsyncSession, prescription_id: UUID) -> list[Note]:
     return [Note(row.account_id, box.open("prescription_note.text", row.id, row.text), row.created_at) for row in rows]
 
 
+async def entered_at(db: AsyncSession, prescription_id: UUID) -> datetime:
+    """When it came to where it stands."""
+    moves = select(func.max(TimelineRow.at)).where(TimelineRow.process_id == prescription_id, TimelineRow.before != TimelineRow.after)
+    return known(await db.scalar(moves))
+
+
 SHOWN: Final = and_(PrescriptionRow.queued_at.is_not(None), PrescriptionRow.state.not_in(UNSIGNED))
 """What its doctor has signed, as it stands: an amendment is a draft again, and nobody's but theirs."""
 
@@ -194,3 +200,30 @@ async def waiting(db: AsyncSession, prescription_id: UUID) -> Waiting:
 
 def _waiting(row: PrescriptionRow, level: str | None) -> Waiting:
     return Waiting(row.id, row.queued_at or row.created_at, row.round, _level(level), row.pharmacist_id, row.held_until)
+
+
+@dataclass(frozen=True, slots=True)
+class Uncollected:
+    """Drugs that have been ready for too long: somebody of the pharmacy looks after them."""
+
+    id: UUID
+    revisit_id: UUID
+    number: str
+    """At the HIS."""
+    created_at: datetime
+    ready_at: datetime
+
+
+async def uncollected(db: AsyncSession, after: tuple[datetime, UUID] | None, limit: int) -> list[Uncollected]:
+    """Those whose time to be fetched is over, by when they were prescribed."""
+    ready = (
+        select(func.max(TimelineRow.at))
+        .where(TimelineRow.process_id == PrescriptionRow.id, TimelineRow.before != TimelineRow.after)
+        .correlate(PrescriptionRow)
+        .scalar_subquery()
+    )
+    query = select(PrescriptionRow, ready).where(PrescriptionRow.state == PrescriptionState.READY, PrescriptionRow.due_at.is_(None))
+    if after is not None:
+        query = query.where(tuple_(PrescriptionRow.created_at, PrescriptionRow.id) > tuple_(*after))
+    found = await db.execute(query.order_by(PrescriptionRow.created_at, PrescriptionRow.id).limit(limit))
+    return [Uncollected(row.id, row.visit_id, row.content_id.hex, row.created_at, at or row.moved_at) for row, at in found]
