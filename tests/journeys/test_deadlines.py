@@ -130,7 +130,8 @@ async def _wait_for(what: str, end: datetime, before_s: float) -> None:
 
 
 async def _left_at(visit: Visit) -> datetime:
-    return datetime.fromisoformat((await visit.timeline())["steps"][-1]["at"])
+    steps = (await visit.timeline())["steps"]
+    return datetime.fromisoformat([one["at"] for one in steps if one["process"] != "invoice"][-1])
 
 
 async def _told(visit: Visit) -> list[Json]:

@@ -62,7 +62,8 @@ class Visit:
         return await self.patient.ask(f"{self.path}/timeline")
 
     async def steps(self) -> list[str]:
-        return [one["step"] for one in (await self.timeline())["steps"]]
+        """Without its e-bills: they come beside it, whenever the issuer answers."""
+        return [one["step"] for one in (await self.timeline())["steps"] if one["process"] != "invoice"]
 
     async def until(self, *states: str, within_s: float = WITHIN_S) -> Json:
         """Follow the visit until it stands in one of the states."""
