@@ -128,11 +128,13 @@ class DrugActivities:
         return await self._cancelled(step, "patient" if now.state is _S.CLOSING else ended.outcome)
 
     @step("drug.close")
-    async def close(self, now: Prescription, wish: CancelDrugs) -> Prescription:
-        """Not wanted while a charge is open: asked to close, the charge says whether money came."""
-        step = self._guard.step(now, "drug.close", wish)
+    async def close(self, now: Prescription, why: CancelDrugs | DrugsReported) -> Prescription:
+        """Not wanted, or paid at a window, while a charge is open: asked to close, it says whether money came; what is not so waits."""
+        step = self._guard.step(now, "drug.close", why)
+        if isinstance(why, DrugsReported) and known(await self._his.dispensed(now.content_id)).state is Dispensing.UNPAID:
+            raise DomainError("prescription.not_now", "conflict")
         charge_id = known(now.charge_id)
-        close = Close(id=ids.derived("close", charge_id, wish.id))
+        close = Close(id=ids.derived("close", charge_id, why.id))
         async with step.move(_S.CLOSING) as db:
             await inbox.bring(db, "charge", charge_id, close, party=PAYABLE)
         await self._runs.knock("charge", charge_id, close)
@@ -196,10 +198,7 @@ class DrugActivities:
         return step.row
 
     async def _not_fetched(self, step: Step[Prescription], policy: Policy) -> Prescription:
-        """The patient is reminded, then the pharmacy has a task, each told once; only the HIS's word that it was handed out ends it.
-
-        A task is what is ready and has no time left: `due_at` is gone.
-        """
+        """The patient is reminded, then the pharmacy has a task (`due_at` is gone), each told once; the HIS's word alone ends it."""
         now, since = step.now, await self._since(step.now)
         remind_at, office_at = since + timedelta(seconds=policy.rules.pickup_remind_s), policy.pickup_until(since)
         marks = (policy.drugs_asked_at(step.at, since), *(at for at in (remind_at, office_at) if at > step.at))
