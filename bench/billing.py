@@ -12,10 +12,11 @@ from temporalio.api.enums.v1 import EventType
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecution, WorkflowExecutionStatus
 
+from bench.prescription import delivered, signed
 from bench.result import Result
 from stack.supervisor import Stack
 from tests.journeys.hospital import Hospital
-from tests.journeys.people import until
+from tests.journeys.people import read, until
 from tests.journeys.visit import STRAIGHT, Visit
 
 FIGURES: Final = Path(__file__).with_name("billing.md")
@@ -144,17 +145,29 @@ async def least(hospital: Hospital, client: Client) -> Histories:
 
 
 async def unhurried(hospital: Hospital, client: Client) -> Visit:
-    """A whole visit of people who act when all is quiet: who is faster shares a workflow task, or spares a timer, by chance."""
+    """A whole visit, its prescription and its parcel, of people who act when all is quiet: who is faster shares a workflow task, or spares
+    a timer, by chance."""
     visit = await hospital.visit()
-    for state in STRAIGHT[1:]:
+
+    async def quiet() -> None:
         await _quiet(client, visit.id)
+
+    for state in STRAIGHT[1:-1]:
+        await quiet()
         if state == "booked":
             order = await visit.order()
-            await _quiet(client, visit.id)
+            await quiet()
             await hospital.pay(order)
             await visit.until(state)
         else:
             await visit.to(state)
+    await quiet()
+    prescription = await signed(visit, quiet)
+    read(await hospital.doctor.record(visit.id))
+    await hospital.doctor.act(f"{visit.path}/end")
+    await quiet()
+    await delivered(prescription, quiet)
+    await visit.until("closed")
     return visit
 
 
@@ -205,9 +218,9 @@ async def measure() -> list[Result]:
 _WHOLE: Final = "**whole visit**"
 _HEAD: Final = """# What a whole visit costs at Temporal
 
-Written by `python -m bench billing` from the histories of a paid visit, walked through the API from opening to its end. A step's line has
-what woke it, its activity and its answer, with the workflow tasks between. When a whole visit costs 5 % more than the last line says,
-`make test` fails.
+Written by `python -m bench billing` from the histories of a paid visit with a prescription and a parcel, walked through the API from its
+opening to its end. A step's line has what woke it, its activity and its answer, with the workflow tasks between. When a whole visit costs
+5 % more than the last line says, `make test` fails.
 """
 
 
