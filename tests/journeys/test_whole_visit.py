@@ -109,7 +109,10 @@ async def test_management_reads_the_story_of_both_runs_with_links(whole: Visit) 
     told = await until("both runs", read_history, lambda told: [run["status"] for run in told["runs"]] == ["COMPLETED"] * 3)
     events = (await whole.hospital.manager.ask(f"{whole.path}/history/events"))["events"]
 
-    assert {run["workflow_id"] for run in told["runs"] if run["process"] != "invoice"} == {f"revisit/{whole.id}", f"charge/{await whole.charge_id()}"}
+    assert {run["workflow_id"] for run in told["runs"] if run["process"] != "invoice"} == {
+        f"revisit/{whole.id}",
+        f"charge/{await whole.charge_id()}",
+    }
     assert [one["name"] for one in told["story"] if one["what"] == "step" and one["process"] != "invoice"] == STEPS[1:]
     who = {one["name"]: one["who"] for one in told["story"] if one["what"] == "wish"}
     assert (who["check_in"], who["accept"]) == ({"kind": "patient", "name": None}, {"kind": "staff", "name": "王建国"})
