@@ -29,16 +29,20 @@ class RevisitActivities:
 
     @step("revisit.end")
     async def end(self, now: Revisit, wish: End) -> Revisit:
-        """结束问诊: needs the patient in the room, a record with a diagnosis, and no prescription left unsigned.
+        """结束问诊: needs the patient in the room, a record signed as it stands, with a diagnosis, and no prescription unsigned.
 
-        Raises `revisit.not_entered`, `record.missing`, `prescription.unsigned`.
+        Signed is enough: that the HIS has the record is nobody's wait, neither the end's nor the close's.
+        Raises `revisit.not_entered`, `record.missing`, `record.not_signed`, `prescription.unsigned`.
         """
         step = self._guard.step(now, "revisit.end", wish)
         async with step.fence() as db:
             if not now.entered:
                 raise DomainError("revisit.not_entered", "conflict")
-            if not await records.written(db, now.id):
+            record = await records.of_revisit(db, now.id)
+            if record is None:
                 raise DomainError("record.missing", "conflict")
+            if not await records.signed(db, now.id, record[0]):
+                raise DomainError("record.not_signed", "conflict")
             if await prescriptions.unsigned(db, now.id):
                 raise DomainError("prescription.unsigned", "conflict")
             visit = await revisits.facts(db, now.id)

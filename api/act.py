@@ -112,6 +112,10 @@ async def on_prescription(
     return _out(await pathways.ask("prescription", lambda db: timeline.prescription(db, prescription_id, reach), asked), intent)
 
 
+async def on_record(pathways: Pathways, record_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]) -> ActionOut:
+    return _out(await pathways.ask("record", lambda db: timeline.record(db, record_id, reach), asked), intent)
+
+
 async def on_delivery(
     pathways: Pathways, delivery_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]
 ) -> ActionOut:

@@ -16,7 +16,7 @@ from bench.prescription import delivered, signed
 from bench.result import Result
 from stack.supervisor import Stack
 from tests.journeys.hospital import Hospital
-from tests.journeys.people import read, until
+from tests.journeys.people import until
 from tests.journeys.visit import STRAIGHT, Visit
 
 FIGURES: Final = Path(__file__).with_name("billing.md")
@@ -163,7 +163,7 @@ async def unhurried(hospital: Hospital, client: Client) -> Visit:
             await visit.to(state)
     await quiet()
     prescription = await signed(visit, quiet)
-    read(await hospital.doctor.record(visit.id))
+    await visit.signs_record()
     await hospital.doctor.act(f"{visit.path}/end")
     await quiet()
     await delivered(prescription, quiet)

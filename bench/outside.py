@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from uuid import UUID
@@ -11,6 +11,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from models.kernel.clock import now
+from models.kernel.errors import known
 from models.process import Command
 from models.revisit import BY_DOCTOR, Accept, CheckIn, Revisit, State
 from models.stores.database import Database
@@ -23,7 +24,7 @@ from stack.programs import program
 from stack.temporal import embedded_temporal
 from tests.builders import Person, Unit
 from tests.process.hospital import wish
-from tests.process.running import SOON_S, C, Live, Running
+from tests.process.running import SOON_S, C, Live, Running, T
 from tests.settings import settings
 from worker.build import Builds
 from worker.logs import configure
@@ -90,14 +91,17 @@ class Walked(Live):
         return answer
 
     async def until(self, *states: State) -> RevisitRow:
+        row = await super().until(*states)
+        self._seen = row.version
+        return row
+
+    async def when(self, look: Callable[[], Awaitable[T]], fits: Callable[[T], object]) -> T:
         moves = self._listeners[self.id]
         async with asyncio.timeout(SOON_S):
             while True:
                 moves.clear()
-                row = await self.hospital.row(self.id)
-                if row.state in states:
-                    self._seen = row.version
-                    return row
+                if fits(seen := await look()):
+                    return seen
                 await moves.wait()
 
     async def pays(self) -> RevisitRow:
@@ -119,7 +123,7 @@ class Walked(Live):
         await self.does(CheckIn)
         await self.does(Accept)
         await self.is_seen()
-        await asyncio.gather(self.run.result(), self.charge_run.result())
+        await asyncio.gather(self.run.result(), self.charge_run.result(), known(self.record_run).result())
         del self._listeners[self.id]
         return str(self.id)
 

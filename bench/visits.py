@@ -150,7 +150,7 @@ async def _walk(hospital: Hospital, patient: Patient) -> str:
         await visit.act("check-in")
         await visit.accept()
         await visit.act("enter")
-        await hospital.doctor.record(visit.id)
+        await visit.signs_record("filing", "filed")
         await hospital.doctor.act(f"{visit.path}/end")
         await until("closed")
     return visit.id

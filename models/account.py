@@ -48,6 +48,7 @@ Permission = Literal[
     "chat:write",
     "record:read",
     "record:write",
+    "record:file",
     "queue:read",
     "history:read",
     "ledger:read",
@@ -110,7 +111,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
         {
             *("account:read", "directory:read", "directory:sync", "revisit:read_any", "revisit:decline", "history:read"),
             *("invoice:read_any", "invoice:act"),
-            *("ledger:read", "refund:read", "refund:act", "delivery:read_any", "delivery:decide"),
+            *("ledger:read", "refund:read", "refund:act", "delivery:read_any", "delivery:decide", "record:file"),
         },
     ),
     Role.FINANCE: frozenset(

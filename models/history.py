@@ -12,11 +12,13 @@ from models.delivery import DeliveryState
 from models.invoice import InvoiceState
 from models.pathways import PATHWAYS
 from models.prescription import PrescriptionState
+from models.record import RecordState
 from models.refund import RefundState
 from models.revisit import State
 from models.timeline import ACTS_NEXT, DELIVERY_TEXTS, MONEY_TEXTS, STATE_TEXTS, Actor
 from models.timeline_invoice import INVOICE_TEXTS
 from models.timeline_prescription import PRESCRIPTION_TEXTS
+from models.timeline_record import RECORD_TEXTS
 from models.timeline_refund import REFUND_TEXTS
 
 
@@ -128,6 +130,7 @@ PROCESS_TITLES: Final[dict[str, str]] = {
     "charge": "缴费",
     "refund": "退费",
     "prescription": "处方",
+    "record": "病历签名",
     "delivery": "配送",
     "invoice": "电子票据",
 }
@@ -136,6 +139,7 @@ STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
     "charge": MONEY_TEXTS,
     "refund": REFUND_TEXTS,
     "prescription": PRESCRIPTION_TEXTS,
+    "record": RECORD_TEXTS,
     "delivery": DELIVERY_TEXTS,
     "invoice": INVOICE_TEXTS,
 }
@@ -159,6 +163,7 @@ WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
         PrescriptionState.READY: Actor.PATIENT,
         PrescriptionState.SHIPPING: "delivery",
     },
+    "record": {RecordState.SIGNING: Actor.DOCTOR, RecordState.STUCK: Actor.HOSPITAL},
     "delivery": {state: Actor.HOSPITAL if state in _OF_AN_OFFICE else "logistics" for state in DeliveryState},
     "invoice": {InvoiceState.REFUSED: Actor.HOSPITAL},
 }

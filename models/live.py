@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, Self, cast, get_args
 from uuid import UUID
 
-Subject = Literal["revisit", "charge", "refund", "prescription", "delivery", "chat"]
-"""Refunds, prescriptions, parcels and chat go by the id of their visit."""
+Subject = Literal["revisit", "charge", "refund", "prescription", "record", "delivery", "chat"]
+"""Refunds, prescriptions, signings of the record, parcels and chat go by the id of their visit."""
 
 TOPICS_MAX = 20
 """Of one stream."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from models import charge, delivery, invoice, prescription, refund, revisit
+from models import charge, delivery, invoice, prescription, record, refund, revisit
 from models.process import Command, Moves
 
 
@@ -27,6 +27,7 @@ PATHWAYS: Final[dict[str, Pathway]] = {
     "charge": Pathway(charge.MOVES, charge.COMMANDS, TypeAdapter(charge.ChargeEvent)),
     "refund": Pathway(refund.MOVES, refund.COMMANDS, TypeAdapter(refund.RefundEvent)),
     "prescription": Pathway(prescription.MOVES, prescription.COMMANDS, TypeAdapter(prescription.PrescriptionEvent)),
+    "record": Pathway(record.MOVES, record.COMMANDS, TypeAdapter(record.RecordEvent)),
     "delivery": Pathway(delivery.MOVES, delivery.COMMANDS, TypeAdapter(delivery.DeliveryEvent)),
     "invoice": Pathway(invoice.MOVES, invoice.COMMANDS, TypeAdapter(invoice.InvoiceEvent)),
 }

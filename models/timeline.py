@@ -8,10 +8,12 @@ from models.charge import ChargeState
 from models.delivery import Decision, DeliveryState, Mark
 from models.invoice import InvoiceState
 from models.prescription import PrescriptionState
+from models.record import RecordState
 from models.refund import RefundState
 from models.revisit import BEFORE_ACCEPTED, PAID, DeclineReason, Reason, State
 from models.timeline_invoice import INVOICE_STEPS, INVOICE_TEXTS
 from models.timeline_prescription import PRESCRIPTION_STEPS, PRESCRIPTION_TEXTS
+from models.timeline_record import RECORD_STEPS, RECORD_TEXTS
 from models.timeline_refund import REFUND_TEXTS
 
 
@@ -70,45 +72,49 @@ DEADLINES: Final[dict[State, str]] = {
     State.CONSULTING: "请在此时前进入诊室，超时将过号",
 }
 
-STEP_TEXTS: Final[dict[str, str]] = {
-    "revisit.open": "发起线上复诊",
-    "eligibility.check": "核验复诊资格",
-    "eligibility.complete": "补全个人资料",
-    "eligibility.relate": "关联既往就诊",
-    "consent.self_check": "完成急症自查",
-    "consent.consent": "签署知情同意",
-    "booking.hold": "锁定号源",
-    "booking.book": "预约成功",
-    "booking.close": "申请退号",
-    "booking.leave": "本次复诊已退出",
-    "intake.describe": "提交病情描述",
-    "queue.remind": "就诊提醒",
-    "queue.check_in": "报到",
-    "queue.urge": "提醒医生接诊",
-    "queue.accept": "医生接诊",
-    "queue.enter": "进入诊室",
-    "queue.call_again": "再次呼叫",
-    "queue.pass_over": "过号",
-    "revisit.end": "结束问诊",
-    "revisit.close": "就诊完成",
-    "charge.order": "发起缴费",
-    "charge.query": "核对缴费结果",
-    "charge.close": "关闭缴费",
-    "charge.settle": "医院确认缴费",
-    "refund.reverse": "医院核销费用",
-    "refund.apply": "提交退费",
-    "refund.query": "核对退费结果",
-    "refund.retry": "重新办理退费",
-    "refund.hand_over": "转交办理",
-    "refund.pay_out": "线下退费",
-    "refund.withdraw": "撤销退费",
-    "delivery.create": "通知快递揽收",
-    "delivery.poll": "物流更新",
-    "delivery.cancel": "撤回快递",
-    "delivery.note": "收到撤回快递的申请",
-    "delivery.decide": "处理未送达的快递",
-    **INVOICE_STEPS,
-} | PRESCRIPTION_STEPS
+STEP_TEXTS: Final[dict[str, str]] = (
+    {
+        "revisit.open": "发起线上复诊",
+        "eligibility.check": "核验复诊资格",
+        "eligibility.complete": "补全个人资料",
+        "eligibility.relate": "关联既往就诊",
+        "consent.self_check": "完成急症自查",
+        "consent.consent": "签署知情同意",
+        "booking.hold": "锁定号源",
+        "booking.book": "预约成功",
+        "booking.close": "申请退号",
+        "booking.leave": "本次复诊已退出",
+        "intake.describe": "提交病情描述",
+        "queue.remind": "就诊提醒",
+        "queue.check_in": "报到",
+        "queue.urge": "提醒医生接诊",
+        "queue.accept": "医生接诊",
+        "queue.enter": "进入诊室",
+        "queue.call_again": "再次呼叫",
+        "queue.pass_over": "过号",
+        "revisit.end": "结束问诊",
+        "revisit.close": "就诊完成",
+        "charge.order": "发起缴费",
+        "charge.query": "核对缴费结果",
+        "charge.close": "关闭缴费",
+        "charge.settle": "医院确认缴费",
+        "refund.reverse": "医院核销费用",
+        "refund.apply": "提交退费",
+        "refund.query": "核对退费结果",
+        "refund.retry": "重新办理退费",
+        "refund.hand_over": "转交办理",
+        "refund.pay_out": "线下退费",
+        "refund.withdraw": "撤销退费",
+        "delivery.create": "通知快递揽收",
+        "delivery.poll": "物流更新",
+        "delivery.cancel": "撤回快递",
+        "delivery.note": "收到撤回快递的申请",
+        "delivery.decide": "处理未送达的快递",
+        **INVOICE_STEPS,
+    }
+    | PRESCRIPTION_STEPS
+    | RECORD_STEPS
+)
 
 OPENED_TEXTS: Final = {False: STEP_TEXTS["revisit.open"], True: "发起复诊续方"}
 """By whether it began from a past prescription."""
@@ -122,7 +128,7 @@ def step_text(step: str, *, refill: bool) -> str:
 _DOCTORS_STEPS: Final = frozenset(
     {"queue.accept", "revisit.end"}
     | {f"prescription.{one}" for one in ("open", "amend", "submit", "extend", "withdraw")}
-    | {"review.answer"}
+    | {"review.answer", "record.open", "record.withdraw"}
 )
 
 
@@ -130,6 +136,8 @@ def done_by(process: str, step: str, after: str, *, declined_for: str | None) ->
     """Whose a step is that somebody asked for: the doctor's, the pharmacist's, the hospital's, or the patient's side's."""
     if step.startswith("review.") and step not in _DOCTORS_STEPS:
         return "pharmacist"
+    if step == "record.retry":
+        return "hospital"
     if process in {"refund", "delivery", "invoice"} or (after == State.DECLINED and declined_for == DeclineReason.HOSPITAL):
         return "hospital"
     return "doctor" if step in _DOCTORS_STEPS or after == State.DECLINED else "patient"
@@ -240,6 +248,7 @@ _WORDS: Final[dict[str, Callable[[str], str]]] = {
     "charge": lambda state: MONEY_TEXTS[ChargeState(state)],
     "refund": lambda state: REFUND_TEXTS[RefundState(state)],
     "prescription": lambda state: PRESCRIPTION_TEXTS[PrescriptionState(state)],
+    "record": lambda state: RECORD_TEXTS[RecordState(state)],
     "delivery": lambda state: DELIVERY_TEXTS[DeliveryState(state)],
     "invoice": lambda state: INVOICE_TEXTS[InvoiceState(state)],
 }
@@ -251,7 +260,7 @@ def state_text(process: str, state: str) -> str:
 
 
 _ROUTINE: Final = frozenset(
-    {"refund.query", "delivery.poll", "signature.query", "drug.query", "drug.note", "revisit.close"}
+    {"refund.query", "delivery.poll", "signature.query", "record.query", "record.note", "drug.query", "drug.note", "revisit.close"}
     | {"review.claim", "review.release", "review.escalate"}
 )
 

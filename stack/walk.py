@@ -161,11 +161,27 @@ class Walk:
         _read(await self._outside.post(f"/wechat/cashier/{number}/pay", json={}))
 
     async def record(self, doctor: Person, visit: str) -> None:
-        """病历, with its diagnosis."""
+        """病历, with its diagnosis, confirmed on the doctor's phone."""
         history, advice = "慢阻肺病史，规律吸入治疗，症状较前减轻。", "继续原方案吸入治疗，四周后复查肺功能。"
         content = {"complaint": "活动后气短复诊", "history": history, "advice": advice}
         body = {"content": content, "diagnosis_code": "J44.900", "diagnosis_text": "慢性阻塞性肺疾病"}
         _read(await self._http.put(f"/v1/revisits/{visit}/record", json=body, headers=doctor.headers))
+        await doctor.act(f"/v1/revisits/{visit}/record/sign")
+        await self.confirmed(f"doc-{DOCTOR}")
+
+        async def signed() -> Any:
+            return (await doctor.ask(f"/v1/revisits/{visit}/record"))["signed"]
+
+        await self.until_found("the record to be signed", signed)
+
+    async def confirmed(self, staff_id: str) -> None:
+        """The signer's phone shows the task; a finger confirms it."""
+
+        async def task() -> Any:
+            return await self.seen_outside(f"/signature/phone/tasks?staff_id={staff_id}")
+
+        for one in await self.until_found(f"a task on the phone of {staff_id}", task):
+            await self.outside(f"/signature/phone/tasks/{uuid.UUID(one['number']).hex}/confirm")
 
     async def books(self, manager: Person, charge: str) -> bool:
         """Our ledger, the bank and the HIS, to the fen."""

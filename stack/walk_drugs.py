@@ -33,7 +33,7 @@ class Drugs:
         await self._on.until_found("the drug in the catalogue", lambda: self._doctor.ask("/v1/drugs", q="噻托溴铵"))
         self._id = (await self._doctor.act(f"/v1/revisits/{self._visit}/prescriptions", WEEK))["id"]
         await self._doctor.act(f"/v1/prescriptions/{self._id}/submit")
-        await self._signed(f"doc-{DOCTOR}")
+        await self._on.confirmed(f"doc-{DOCTOR}")
         await self._until(self._doctor, "queued")
 
     async def approved(self, pharmacist: "Person") -> None:
@@ -44,7 +44,7 @@ class Drugs:
         await pharmacist.act(f"/v1/prescriptions/{self._id}/claim")
         await pharmacist.ask(f"/v1/prescriptions/{self._id}")
         await pharmacist.act(f"/v1/prescriptions/{self._id}/approve")
-        await self._signed(f"pha-{PHARMACIST}")
+        await self._on.confirmed(f"pha-{PHARMACIST}")
         await self._until(self._patient, "choosing")
 
     async def paid(self, name: str, phone: str) -> str:
@@ -70,16 +70,6 @@ class Drugs:
         for move in ("picked_up", "transit", "out_for_delivery", "signed"):
             await self._on.outside(f"/logistics/desk/parcels/{UUID(parcel).hex}/moves", {"move": move})
         await self._until(self._patient, "completed")
-
-    async def _signed(self, staff_id: str) -> None:
-        """The signer's phone shows the task; a finger confirms it."""
-
-        async def task() -> Any:
-            return await self._on.seen_outside(f"/signature/phone/tasks?staff_id={staff_id}")
-
-        waiting = await self._on.until_found(f"a task on the phone of {staff_id}", task)
-        for one in waiting:
-            await self._on.outside(f"/signature/phone/tasks/{UUID(one['number']).hex}/confirm")
 
     async def _until(self, who: "Person", *states: str) -> Any:
         async def look() -> Any:

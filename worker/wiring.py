@@ -23,6 +23,7 @@ from activities.message import MessageOutbox
 from activities.payment import StrayReports
 from activities.prescription import PrescriptionActivities
 from activities.queue import QueueActivities
+from activities.record import RecordActivities
 from activities.refund import RefundActivities
 from activities.review import ReviewActivities
 from activities.revisit import RevisitActivities
@@ -55,6 +56,7 @@ from models.stores import charge as charges
 from models.stores import delivery as deliveries
 from models.stores import invoice as invoices
 from models.stores import prescription as prescriptions
+from models.stores import record as records
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
 from models.stores.database import Database
@@ -66,6 +68,7 @@ from workflows.charge import ChargeWorkflow
 from workflows.delivery import DeliveryWorkflow
 from workflows.invoice import InvoiceWorkflow
 from workflows.prescription import PrescriptionWorkflow
+from workflows.record import RecordWorkflow
 from workflows.refill import RefillLookWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
@@ -73,7 +76,7 @@ from workflows.runs import TASK_QUEUE
 from workflows.schedule import ScheduleSyncWorkflow
 
 WORKFLOWS: list[type] = [
-    *(RevisitWorkflow, ChargeWorkflow, RefundWorkflow, PrescriptionWorkflow, DeliveryWorkflow, InvoiceWorkflow),
+    *(RevisitWorkflow, ChargeWorkflow, RefundWorkflow, PrescriptionWorkflow, RecordWorkflow, DeliveryWorkflow, InvoiceWorkflow),
     *(ScheduleSyncWorkflow, RefillLookWorkflow),
 ]
 ACTIVITIES_AT_ONCE = 40
@@ -166,6 +169,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
     prescriptions_ = Guard(database, clock, prescriptions.STORE)
     prescription = PrescriptionActivities(prescriptions_, outside.his, outside.review, runs)
     signature = SignatureActivities(prescriptions_, outside.signature, outside.trusted)
+    record = RecordActivities(Guard(database, clock, records.STORE), outside.signature, outside.trusted, outside.his)
     review = ReviewActivities(prescriptions_)
     drug = DrugActivities(prescriptions_, outside.his, runs)
     schedule = ScheduleActivities(database, outside.his, clock)
@@ -183,6 +187,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
         *(prescription.load, prescription.amend, prescription.submit, prescription.check),
         *(prescription.extend, prescription.withdraw, prescription.expire),
         *(signature.request, signature.query),
+        *(record.load, record.request, record.query, record.withdraw, record.file, record.retry, record.note),
         *(review.claim, review.release, review.approve, review.question, review.reject, review.answer, review.escalate),
         *(drug.price, drug.choose, drug.charged, drug.close, drug.leave),
         *(drug.query, drug.give_back, drug.delivered, drug.note),

@@ -14,6 +14,7 @@ from models.tables.charge import ChargeRow, RefundRow
 from models.tables.delivery import DeliveryRow
 from models.tables.invoice import InvoiceRow
 from models.tables.prescription import PrescriptionRow
+from models.tables.record import RecordSigningRow
 from models.tables.revisit import RevisitRow
 
 _TABLES: dict[str, Any] = {
@@ -21,6 +22,7 @@ _TABLES: dict[str, Any] = {
     "charge": ChargeRow,
     "refund": RefundRow,
     "prescription": PrescriptionRow,
+    "record": RecordSigningRow,
     "delivery": DeliveryRow,
     "invoice": InvoiceRow,
 }

@@ -16,6 +16,7 @@ from models.tables.delivery import DeliveryRow
 from models.tables.invoice import InvoiceRow
 from models.tables.prescription import PrescriptionRow
 from models.tables.process import TimelineRow
+from models.tables.record import RecordSigningRow
 from models.tables.revisit import RevisitRow
 
 
@@ -95,6 +96,19 @@ async def delivery(db: AsyncSession, delivery_id: UUID, reach: Reach) -> Positio
     return Position(delivery_id, *row)
 
 
+async def record(db: AsyncSession, record_id: UUID, reach: Reach) -> Position:
+    """A signing of a record is reached through its visit. Raises `record.no_signing`."""
+    found = (
+        select(RecordSigningRow.version, RecordSigningRow.state, RecordSigningRow.step, RecordSigningRow.visit_id)
+        .join(RevisitRow, RevisitRow.id == RecordSigningRow.visit_id)
+        .where(RecordSigningRow.id == record_id, reach.condition())
+    )
+    row = (await db.execute(found)).one_or_none()
+    if row is None:
+        raise DomainError("record.no_signing", "missing")
+    return Position(record_id, *row)
+
+
 async def invoice(db: AsyncSession, invoice_id: UUID, reach: Reach) -> Position:
     """An e-bill is reached through its visit. Raises `invoice.missing`."""
     found = (
@@ -113,6 +127,7 @@ POSITIONS: Final[dict[str, Callable[[AsyncSession, UUID, Reach], Awaitable[Posit
     "charge": charge,
     "refund": refund,
     "prescription": prescription,
+    "record": record,
     "delivery": delivery,
     "invoice": invoice,
 }

@@ -171,6 +171,20 @@ class Hospital:
         text = (await until(f"a code on {phone[:3]}****", look, lambda found: len(found) > before))[-1]["text"]
         return "".join(char for char in text.partition("验证码")[2] if char.isdigit())[:6]
 
+    async def confirm(self, staff_id: str, about: str, how: str = "own") -> None:
+        """The signer's phone shows the task about that id; a finger confirms it. Other tasks of theirs are left alone."""
+        await self.answer_on_phone(staff_id, about, "confirm", {"how": how})
+
+    async def answer_on_phone(self, staff_id: str, about: str, act: str, body: Json | None = None) -> None:
+        """`confirm`, `refuse` or `expire`, as soon as the task is there."""
+
+        async def task() -> list[Json]:
+            found = read(await self.outside.get("/signature/phone/tasks", params={"staff_id": staff_id}))
+            return [one for one in found if UUID(about).hex in one["text"].replace("-", "")]
+
+        (one,) = await until(f"a task on the phone of {staff_id}", task, bool)
+        read(await self.outside.post(f"/signature/phone/tasks/{UUID(one['number']).hex}/{act}", json=body or {}))
+
     async def pay(self, order_id: str) -> None:
         """The phone scans the code."""
         read(await self.outside.post(f"/wechat/cashier/{UUID(order_id).hex}/pay", json={}))

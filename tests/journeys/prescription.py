@@ -35,14 +35,8 @@ class Prescription:
         return await self.hospital.doctor.act(f"{self.path}/submit")
 
     async def signed(self, staff_id: str, how: str = "own") -> None:
-        """The signer's phone shows the task; a finger confirms it. Other tasks of theirs are left alone."""
-
-        async def task() -> list[Json]:
-            found = read(await self.hospital.outside.get("/signature/phone/tasks", params={"staff_id": staff_id}))
-            return [one for one in found if UUID(self.id).hex in one["text"].replace("-", "")]
-
-        (one,) = await until(f"a task on the phone of {staff_id}", task, bool)
-        read(await self.hospital.outside.post(f"/signature/phone/tasks/{UUID(one['number']).hex}/confirm", json={"how": how}))
+        """Confirmed on the signer's phone."""
+        await self.hospital.confirm(staff_id, self.id, how)
 
     async def by_doctor(self, how: str = "own") -> None:
         await self.signed(f"doc-{DOCTOR}", how)

@@ -15,6 +15,7 @@ async def test_the_patient_speaks_after_entering_and_nobody_after_the_end(hospit
     read(await doctor.post(chat, line, key=key()))
     await visit.act("enter")
     refused(await doctor.post(f"{visit.path}/end", key=key()), 409, "record.missing")
+    refused(await doctor.post(f"{visit.path}/record/sign", key=key()), 409, "record.missing")
     refused(await doctor.record(visit.id, diagnosis_code=None), 422, "request.invalid")
     refused(await doctor.record(visit.id, diagnosis_text=" "), 422, "request.invalid")
     refused(await doctor.record(visit.id, diagnosis_code="感冒"), 422, "request.invalid")

@@ -65,7 +65,7 @@ async def met(hospital: Hospital, request: pytest.FixtureRequest) -> AsyncIterat
         family = await hospital.family(len(states))
         walked = await asyncio.gather(*(hospital.visit(to, patient) for to, patient in zip(states.values(), family, strict=True)))
         on |= dict(zip(states, walked, strict=True))
-    read(await hospital.doctor.record(on["ends"].id))
+    await on["ends"].signs_record()
     paid = await on["pays"].order()
     for system, call in (*(("his", call) for call in (LOCK, *HIS)), ("wechat_pay", QUERY), ("wechat_pay", ORDER)):
         await hospital.go_wrong(system, call, *request.param)
@@ -167,7 +167,7 @@ async def test_a_his_that_is_silent_for_a_while_finds_everything_carried_out_onc
         "ends": "entered",
     }
     on = dict(zip(states, await asyncio.gather(*(hospital.visit(to) for to in states.values())), strict=True))
-    read(await hospital.doctor.record(on["ends"].id))
+    await on["ends"].signs_record()
     order = await on["pays"].order()
     read(await hospital.outside.post("/faults", json={"system": "his", "kind": "slow", "seconds": SILENT_S, "times": 1000}))
 

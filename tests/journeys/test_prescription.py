@@ -1,7 +1,7 @@
 """处方 on the whole stack: to the drug in the hand, back to its doctor, and through the death of each program on its way."""
 
 from tests.journeys.hospital import Hospital
-from tests.journeys.people import read, refused
+from tests.journeys.people import refused
 from tests.journeys.prescription import WEEK, written
 
 
@@ -12,7 +12,7 @@ async def test_a_prescription_is_signed_reviewed_paid_and_picked_up(hospital: Ho
 
     answer = await visit.patient.get(mine.path)
     refused(answer, 404, "prescription.missing")  # not signed yet: it is nobody's but the doctor's
-    read(await hospital.doctor.record(visit.id))
+    await visit.signs_record()
     refused(await hospital.doctor.answer(f"{visit.path}/end"), 409, "prescription.unsigned")
 
     await mine.by_doctor()

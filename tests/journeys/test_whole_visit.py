@@ -18,7 +18,7 @@ REQUEST_ID = "journey-" + key()[:16]
 STEPS = [
     *("revisit.open", "eligibility.check", "consent.self_check", "consent.consent", "booking.hold", "intake.describe"),
     *("charge.order", "charge.query", "charge.settle", "booking.book", "queue.check_in", "queue.accept", "queue.enter"),
-    *("revisit.end", "revisit.close"),
+    *("record.open", "record.request", "record.query", "record.file", "revisit.end", "revisit.close"),
 ]
 
 
@@ -66,7 +66,10 @@ async def test_both_sides_read_the_conversation_and_the_doctor_the_condition(who
     [photo] = intake["files"]
     answer = await doctor.get(f"{whole.path}/files/{photo['id']}")
     assert (answer.headers["content-type"], len(answer.content)) == ("image/jpeg", 504)
-    assert (await whole.patient.ask(f"{whole.path}/record"))["record"]["diagnosis_code"] == "J44.900"
+    mine, theirs = await whole.patient.ask(f"{whole.path}/record"), await whole.record()
+    assert mine["record"]["diagnosis_code"] == "J44.900"
+    assert (mine["signed"], mine["signing"]) == (theirs["signed"], None)
+    assert (mine["signed"]["name"], theirs["signing"]["state_text"]) == ("王建国", "已签名归档")
 
 
 async def test_the_phone_shows_each_message_once(whole: Visit) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Self
 
 import httpx
 
+from stack.seed import DOCTOR
 from tests.journeys.people import WITHIN_S, Json, Patient, key, read, until
 
 if TYPE_CHECKING:
@@ -110,9 +111,24 @@ class Visit:
         by = self.hospital.manager if reason == "hospital" else self.hospital.doctor
         return await by.act(f"{self.path}/decline", {"reason": reason, "note": note})
 
-    async def end(self) -> None:
-        """病历 and 结束问诊."""
+    async def record(self) -> Json:
+        """病历 as its doctor reads it."""
+        return await self.hospital.doctor.ask(f"{self.path}/record")
+
+    async def signs_record(self, *states: str) -> Json:
+        """病历 saved, asked to be signed and confirmed on the doctor's phone; then followed until it stands there: filed, unless said."""
         read(await self.hospital.doctor.record(self.id))
+        await self.hospital.doctor.act(f"{self.path}/record/sign")
+        await self.hospital.confirm(f"doc-{DOCTOR}", self.id)
+        return await self.until_record(*(states or ("filed",)))
+
+    async def until_record(self, *states: str) -> Json:
+        """Follow the last signing until it stands in one of the states."""
+        return await until(f"the record to be {states}", self.record, lambda seen: seen["signing"]["state"] in states)
+
+    async def end(self) -> None:
+        """病历, signed, and 结束问诊."""
+        await self.signs_record()
         await self.hospital.doctor.act(f"{self.path}/end")
         await self.until("closed")
 

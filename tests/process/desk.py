@@ -11,6 +11,7 @@ from models.invoice import Invoice, InvoiceState
 from models.kernel.errors import DomainError, Unknown
 from models.prescription import Prescription, PrescriptionState
 from models.process import Alarm, AnyRow, Command, Event
+from models.record import RecordSigning, RecordState
 from models.refund import Refund, RefundState
 from models.revisit import Revisit, State
 from tests.client import Hands
@@ -20,6 +21,7 @@ from workflows.delivery import DeliveryWorkflow
 from workflows.invoice import InvoiceWorkflow
 from workflows.prescription import PrescriptionWorkflow
 from workflows.process import Process
+from workflows.record import RecordWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
 
@@ -130,4 +132,12 @@ class PrescriptionDesk(StandIn[Prescription], PrescriptionWorkflow):
 
     @property
     def state(self) -> PrescriptionState:
+        return self.now.state
+
+
+class RecordDesk(StandIn[RecordSigning], RecordWorkflow):
+    """The signing of a record at its desk."""
+
+    @property
+    def state(self) -> RecordState:
         return self.now.state

@@ -29,6 +29,7 @@ from models.prescription import (
     Way,
 )
 from models.process import Alarm, Event
+from models.record import RetryFiling, WithdrawRecord
 from models.refund import HandOver, Office, PayOut, RefundReported, Retry, Withdraw
 from models.revisit import (
     Accept,
@@ -112,6 +113,14 @@ _drugs: list[Event | Alarm] = [
 ]
 
 
+_record: list[Event | Alarm] = [
+    WithdrawRecord(**_ASKED),
+    RetryFiling(**_ASKED),
+    SignatureReported(id=_ID, seen=4),
+    Alarm(),
+]
+
+
 def _by_kind(events: list[Event | Alarm]) -> dict[str, Event | Alarm]:
     return {str(event.model_dump()["kind"]): event for event in events}
 
@@ -120,5 +129,6 @@ REVISIT_EVENTS: Final = _by_kind(_visit)
 CHARGE_EVENTS: Final = _by_kind(_money)
 REFUND_EVENTS: Final = _by_kind(_back)
 PRESCRIPTION_EVENTS: Final = _by_kind(_drugs)
+RECORD_EVENTS: Final = _by_kind(_record)
 DELIVERY_EVENTS: Final = _by_kind(_parcel)
 INVOICE_EVENTS: Final = _by_kind(_bill)

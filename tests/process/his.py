@@ -10,6 +10,7 @@ from models.charge import Bill, Payment
 from models.eligibility import HisPatient, PastVisit, RegulatorField
 from models.kernel.clock import Clock
 from models.kernel.errors import DomainError
+from models.record import WrittenRecord
 from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot
 from tests.process.pharmacy import Invoice, Pharmacy
 
@@ -51,6 +52,8 @@ class InMemoryHIS(Pharmacy):
         self.reversals: dict[str, tuple[str, int]] = {}
         """Bill and fen by our refund number."""
         self.encounters: dict[UUID, str] = {}
+        self.records: dict[UUID, WrittenRecord] = {}
+        """Signed records by our number."""
         self.undone: set[str] = set()
         """Bills whose execution a window has undone."""
         self.cancelled: set[str] = set()
@@ -82,6 +85,9 @@ class InMemoryHIS(Pharmacy):
             return self.people[number]
 
         return await self.answer("complete_patient", complete)
+
+    async def write_record(self, written: WrittenRecord) -> None:
+        await self.answer("write_record", lambda: self.records.setdefault(written.number, written))
 
     async def departments(self) -> tuple[HisDepartment, ...]:
         return await self.answer("departments", lambda: ())

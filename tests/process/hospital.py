@@ -13,6 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
+from activities.steps import Guard
 from gateways.his.port import HIS
 from gateways.invoice.port import Issuer
 from gateways.logistics.port import Logistics
@@ -28,11 +29,13 @@ from models.message import Template
 from models.pathways import PATHWAYS
 from models.policy import Policy
 from models.process import Command, News, Runs
-from models.record import Record, RecordContent
+from models.record import Record, RecordContent, RecordState
 from models.signature import Trusted
 from models.stores import booking, intake, ledger
 from models.stores import record as records
+from models.stores import signature as signatures
 from models.stores.database import Database
+from models.stores.open_rows import PROCESSES
 from models.tables.charge import ChargeRow, PaymentRow, RefundRow
 from models.tables.directory import SlotRow
 from models.tables.message import MessageRow
@@ -43,7 +46,7 @@ from tests.process.his import InMemoryHIS, Place
 from tests.process.invoice import InMemoryIssuer
 from tests.process.logistics import InMemoryLogistics
 from tests.process.review import InMemoryReview
-from tests.process.signature import InMemorySignatures, trusted
+from tests.process.signature import InMemorySignatures, signed, trusted
 from tests.process.wechat_pay import InMemoryWeChatPay
 from worker.wiring import activities, strays
 
@@ -147,18 +150,48 @@ class Hospital:
             await intake.keep(db, intake_id, revisit_id, "活动后气短较前减轻，想复诊。", ())
         return intake_id
 
-    async def recorded(self, revisit_id: UUID, doctor: UUID) -> None:
-        """A 病历 with a diagnosis, saved by the doctor."""
-        content = RecordContent(complaint="复诊", history="慢阻肺病史", advice="继续吸入治疗")
+    async def saved(self, revisit_id: UUID, doctor: UUID, advice: str = "继续吸入治疗") -> Record:
+        """A 病历 with a diagnosis, saved by the doctor and not signed."""
+        content = RecordContent(complaint="复诊", history="慢阻肺病史", advice=advice)
         record = Record(content=content, diagnosis_code="J44.900", diagnosis_text="慢性阻塞性肺疾病")
         async with self.database.transaction() as db:
             await records.save(db, ids.new(), revisit_id, doctor, record, self.clock())
+        return record
+
+    async def asked_to_sign(self, revisit_id: UUID, doctor: UUID, *, within: timedelta = timedelta(minutes=15)) -> UUID:
+        """The doctor wants to sign what is saved: the row, as the API inserts it."""
+        signing_id, at, policy = ids.new(), self.clock(), (await self.row(revisit_id)).policy
+        async with self.database.transaction() as db:
+            await records.begin(db, signing_id, revisit_id, doctor, policy=policy, at=at, due_at=at + within)
+        return signing_id
+
+    async def recorded(self, revisit_id: UUID, doctor: UUID) -> None:
+        """A 病历 saved and signed, where a test is about something else: rows as its process leaves them, and a real signature."""
+        record = await self.saved(revisit_id, doctor)
+        async with self.database.reading() as db:
+            if await records.signed(db, revisit_id, record):
+                return
+        signing_id = await self.asked_to_sign(revisit_id, doctor)
+        async with self.database.reading() as db:
+            now, number = await records.load(db, signing_id), ids.new()
+            what = await records.to_sign(db, now)
+        guard = Guard(self.database, self.clock, records.STORE)
+        request = guard.step(now, "record.request")
+        async with request.move(RecordState.SIGNING, task_id=number) as db:
+            await signatures.asked(db, number, what)
+        query = guard.step(request.row, "record.query")
+        async with query.move(RecordState.FILING, task_id=None, due_at=None, wake_at=None) as db:
+            await signatures.proved(db, number, signed(what.text, what.signer.staff_id, self.clock()))
+        async with guard.step(query.row, "record.file").move(RecordState.FILED):
+            pass
 
     async def hand_time_is_up(self) -> None:
         """As if the six seconds of whoever fenced last had passed."""
         async with self.database.transaction() as db:
-            for table in PATHWAYS:
-                await db.execute(text(f"update {table} set step_until = clock_timestamp() - interval '1 second' where step is not null"))
+            for table, _ in PROCESSES.values():
+                await db.execute(
+                    text(f"update {table.__tablename__} set step_until = clock_timestamp() - interval '1 second' where step is not null")
+                )
 
     async def row(self, revisit_id: UUID) -> RevisitRow:
         async with self.database.reading() as db:

@@ -24,7 +24,9 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.charge import Charge, Order, Reported, Scene
 from models.kernel import ids
 from models.kernel.clock import now
+from models.kernel.errors import known
 from models.process import Command
+from models.record import SIGNED
 from models.revisit import (
     BY_DOCTOR,
     Accept,
@@ -40,14 +42,16 @@ from models.revisit import (
 )
 from models.stores.database import Database
 from models.stores.live import listening
+from models.tables.record import RecordSigningRow
 from models.tables.revisit import RevisitRow
 from tests.builders import NOTICE, Person, Unit
 from tests.process.hospital import Hospital, wish
-from tests.process.visit import reported
+from tests.process.visit import reported, signature_reported
 from worker.wiring import worker
 from workflows.runs import Runs, run_id
 
 C = TypeVar("C", bound=Command)
+T = TypeVar("T")
 HARMLESS = frozenset(
     {
         WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
@@ -138,6 +142,7 @@ class Live:
         self.charge_id = ids.derived("charge", "revisit", id)
         self.run = hospital.handle("revisit", id)
         self.charge_run = hospital.handle("charge", self.charge_id)
+        self.record_run: WorkflowHandle[Any, Any] | None = None
         self._walks: dict[State, Callable[[], Awaitable[object]]] = {
             State.CHECKING: lambda: self.until(State.CONSENTING),
             State.CONSENTING: self.consents,
@@ -163,10 +168,14 @@ class Live:
 
     async def until(self, *states: State) -> RevisitRow:
         """Waits for moves until the row stands there."""
+        return await self.when(lambda: self.hospital.row(self.id), lambda row: row.state in states)
+
+    async def when(self, look: Callable[[], Awaitable[T]], fits: Callable[[T], object]) -> T:
+        """Looks again whenever something of the visit has moved."""
         async with asyncio.timeout(SOON_S), self.hospital.moved:
-            while (row := await self.hospital.row(self.id)).state not in states:
+            while not fits(seen := await look()):
                 await self.hospital.moved.wait()
-        return row
+        return seen
 
     async def wish(self, kind: type[C], **fields: object) -> C:
         """As the API makes it: with the version of the row that it was made from."""
@@ -224,8 +233,26 @@ class Live:
 
     async def is_seen(self) -> Revisit:
         await self.does(Enter)
-        await self.hospital.recorded(self.id, self.unit.doctor_account_id)
+        await self.signs_record()
         return await self.does(End)
+
+    async def signs_record(self) -> UUID:
+        """Saved, asked for by the doctor, confirmed on their phone, reported: until it is proved. Its process goes on to the HIS."""
+        doctor = self.unit.doctor_account_id
+        await self.hospital.saved(self.id, doctor)
+        record_id = await self.hospital.asked_to_sign(self.id, doctor)
+        self.record_run = self.hospital.handle("record", record_id)
+        await self.hospital.runs.begin("record", record_id, self.id)
+
+        async def look() -> RecordSigningRow:
+            async with self.hospital.database.reading() as db:
+                return await db.get_one(RecordSigningRow, record_id)
+
+        asked = await self.when(look, lambda row: row.task_id)
+        self.hospital.signature.confirms(known(asked.task_id))
+        await self.hospital.runs.knock("record", record_id, await signature_reported(self.hospital, record_id))
+        await self.when(look, lambda row: row.state in SIGNED)
+        return record_id
 
     async def renews(self) -> None:
         """Told that a new build is current, it goes on in a new run as soon as nobody waits."""

@@ -32,6 +32,13 @@ def person(staff_id: str) -> tuple[str, sm2.Key]:
     return base64.b64encode(certificate.issue(subject, key.public, 2, CA, _KEY)).decode(), key
 
 
+def signed(text: str, staff_id: str, at: datetime) -> Signature:
+    """As this member of staff's phone signs it."""
+    encoded, key = person(staff_id)
+    r, s = key.sign(text.encode())
+    return Signature(value=f"{r:064x}{s:064x}", certificate=encoded, signed_at=at)
+
+
 @dataclass(frozen=True)
 class Asked:
     """A task, and the text that its signer was shown."""
@@ -76,10 +83,7 @@ class InMemorySignatures(Line):
     def confirms(self, number: UUID, *, by: str | None = None, text: str | None = None) -> None:
         """Its signer confirms; `by` another person, or over another `text`, a forger does."""
         asked = self.tasks[number]
-        encoded, key = person(by or asked.task.staff_id)
-        r, s = key.sign((text or asked.text).encode())
-        signature = Signature(value=f"{r:064x}{s:064x}", certificate=encoded, signed_at=self._clock())
-        self._ends(number, TaskState.SIGNED, signature)
+        self._ends(number, TaskState.SIGNED, signed(text or asked.text, by or asked.task.staff_id, self._clock()))
 
     def declines(self, number: UUID) -> None:
         self._ends(number, TaskState.REFUSED)

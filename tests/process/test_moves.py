@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.exceptions import TemporalError
 
-from models import charge, delivery, invoice, prescription, refund, revisit
+from models import charge, delivery, invoice, prescription, record, refund, revisit
 from models.charge import ChargeState
 from models.delivery import DeliveryState
 from models.invoice import InvoiceState
@@ -21,15 +21,25 @@ from models.kernel import ids
 from models.kernel.clock import SHANGHAI
 from models.prescription import PrescriptionState
 from models.process import Alarm, Command, Event, Moves, News, Row, allowed, command_of
+from models.record import RecordState
 from models.refund import RefundState
 from models.revisit import State
 from models.timeline import DEADLINES
-from tests.process.examples import CHARGE_EVENTS, DELIVERY_EVENTS, INVOICE_EVENTS, PRESCRIPTION_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
+from tests.process.examples import (
+    CHARGE_EVENTS,
+    DELIVERY_EVENTS,
+    INVOICE_EVENTS,
+    PRESCRIPTION_EVENTS,
+    RECORD_EVENTS,
+    REFUND_EVENTS,
+    REVISIT_EVENTS,
+)
 from workflows.charge import ChargeWorkflow
 from workflows.delivery import DeliveryWorkflow
 from workflows.invoice import InvoiceWorkflow
 from workflows.prescription import PrescriptionWorkflow
 from workflows.process import Process
+from workflows.record import RecordWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
 
@@ -53,6 +63,7 @@ KINDS = [
     Kind("charge", ChargeState, charge.MOVES, ChargeWorkflow, charge.COMMANDS, CHARGE_EVENTS),
     Kind("refund", RefundState, refund.MOVES, RefundWorkflow, refund.COMMANDS, REFUND_EVENTS),
     Kind("prescription", PrescriptionState, prescription.MOVES, PrescriptionWorkflow, prescription.COMMANDS, PRESCRIPTION_EVENTS),
+    Kind("record", RecordState, record.MOVES, RecordWorkflow, record.COMMANDS, RECORD_EVENTS),
     Kind("delivery", DeliveryState, delivery.MOVES, DeliveryWorkflow, delivery.COMMANDS, DELIVERY_EVENTS),
     Kind("invoice", InvoiceState, invoice.MOVES, InvoiceWorkflow, invoice.COMMANDS, INVOICE_EVENTS),
 ]
@@ -61,6 +72,7 @@ SNAPSHOTS: dict[str, tuple[type[Row[Any, Any]], dict[str, Any]]] = {
     "charge": (charge.Charge, {"visit_id": UUID(int=2)}),
     "refund": (refund.Refund, {"visit_id": UUID(int=2), "cause": refund.Cause.PATIENT}),
     "prescription": (prescription.Prescription, {"visit_id": UUID(int=2), "content_id": UUID(int=3), "task_id": UUID(int=4)}),
+    "record": (record.RecordSigning, {"visit_id": UUID(int=2), "task_id": UUID(int=4)}),
     "delivery": (delivery.Delivery, {"visit_id": UUID(int=2), "prescription_id": UUID(int=3)}),
     "invoice": (invoice.Invoice, {"visit_id": UUID(int=2), "charge_id": UUID(int=3)}),
 }

@@ -16,11 +16,20 @@ from models.delivery import Delivery, DeliveryEvent, DeliveryState
 from models.invoice import Invoice, InvoiceEvent, InvoiceState
 from models.prescription import Prescription, PrescriptionEvent, PrescriptionState
 from models.process import Alarm, Event
+from models.record import RecordEvent, RecordSigning, RecordState
 from models.refund import Cause, Refund, RefundEvent, RefundState
 from models.revisit import Revisit, RevisitEvent, State
 from models.stores.database import Database
 from tests.client import Hands
-from tests.process.examples import CHARGE_EVENTS, DELIVERY_EVENTS, INVOICE_EVENTS, PRESCRIPTION_EVENTS, REFUND_EVENTS, REVISIT_EVENTS
+from tests.process.examples import (
+    CHARGE_EVENTS,
+    DELIVERY_EVENTS,
+    INVOICE_EVENTS,
+    PRESCRIPTION_EVENTS,
+    RECORD_EVENTS,
+    REFUND_EVENTS,
+    REVISIT_EVENTS,
+)
 from tests.process.hospital import MORNING, Hospital, Unheard
 from worker.wiring import WORKFLOWS
 from workflows.process import Process
@@ -34,6 +43,7 @@ EVENTS = [
         (DeliveryEvent, DELIVERY_EVENTS),
         (InvoiceEvent, INVOICE_EVENTS),
         (PrescriptionEvent, PRESCRIPTION_EVENTS),
+        (RecordEvent, RECORD_EVENTS),
     )
     for one in events.values()
 ]
@@ -72,7 +82,7 @@ async def test_an_event_arrives_as_itself(union: Any, event: Event | Alarm) -> N
 async def test_a_row_arrives_with_what_is_under_way(union: Any, event: Event | Alarm) -> None:
     at = datetime(2026, 3, 2, 1, 0, 0, 123456, tzinfo=UTC)
     clocks: dict[str, Any] = {"id": UUID(int=1), "version": 7, "due_at": at, "wake_at": at}
-    row: Revisit | Charge | Refund | Delivery | Prescription | Invoice
+    row: Revisit | Charge | Refund | Delivery | Prescription | RecordSigning | Invoice
     if union is RevisitEvent:
         row = Revisit(**clocks, state=State.CHOOSING, under_way=event, leaving_as=State.CANCELLED, entered=True, calls=2)  # pyright: ignore[reportArgumentType]
     elif union is RefundEvent:
@@ -85,6 +95,8 @@ async def test_a_row_arrives_with_what_is_under_way(union: Any, event: Event | A
         row = Invoice(**clocks, **ids, state=InvoiceState.REFUSED, under_way=event, trouble="invoice.E0104")  # pyright: ignore[reportArgumentType]
     elif union is PrescriptionEvent:
         row = Prescription(**clocks, state=PrescriptionState.QUEUED, under_way=event, visit_id=UUID(int=2), content_id=UUID(int=3))  # pyright: ignore[reportArgumentType]
+    elif union is RecordEvent:
+        row = RecordSigning(**clocks, state=RecordState.STUCK, under_way=event, visit_id=UUID(int=2), task_id=UUID(int=3))  # pyright: ignore[reportArgumentType]
     else:
         row = Charge(**clocks, state=ChargeState.OPEN, under_way=event, visit_id=UUID(int=2))  # pyright: ignore[reportArgumentType]
 

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from activities.charge import ChargeActivities
+from activities.record import RecordActivities
 from activities.refund import RefundActivities
 from activities.revisit import RevisitActivities
 from models.charge import Order, Reported, Scene
@@ -28,9 +29,10 @@ from models.revisit import (
     SelfCheck,
     State,
 )
+from models.signature import SignatureReported
 from models.stores import inbox
 from tests.builders import NOTICE, Person, Unit
-from tests.process.desk import ChargeDesk, RefundDesk, VisitDesk
+from tests.process.desk import ChargeDesk, RecordDesk, RefundDesk, VisitDesk
 from tests.process.hospital import Hospital, wish
 
 
@@ -141,8 +143,25 @@ class Visit:
 
     async def is_seen(self) -> Revisit:
         await self.does(Enter)
-        await self.hospital.recorded(self.id, self.unit.doctor_account_id)
+        await self.hospital.saved(self.id, self.unit.doctor_account_id)
+        await self.signs_record()
         return await self.does(End)
+
+    async def asks_to_sign(self) -> RecordDesk:
+        """The doctor wants to sign the record; their phone has not been asked yet."""
+        desk = RecordDesk(self.hospital, await self.hospital.asked_to_sign(self.id, self.unit.doctor_account_id), RecordActivities.load)
+        await desk.begin()
+        return desk
+
+    async def signs_record(self) -> RecordDesk:
+        """Asked, confirmed on the doctor's phone, reported, and told to the HIS."""
+        desk = await self.asks_to_sign()
+        await desk.happens()
+        self.hospital.signature.confirms(cast(UUID, desk.now.task_id))
+        await signature_reported(self.hospital, desk.id)
+        await desk.news()
+        await desk.happens()
+        return desk
 
 
 async def reported(hospital: Hospital, charge_id: UUID | None, order_no: str = "") -> Reported:
@@ -150,6 +169,14 @@ async def reported(hospital: Hospital, charge_id: UUID | None, order_no: str = "
     report = Reported(id=ids.new(), order_no=order_no)
     async with hospital.database.transaction() as db:
         await inbox.bring(db, "charge", charge_id, report, party="wechat_pay")
+    return report
+
+
+async def signature_reported(hospital: Hospital, record_id: UUID) -> SignatureReported:
+    """As the webhook keeps a report of the CA: a row in the inbox."""
+    report = SignatureReported(id=ids.new())
+    async with hospital.database.transaction() as db:
+        await inbox.bring(db, "record", record_id, report, party="signature")
     return report
 
 

@@ -9,6 +9,7 @@ from models.charge import ChargeState
 from models.eligibility import Refusal
 from models.ledger import Account
 from models.process import Row, allowed
+from models.record import RecordState
 from models.refund import CHANNEL_REASONS, Cause, Office, RefundState
 from models.revisit import BEFORE_ACCEPTED, BY_DOCTOR, BY_PATIENT, COMMANDS, MOVES, PAID, DeclineReason, Reason, State
 from models.stores.notices import told
@@ -23,6 +24,7 @@ from models.timeline import (
     STEP_TEXTS,
     UNDER_WAY,
 )
+from models.timeline_record import RECORD_TEXTS
 from models.timeline_refund import CAUSE_TEXTS, REFUND_TEXTS
 from tests.house.rooms import HOUSE
 from tests.process.hospital import Hospital
@@ -96,7 +98,7 @@ def test_in_every_state_but_an_end_somebody_acts_next() -> None:
 
 
 def test_every_step_that_moves_a_row_is_said(hospital: Hospital) -> None:
-    assert set(STEP_TEXTS) == {name for name, _ in steps(hospital)} | {"revisit.open", "prescription.open"}
+    assert set(STEP_TEXTS) == {name for name, _ in steps(hospital)} | {"revisit.open", "prescription.open", "record.open"}
 
 
 def test_the_timeline_calls_a_step_by_the_name_of_its_activity(hospital: Hospital) -> None:
@@ -152,6 +154,8 @@ def test_the_page_of_words_has_every_state_as_screens_say_it() -> None:
     assert said_on_the_page("State") == STATE_TEXTS
     assert said_on_the_page("State of a charge") == MONEY_TEXTS
     assert said_on_the_page("State of a refund") == REFUND_TEXTS
+    assert said_on_the_page("State of a record's signing") == RECORD_TEXTS
+    assert set(RECORD_TEXTS) == set(RecordState)
 
 
 def test_the_page_of_words_has_every_cause_office_and_account() -> None:
