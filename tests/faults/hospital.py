@@ -16,12 +16,12 @@ from gateways.sms.port import SMS
 from gateways.wechat_pay.account import WeChatPayAccount
 from models.account import Role
 from models.kernel.vault import Vault
-from models.pathways import PATHWAYS
 from models.policy import Policy
 from models.process import News
 from models.schedule import HisSchedule
 from models.stores import directory
 from models.stores.database import Database
+from models.stores.open_rows import PROCESSES
 from tests.account.builders import a_staff_member
 from tests.builders import NAME, Person, Unit, a_person, rules
 from tests.client import wiring
@@ -82,8 +82,8 @@ class _Line:
 
 
 _STANDING = " union all ".join(
-    f"select '{table} ' || coalesce(under_way ->> 'kind', split_part(step, '@', 1)) from {table} where step is not null"
-    for table in PATHWAYS
+    f"select '{process} ' || coalesce(under_way ->> 'kind', split_part(step, '@', 1)) from {table.__tablename__} where step is not null"
+    for process, (table, _) in PROCESSES.items()
 )
 
 
