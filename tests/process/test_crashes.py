@@ -11,12 +11,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from models.kernel.errors import Unknown
 from models.kernel.vault import Vault
 from models.process import AnyRow, Row, Runs
-from models.revisit import Cancel, State
+from models.record import RecordState, RetryFiling
+from models.revisit import Cancel, End, Enter, State
 from tests.builders import FEE_FEN
 from tests.client import Hands
 from tests.database import RolledBack
-from tests.process.hospital import Hospital
-from tests.process.visit import Visit, opened
+from tests.process.hospital import Hospital, wish
+from tests.process.visit import Visit, opened, signature_reported
 
 R = TypeVar("R")
 
@@ -88,6 +89,32 @@ async def test_a_whole_visit(visit: Visit) -> None:
 
     await sound(visit, taken=1)
     assert len(await visit.hospital.story(visit.id)) == len(set(await visit.hospital.story(visit.id)))
+    [(number, written)] = visit.hospital.his.records.items()
+    [task] = visit.hospital.signature.tasks.values()
+    assert (written.number, written.signature) == (number, task.task.signature)
+    assert await visit.hospital.story(number) == ["record.open", "record.request", "record.query", "record.file"]
+
+
+async def test_a_record_that_is_refused_and_signed_again(visit: Visit) -> None:
+    hospital = visit.hospital
+    await visit.to(State.CONSULTING)
+    await visit.does(Enter)
+    await hospital.saved(visit.id, visit.unit.doctor_account_id)
+    desk = await visit.asks_to_sign()
+    await desk.happens()
+    hospital.signature.declines(hospital.signature.pending())
+    await signature_reported(hospital, desk.id)
+    await desk.news()
+    for _ in range(2):  # once it is lost with the hand that heard it
+        hospital.his.refuses("write_record", "his.invalid")
+    second = await visit.signs_record()
+    await second.happens(wish(RetryFiling, visit.unit.doctor_account_id))
+    await second.happens()
+    await visit.does(End)
+    await visit.to(State.CLOSED)
+
+    await sound(visit, taken=1)
+    assert (desk.state, second.state, list(hospital.his.records)) == (RecordState.REFUSED, RecordState.FILED, [second.id])
 
 
 async def test_left_before_it_is_paid(visit: Visit) -> None:
