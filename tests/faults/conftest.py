@@ -11,7 +11,7 @@ from models.kernel.vault import Vault
 from models.stores.database import Database
 from tests.client import wiring
 from tests.database import Server
-from tests.faults.hospital import Town, founded
+from tests.faults.hospital import Town, Wires, founded
 from tests.process.outside import World, listening, served
 
 
@@ -23,7 +23,7 @@ async def town(server: Server, vault: Vault, tmp_path_factory: pytest.TempPathFa
     with pytest.MonkeyPatch.context() as patch:
         async with (
             listening(api, lifespan=False) as address,  # nobody looks at screens here
-            served(tmp_path_factory.mktemp("sandbox"), clock, patch, f"{address}{PATH}") as outside,
+            served(tmp_path_factory.mktemp("sandbox"), clock, patch, f"{address}{PATH}", Wires) as outside,
             founded(server, vault, outside, api) as prepared,
         ):
             yield prepared

@@ -1,13 +1,13 @@
 """Each call of a visit to the outside, where on its way it is made, what the row says meanwhile, and what a refusal of it leads to."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
 from models.refund import Office
 from models.revisit import State
-from tests.faults.walk import Path
+from tests.faults.walk import WITH_DRUGS, Path
 
 KINDS: Final = ("slow", "refused", "lost", "duplicated", "late", "tampered")
 NOTIFY_KINDS: Final = ("lost", "duplicated", "late", "tampered")
@@ -66,7 +66,16 @@ class Unsent:
     code: str
 
 
-After = Asked | Told | Stuck | Kept | Ends | Unsent
+@dataclass(frozen=True)
+class Back:
+    """The prescription, or its parcel, stands so and says why; somebody does it anew."""
+
+    table: str
+    state: str
+    why: str
+
+
+After = Asked | Told | Stuck | Kept | Ends | Unsent | Back
 Fault = tuple[str, str, str, str | None]
 """At which step; call, kind, and the code of a refusal."""
 
@@ -88,6 +97,8 @@ class Spot:
     """What the answer itself leads to."""
     before: tuple[Fault, ...] = ()
     """What goes wrong first, so that it comes to this call."""
+    leads: dict[str, After] = field(default_factory=dict[str, After])
+    """By kind, where it is not asked once more."""
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -105,13 +116,14 @@ class Case:
     @property
     def name(self) -> str:
         wire = self.spot.call.replace(" ", "_").replace("/", ".")
-        return "-".join(part for part in (self.spot.method, wire, self.kind, self.code) if part)
+        where = self.spot.step if self.spot.path in WITH_DRUGS else None
+        return "-".join(part for part in (self.spot.method, wire, where, self.kind, self.code) if part)
 
     @property
     def after(self) -> After:
         if self.code is not None:
             return self.spot.refusals[self.code]
-        return self.spot.answered if self.kind == "duplicated" else Asked.AGAIN
+        return self.spot.leads.get(self.kind, self.spot.answered if self.kind == "duplicated" else Asked.AGAIN)
 
     @property
     def seconds(self) -> float:
@@ -274,22 +286,10 @@ CARRIER: Final = (
 )
 SPOTS: Final = (*HIS, *BANK, *NOTIFIES, *CARRIER)
 
-NOT_OF_A_VISIT: Final = {
-    "HIS.departments": "the mirror is pulled beside all visits; a pull that fails leaves the old copy",
-    "HIS.doctors": "of the mirror",
-    "HIS.schedules": "of the mirror",
-    "HIS.slots": "of the mirror",
-}
-"""Calls of the ports that no case needs, and why."""
 
-_DRUGS: Final = ("drugs", "past_prescriptions", "write_prescription", "find_prescription", "price", "dispensed")
-OF_A_PRESCRIPTION: Final = frozenset(f"HIS.{one}" for one in (*_DRUGS, "extend_prescription", "cancel_prescription"))
-"""Made after the visit that these cases walk: each without its answer in `tests/prescription/test_outside.py`."""
-
-
-def cases() -> Iterator[Case]:
+def cases(spots: Iterable[Spot]) -> Iterator[Case]:
     """The whole matrix: each fault that the sandbox offers for a call, and each refusal of it that leads to something of its own."""
-    for spot in SPOTS:
+    for spot in spots:
         for kind in spot.kinds:
             if kind == "refused":
                 yield from (Case(spot, kind, code) for code in spot.refusals)

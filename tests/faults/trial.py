@@ -10,14 +10,24 @@ from models.kernel.errors import DomainError
 from models.refund import RefundState
 from models.stores import ledger_proof
 from tests.auditor import assert_nothing_differs
+from tests.faults.drugs import DrugWalk
 from tests.faults.hospital import Call, Hospital, Town
-from tests.faults.matrix import LATE_S, Asked, Case, Ends, Kept, Stuck, Told, Unsent
-from tests.faults.walk import Path, Walk, opened
+from tests.faults.matrix import LATE_S, Asked, Back, Case, Ends, Kept, Stuck, Told, Unsent
+from tests.faults.walk import WITH_DRUGS, Path, Walk, opened
+from tests.settings import COLUMN_KEY
 
+WALKED: Final = ("revisit", "charge", "refund", "prescription", "delivery", "record_signing")
 SHORT_S: Final = 0.5
 """How long the gateways wait where the outside is slow."""
-STATES: Final = {Path.STRAIGHT: "closed", Path.COMPLETED: "closed", Path.ABSENT: "absent", Path.DECLINED: "declined"}
-WENT_WELL: Final = Counter(places=1, settlements=1, encounters=1, orders=1, payments=1)
+SHORT_WITH_DRUGS_S: Final = 1.5
+"""A prescription is written by many requests within one call."""
+STATES: Final = {
+    **dict.fromkeys((Path.STRAIGHT, Path.COMPLETED, *WITH_DRUGS), "closed"),
+    Path.ABSENT: "absent",
+    Path.DECLINED: "declined",
+}
+WENT_WELL: Final = Counter(places=1, settlements=1, encounters=1, orders=1, payments=1, signatures=1, records=1)
+WITH_DRUGS_PAID: Final = WENT_WELL + Counter(settlements=1, orders=1, payments=1, checks=1, signatures=2, prescriptions=1)
 GIVEN_BACK: Final = Counter(settlements=1, reversals=1, orders=1, payments=1, refunds=1)
 NEVER_SETTLED: Final = Counter(orders=1, payments=1, refunds=1)
 BOOKS: Final = {
@@ -28,6 +38,10 @@ BOOKS: Final = {
     Path.ABSENT: GIVEN_BACK,
     Path.UNPAID: Counter(orders=1),
     Path.GIVEN_UP: Counter[str](),
+    Path.PICKED_UP: WITH_DRUGS_PAID,
+    Path.SENT: WITH_DRUGS_PAID + Counter(parcels=1),
+    Path.NOT_SENT: WITH_DRUGS_PAID + Counter(reversals=1, refunds=1) - Counter(prescriptions=1),
+    Path.NOT_WANTED: WENT_WELL + Counter(checks=1, signatures=2),
 }
 """What the outside's books hold at the end."""
 
@@ -94,6 +108,9 @@ class Trial:
             case Kept(code):
                 table = cast(str, self.spot.under_way).partition(" ")[0]
                 assert await self._one(f"select refusal from {table}") == (code,)
+            case Back(table, state, why):
+                column = "trouble" if table == "delivery" else "reason"
+                assert await self._one(f"select state, {column} from {table}") == (state, why)
             case Ends(state, why):
                 assert await self._one("select state, refusal from revisit") == (state, why)
             case _:
@@ -108,9 +125,9 @@ class Trial:
 
     async def _stands(self) -> tuple[object, ...]:
         """Where every row stands, and who holds it."""
-        rows = " union all ".join(f"select '{one}', state, version, step from {one}" for one in ("revisit", "charge", "refund"))
+        rows = " union all ".join(f"select '{one}', state, version, step from {one}" for one in WALKED)
         async with self.hospital.database.reading() as db:
-            return tuple(tuple(row) for row in await db.execute(text(f"{rows} order by 1")))
+            return tuple(tuple(row) for row in await db.execute(text(f"{rows} order by 1, 2, 3")))
 
     async def _one(self, query: str) -> tuple[Any, ...]:
         async with self.hospital.database.reading() as db:
@@ -128,7 +145,7 @@ class Trial:
         assert await self.hospital.unhandled() == 0
         async with self.hospital.database.reading() as db:
             assert await ledger_proof.faults(db) == []
-        await assert_nothing_differs(database_url, self.hospital.outside.address)
+        await assert_nothing_differs(database_url, self.hospital.outside.address, column_keys={"test": COLUMN_KEY})
 
     @property
     def _unsettled(self) -> bool:
@@ -144,7 +161,17 @@ class Trial:
     def _expected(self) -> Counter[str]:
         if isinstance(self.case.after, Ends):
             return Counter()
-        return NEVER_SETTLED if self._unsettled else BOOKS[self.spot.path]
+        unasked = Counter(checks=int(self.spot.method == "check" and self.case.kind == "refused"))
+        return NEVER_SETTLED if self._unsettled else BOOKS[self.spot.path] + self._done_anew - unasked
+
+    @property
+    def _done_anew(self) -> Counter[str]:
+        """A prescription that came back to its doctor was reviewed and signed anew; what its pharmacist had signed counts there too."""
+        after = self.case.after
+        if not isinstance(after, Back) or after.table != "prescription":
+            return Counter()
+        both = Counter(checks=1, signatures=2)
+        return {"returned": both, "drafting": Counter[str](), "queued": Counter[str]()}[after.state]
 
     def _books(self) -> Counter[str]:
         rows = self.hospital.outside.rows
@@ -156,8 +183,18 @@ class Trial:
             orders=len(rows("wechat_order")),
             payments=len(rows("wechat_payment")),
             refunds=len(rows("wechat_refund")),
+            records=len(rows("his_composition")),
+            checks=len(rows("review_check")),
+            signatures=sum(one["state"] == "SIGNED" for one in rows("signature_task")),
+            prescriptions=len({one["number"] for one in rows("his_prescription_line") if one["status"] == "completed"} & self._ours),
+            parcels=sum(one["cancelled_at"] is None for one in rows("logistics_order")),
         )
         return +there
+
+    @property
+    def _ours(self) -> set[str]:
+        """Numbers of prescriptions that came from us."""
+        return {one["number"] for one in self.hospital.outside.rows("his_prescription") if one["ours"]}
 
     async def _words(self) -> None:
         """Each message once on its phone; but for one that nobody could tell of, which is repeated once, marked and counted."""
@@ -182,9 +219,10 @@ class Trial:
 
 async def tried(town: Town, case: Case) -> None:
     """The visit is walked to its end, and everything is looked at."""
-    limits = {"limit_s": SHORT_S, "pull_limit_s": SHORT_S} if case.kind == "slow" else {}
+    short_s = SHORT_WITH_DRUGS_S if case.spot.path in WITH_DRUGS else SHORT_S
+    limits = {"limit_s": short_s, "pull_limit_s": short_s} if case.kind == "slow" else {}
     async with town.morning(**limits) as (hospital, database_url):
-        walk = await opened(hospital, town, case.spot.path)
+        walk = await opened(hospital, town, case.spot.path, DrugWalk if case.spot.path in WITH_DRUGS else Walk)
         trial = Trial(hospital, walk, case)
         await walk.goes(trial.before, trial.behind)
         await trial.ends_well(database_url)

@@ -24,6 +24,7 @@ from models.tables.charge import ChargeOrderRow
 from models.tables.message import MessageRow
 from tests.builders import Person
 from tests.faults.hospital import ADDRESS, PHONE, Hospital, Town
+from tests.faults.record import Record
 from tests.process.desk import RefundDesk
 from tests.process.hospital import CHARGE_ENDS, wish
 from tests.process.visit import Visit
@@ -57,6 +58,17 @@ class Path(StrEnum):
     """Cancelled with an order open."""
     GIVEN_UP = "given_up"
     """Cancelled when no place was to be had."""
+    PICKED_UP = "picked_up"
+    """Straight, with drugs that are fetched at the hospital."""
+    SENT = "sent"
+    """Straight, with drugs that are sent, and signed for."""
+    NOT_SENT = "not_sent"
+    """The parcel is taken back before anybody has picked it up, and the money goes back."""
+    NOT_WANTED = "not_wanted"
+    """The patient leaves the drugs before paying."""
+
+
+WITH_DRUGS: Final = frozenset({Path.PICKED_UP, Path.SENT, Path.NOT_SENT, Path.NOT_WANTED})
 
 
 class Walk(Visit):
@@ -75,6 +87,7 @@ class Walk(Visit):
             Builds(hospital.database, cast(Client, None)),
             hospital.clock,
         )
+        self.record = Record(self)
         self.back: RefundDesk | None = None
         self.refusals: list[str] = []
         self._ways: dict[State, Callable[[], Awaitable[Thing]]] = {
@@ -162,7 +175,9 @@ class Walk(Visit):
     async def _consulting(self) -> Thing:
         if self.path is Path.DECLINED:
             return "booking.leave", lambda: self.does(Decline, reason=DeclineReason.IN_PERSON)
-        return ("revisit.end", self._ends) if self.now.entered else ("queue.enter", lambda: self.does(Enter))
+        if not self.now.entered:
+            return "queue.enter", lambda: self.does(Enter)
+        return await self.record.next() or ("revisit.end", lambda: self.does(End))
 
     # --- what people do
 
@@ -171,10 +186,6 @@ class Walk(Visit):
         async with self.hospital.database.transaction() as db:
             await patients.supply(db, supplement_id, self.person.patient_id, phone=PHONE, address=ADDRESS, now=self.hospital.clock())
         return await self.does(Complete, supplement_id=supplement_id)
-
-    async def _ends(self) -> object:
-        await self.hospital.recorded(self.id, self.unit.doctor_account_id)
-        return await self.does(End)
 
     async def _open_order(self) -> str | None:
         async with self.hospital.database.reading() as db:
@@ -203,6 +214,14 @@ class Walk(Visit):
             await self.whole.outside.clock.passes(6)
         if rounds > 1:
             raise AssertionError("the bank never told it")
+
+    async def hears(self, process_id: UUID) -> None:
+        """For as long as people look at a screen."""
+        for _ in range(10):
+            await self.whole.outside.delivered()
+            if await self.hospital.waiting(process_id):
+                return
+            await self.whole.outside.clock.passes(6)
 
     async def _pause(self) -> None:
         """Nothing but time passes."""
@@ -272,8 +291,8 @@ def _person(town: Town, path: Path) -> Person:
     return town.incomplete if path is Path.COMPLETED else town.complete
 
 
-async def opened(hospital: Hospital, town: Town, path: Path) -> Walk:
+async def opened(hospital: Hospital, town: Town, path: Path, of: type[Walk] = Walk) -> Walk:
     """A visit just opened, its row loaded."""
-    walk = Walk(hospital, town, path, await hospital.visit(_person(town, path), town.policy))
+    walk = of(hospital, town, path, await hospital.visit(_person(town, path), town.policy))
     await walk.desk.begin()
     return walk
