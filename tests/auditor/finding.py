@@ -53,6 +53,8 @@ class Kind(StrEnum):
     FILING_DIFFERS = "filing.differs"
     FILING_UNSIGNED = "filing.unsigned"
     FILING_PRICE = "filing.price"
+    RECORD_UNKNOWN = "record.unknown"
+    RECORD_STATE = "record.state"
     PARCEL_UNKNOWN = "parcel.unknown"
     PARCEL_TWICE = "parcel.twice"
     PARCEL_DIFFERS = "parcel.differs"
@@ -123,6 +125,8 @@ WORDS: dict[Kind, str] = {
     Kind.FILING_DIFFERS: "a prescription has other lines, another visit or another end of its validity at the HIS",
     Kind.FILING_UNSIGNED: "a prescription stands at the HIS without both signatures, there or here",
     Kind.FILING_PRICE: "a prescription's price is another one at the HIS, or on its charge",
+    Kind.RECORD_UNKNOWN: "the HIS holds a record that is none of ours",
+    Kind.RECORD_STATE: "a signed record is missing, unsigned, or of another visit at the HIS",
     Kind.PARCEL_UNKNOWN: "the carrier has an order for no parcel of ours",
     Kind.PARCEL_TWICE: "the carrier has two orders under one number, or two that it carries of one prescription",
     Kind.PARCEL_DIFFERS: "a parcel has another waybill at the carrier",

@@ -30,6 +30,7 @@ class Outside:
     texts: list[Row] = field(default_factory=_rows)
     prescriptions: list[Row] = field(default_factory=_rows)
     prescription_lines: list[Row] = field(default_factory=_rows)
+    records: list[Row] = field(default_factory=_rows)
     tasks: list[Row] = field(default_factory=_rows)
     parcels: list[Row] = field(default_factory=_rows)
     scans: list[Row] = field(default_factory=_rows)
@@ -41,7 +42,7 @@ class Outside:
                 return {"orders": self.orders, "payments": self.payments, "refunds": self.refunds, "notifies": []}
             case "his":
                 money = ("appointments", "invoices", "settlements", "reversals", "encounters", "slots")
-                return {name: getattr(self, name) for name in (*money, "prescriptions", "prescription_lines")}
+                return {name: getattr(self, name) for name in (*money, "prescriptions", "prescription_lines", "records")}
             case "signature":
                 return {"tasks": self.tasks, "certificates": []}
             case "logistics":

@@ -123,6 +123,17 @@ class Pharmacy:
             await self.parcel(visit, id, delivery_id, *how.parcel)
         return Prescription(id, content_id, signatures, delivery_id, money)
 
+    async def record(self, visit: Visit, *states: str) -> UUID:
+        """Its doctor signs it, and the HIS is told; it has gone through these states."""
+        id = new()
+        whose = {"visit_id": visit.id, "account_id": self.accounts["doctor"], "round": 1, "policy": "test-1"}
+        await self.hospital.insert("record_signing", id=id, state=states[-1], version=len(states) - 1, **whose)
+        await self.hospital.moved("record", id, visit.id, *states)
+        await self.signed(id, None, "doctor", proved="filing" in states)
+        if states[-1] == "filed":
+            self.outside.records.append({"number": id.hex, "encounter_id": visit.encounter_id, "signed": 1})
+        return id
+
     async def content(self, prescription_id: UUID, content_id: UUID) -> None:
         """A week of 噻托溴铵."""
         text = json.dumps({"prescribed": {"items": [ITEM], "diagnosis_code": "J44.900"}, "diagnosis_text": "慢阻肺"})
@@ -130,13 +141,14 @@ class Pharmacy:
         whose = {"prescription_id": prescription_id, "account_id": self.accounts["doctor"]}
         await self.hospital.insert("prescription_content", id=content_id, content=sealed, **whose)
 
-    async def signed(self, prescription_id: UUID, content_id: UUID, side: str, *, proved: bool = True) -> UUID:
-        """Asked, and signed at the CA; proved here."""
+    async def signed(self, document_id: UUID, content_id: UUID | None, side: str, *, proved: bool = True) -> UUID:
+        """Asked, and signed at the CA; proved here. Without a content it is of a record."""
         number, text, value = new(), f"text {content_id} {side}", f"{new().hex}" * 4
         sealed: dict[str, Any] = {"text": self._vault.seal("signature.text", number, text)}
         if proved:
             sealed |= {"signature": self._vault.seal("signature.signature", number, json.dumps({"value": value})), "signed_at": AT}
-        whose = {"prescription_id": prescription_id, "content_id": content_id, "account_id": self.accounts[side], "side": side}
+        of = {"prescription_id": document_id, "content_id": content_id} if content_id else {"record_id": document_id}
+        whose = of | {"account_id": self.accounts[side], "side": side}
         await self.hospital.insert("signature", id=number, **whose, **sealed)
         self.task(number, DOCTOR if side == "doctor" else PHARMACIST, sm3(text), value)
         return number

@@ -112,6 +112,15 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Record:
+    """A record of ours; `signed` when it has a Provenance."""
+
+    number: str
+    encounter_id: str
+    signed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Slot:
     id: str
     capacity: int
@@ -175,6 +184,7 @@ class Theirs:
     texts: Sequence[Text]
     prescriptions: Sequence[Prescription]
     lines: Sequence[Line]
+    records: Sequence[Record]
     tasks: Sequence[Task]
     parcels: Sequence[Parcel]
     scans: Sequence[Scan]
@@ -200,6 +210,7 @@ async def read(sandbox_url: str) -> Theirs:
         texts=_rows(Text, sms["messages"]),
         prescriptions=_rows(Prescription, his["prescriptions"]),
         lines=_rows(Line, his["prescription_lines"]),
+        records=_rows(Record, his["records"]),
         tasks=_rows(Task, [{"signature": None} | one for one in ca["tasks"]]),  # told once it is signed
         parcels=_rows(Parcel, carrier["orders"]),
         scans=_rows(Scan, carrier["routes"]),

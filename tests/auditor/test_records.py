@@ -1,0 +1,45 @@
+"""Records that were signed: what the HIS has of them, and our rows say otherwise."""
+
+from models.kernel.ids import new
+from tests.auditor import Kind
+from tests.auditor.pharmacy import Pharmacy
+
+FILED = ("signing", "filing", "filed")
+
+
+async def test_records_that_were_signed_or_not(pharmacy: Pharmacy) -> None:
+    for states in (FILED, ("signing", "refused"), ("signing", "expired"), ("signing", "withdrawn")):
+        await pharmacy.record(await pharmacy.hospital.visit("closed"), *states)
+
+    assert await pharmacy.hospital.audit() == []
+
+
+async def test_the_his_has_a_record_that_nobody_here_signed(pharmacy: Pharmacy) -> None:
+    pharmacy.outside.records.append({"number": new().hex, "encounter_id": "enc-x", "signed": 1})
+
+    assert await pharmacy.hospital.kinds() == {Kind.RECORD_UNKNOWN}
+
+
+async def test_a_record_stands_otherwise_at_the_his(pharmacy: Pharmacy) -> None:
+    visit = await pharmacy.hospital.visit("closed")
+    await pharmacy.record(visit, *FILED)
+    record = pharmacy.outside.records[0]
+    right = dict(record)
+
+    for changed, word in (({"signed": 0}, "not signed"), ({"encounter_id": "enc-x"}, "of another visit"), (None, "no such record")):
+        record.update(right | (changed or {}))
+        if changed is None:
+            pharmacy.outside.records.clear()
+        [found] = await pharmacy.hospital.audit()
+
+        assert (found.kind, found.ours, found.theirs, found.visit) == (Kind.RECORD_STATE, "filed", word, visit.id)
+
+
+async def test_a_signature_of_a_record_that_the_ca_does_not_know(pharmacy: Pharmacy) -> None:
+    visit = await pharmacy.hospital.visit("closed")
+    await pharmacy.record(visit, *FILED)
+    pharmacy.outside.tasks.clear()
+
+    [found] = await pharmacy.hospital.audit()
+
+    assert (found.kind, found.visit) == (Kind.SIGNATURE_MISSING, visit.id)
