@@ -109,14 +109,16 @@ async def test_management_reads_the_story_of_both_runs_with_links(whole: Visit) 
     async def read_history() -> Json:
         return await whole.hospital.manager.ask(f"{whole.path}/history")
 
-    told = await until("both runs", read_history, lambda told: [run["status"] for run in told["runs"]] == ["COMPLETED"] * 3)
+    told = await until("both runs", read_history, lambda told: [run["status"] for run in told["runs"]] == ["COMPLETED"] * 4)
     events = (await whole.hospital.manager.ask(f"{whole.path}/history/events"))["events"]
 
     assert {run["workflow_id"] for run in told["runs"] if run["process"] != "invoice"} == {
         f"revisit/{whole.id}",
         f"charge/{await whole.charge_id()}",
+        f"record/{(await whole.record())['signing']['id']}",
     }
-    assert [one["name"] for one in told["story"] if one["what"] == "step" and one["process"] != "invoice"] == STEPS[1:]
+    done = [one["name"] for one in told["story"] if one["what"] == "step" and one["process"] != "invoice"]
+    assert done == [step for step in STEPS if not step.endswith(".open")]
     who = {one["name"]: one["who"] for one in told["story"] if one["what"] == "wish"}
     assert (who["check_in"], who["accept"]) == ({"kind": "patient", "name": None}, {"kind": "staff", "name": "王建国"})
     [turn] = [one for one in told["story"] if (one["what"], one["name"]) == ("wait", "waiting")]
@@ -165,10 +167,11 @@ async def test_an_open_screen_is_told_of_each_move(hospital: Hospital) -> None:
 
 
 async def _histories(visit: Visit) -> bytes:
-    """Every event of every run of the visit and its charge, as Temporal keeps them."""
+    """Every event of every run of the visit, its charge and its record, as Temporal keeps them."""
     client = await Client.connect(visit.hospital.stack.addresses.temporal)
     events: list[HistoryEvent] = []
-    for id in (f"revisit/{visit.id}", f"charge/{await visit.charge_id()}"):
+    record = (await visit.record())["signing"]["id"]
+    for id in (f"revisit/{visit.id}", f"charge/{await visit.charge_id()}", f"record/{record}"):
         events += [event async for event in client.get_workflow_handle(id).fetch_history_events()]
     return b"\n".join(event.SerializeToString() for event in events)
 

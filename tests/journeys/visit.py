@@ -115,9 +115,9 @@ class Visit:
         """病历 as its doctor reads it."""
         return await self.hospital.doctor.ask(f"{self.path}/record")
 
-    async def signs_record(self, *states: str) -> Json:
+    async def signs_record(self, *states: str, **changed: object) -> Json:
         """病历 saved, asked to be signed and confirmed on the doctor's phone; then followed until it stands there: filed, unless said."""
-        read(await self.hospital.doctor.record(self.id))
+        read(await self.hospital.doctor.record(self.id, **changed))
         await self.hospital.doctor.act(f"{self.path}/record/sign")
         await self.hospital.confirm(f"doc-{DOCTOR}", self.id)
         return await self.until_record(*(states or ("filed",)))
