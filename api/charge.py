@@ -16,8 +16,10 @@ from api.wiring import Body, Reading, Wired
 from models.account import Principal
 from models.charge import ChargeState, Order, OrderState, Scene
 from models.stores import charge as charges
+from models.stores import payment as payments
 from models.stores import timeline
 from models.timeline import MONEY_TEXTS
+from models.timeline_refund import given_back_text
 
 router = APIRouter(tags=["charge"])
 MayRead = Annotated[Principal, Depends(may("charge:read", "ledger:read"))]
@@ -46,12 +48,13 @@ class ChargeOut(BaseModel):
     orders: list[ChannelOrderOut]
 
 
-def _out(charge: charges.Facts) -> ChargeOut:
+def _out(charge: charges.Facts, paid: payments.Payment | None) -> ChargeOut:
+    back = given_back_text(paid.amount_fen, reserved_fen=paid.reserved_fen, refunded_fen=paid.refunded_fen) if paid else None
     return ChargeOut(
         id=charge.id,
         revisit_id=charge.visit_id,
         state=charge.state,
-        state_text=MONEY_TEXTS[charge.state],
+        state_text=back or MONEY_TEXTS[charge.state],
         amount_fen=charge.amount_fen,
         pay_until=charge.due_at,
         orders=[
@@ -65,7 +68,7 @@ def _out(charge: charges.Facts) -> ChargeOut:
 async def one(charge_id: UUID, me: MayRead, db: Reading) -> ChargeOut:
     """Where the charge stands."""
     await timeline.charge(db, charge_id, reach_of(me))
-    return _out(await charges.facts(db, charge_id))
+    return _out(await charges.facts(db, charge_id), await payments.of_charge(db, charge_id))
 
 
 class OrderIn(Body):
@@ -94,4 +97,4 @@ async def order(charge_id: UUID, body: OrderIn, me: MayPay, intent: Intent, path
         wish(Order, intent, scene=body.scene),
     )
     async with wiring.database.reading() as db:
-        return OrderedOut(action=action, charge=_out(await charges.facts(db, charge_id)))
+        return OrderedOut(action=action, charge=_out(await charges.facts(db, charge_id), await payments.of_charge(db, charge_id)))

@@ -16,6 +16,7 @@ from api.wiring import Now, Reading, Wired
 from models.account import Principal
 from models.charge import ChargeState
 from models.eligibility import RegulatorField
+from models.history import asked_before
 from models.kernel.errors import DomainError
 from models.refund import Cause, RefundState, overdue
 from models.revisit import DeclineReason, Reason, State
@@ -37,7 +38,7 @@ from models.timeline import (
     state_text,
     step_text,
 )
-from models.timeline_refund import CAUSE_TEXTS, OVERDUE_TEXT, REFUND_TEXTS
+from models.timeline_refund import CAUSE_TEXTS, OVERDUE_TEXT, REFUND_TEXTS, given_back_text
 
 router = APIRouter(tags=["revisit"])
 MayRead = Annotated[Principal, Depends(may("revisit:read", "revisit:accept", "revisit:read_any"))]
@@ -163,6 +164,7 @@ class StepOut(BaseModel):
     """One thing that was done: when, by whom, and where it led."""
 
     at: datetime
+    asked_at: Annotated[datetime | None, Field(description="When it had been asked, if its run took it noticeably later.")]
     process: Annotated[str, Field(description="Whose state this is: the visit's, its charge's or a refund's.", examples=["revisit"])]
     step: Annotated[str, Field(examples=["booking.hold"])]
     title: Annotated[str, Field(examples=["锁定号源"])]
@@ -243,6 +245,7 @@ async def whole(
 def _step(entry: timeline.Done, visit: timeline.Visit) -> StepOut:
     return StepOut(
         at=entry.at,
+        asked_at=asked_before(entry.at, entry.asked_at),
         process=entry.process,
         step=entry.name,
         title=step_text(entry.name, refill=visit.past_prescription is not None),
@@ -253,7 +256,8 @@ def _step(entry: timeline.Done, visit: timeline.Visit) -> StepOut:
 
 
 def _money(one: timeline.Money) -> MoneyOut:
-    text = MONEY_TEXTS[ChargeState(one.state)]
+    back = given_back_text(one.paid_fen or 0, reserved_fen=one.reserved_fen or 0, refunded_fen=one.refunded_fen or 0)
+    text = back or MONEY_TEXTS[ChargeState(one.state)]
     times = {"pay_until": one.pay_until, "paid_at": one.paid_at}
     return MoneyOut(charge_id=one.id, state=one.state, state_text=text, amount_fen=one.amount_fen, **times)
 

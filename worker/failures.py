@@ -1,9 +1,10 @@
 """The one place where an activity's exception becomes a failure on the wire.
 
 Refusals keep their code; an outcome not known is retried, and so is a step whose database is away; anything else is reduced to its type and
-an error id.
+an error id. What is tried again carries how often each cause has failed it: the engine keeps the last failure alone.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from models.history import TIMED_OUT, TRIED
 from models.kernel import ids
 from models.kernel.errors import DomainError, Unknown
 from models.process import AnyRow, Event, Row
@@ -31,6 +33,14 @@ class Failures(Interceptor):
 
 class _Reduced(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        try:
+            return await self._reduced(input)
+        except ApplicationError as failure:
+            if failure.non_retryable:
+                raise
+            raise _noted(failure) from None
+
+    async def _reduced(self, input: ExecuteActivityInput) -> Any:
         structlog.contextvars.clear_contextvars()
         info = activity.info()
         structlog.contextvars.bind_contextvars(activity=info.activity_type, attempt=info.attempt, **_ids(input.args))
@@ -55,6 +65,21 @@ class _Reduced(ActivityInboundInterceptor):
             error_id = ids.new().hex[:12]
             log.exception("activity.failed", activity=info.activity_type, error_id=error_id)
             raise ApplicationError(f"{type(bug).__name__} {error_id}", type="internal") from None
+
+
+def _noted(failure: ApplicationError) -> ApplicationError:
+    """The same failure, beside it how often each cause has failed the step by now: what the story tells.
+
+    The count goes from attempt to attempt by heartbeat, which outlives a worker; an attempt that counted nothing died with its own.
+    """
+    info = activity.info()
+    before = [cast(dict[str, dict[str, int]], one)[TRIED] for one in info.heartbeat_details if isinstance(one, dict) and TRIED in one]
+    tried = Counter(*before[:1])
+    tried[TIMED_OUT] += max(info.attempt - 1 - tried.total(), 0)
+    tried[failure.type or "internal"] += 1
+    note = {TRIED: dict(+tried)}
+    activity.heartbeat(note)
+    return ApplicationError(failure.message, *failure.details, note, type=failure.type, category=failure.category)
 
 
 def _not_known(code: str) -> ApplicationError:

@@ -24,7 +24,7 @@ from models.stores.reader import Reach, reached
 from models.tables.charge import ChargeRow, PaymentRow, RefundRow
 from models.tables.directory import DepartmentRow, DoctorRow
 from models.tables.patient import BindingRow
-from models.tables.process import TimelineRow
+from models.tables.process import InboxRow, TimelineRow
 from models.tables.revisit import RevisitRow
 
 
@@ -129,6 +129,8 @@ class Done:
     after: str
     by: UUID | None
     at: datetime
+    asked_at: datetime | None
+    """When the event that it served was kept for its run; None of a wish that got its answer at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,10 @@ class Money:
     amount_fen: int
     pay_until: datetime | None
     paid_at: datetime | None
+    paid_fen: int | None
+    reserved_fen: int | None
+    """Of what was paid, on its way back."""
+    refunded_fen: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,8 +191,15 @@ _STORY: Final = Asked(
             *_SHOWN,
             _rows(
                 Done,
-                (TimelineRow.process, TimelineRow.name, TimelineRow.before, TimelineRow.after, TimelineRow.by, TimelineRow.at),
-                TimelineRow,
+                (
+                    *(TimelineRow.process, TimelineRow.name, TimelineRow.before, TimelineRow.after, TimelineRow.by, TimelineRow.at),
+                    InboxRow.created_at,
+                ),
+                outerjoin(
+                    TimelineRow,
+                    InboxRow,
+                    and_(InboxRow.process_id == TimelineRow.process_id, cast(InboxRow.id, Text) == TimelineRow.step),
+                ),
                 TimelineRow.at,
                 TimelineRow.id,
             )
@@ -194,7 +207,10 @@ _STORY: Final = Asked(
             .scalar_subquery(),
             _rows(
                 Money,
-                (_CHARGE.id, _CHARGE.state, _CHARGE.amount_fen, _CHARGE.due_at, PaymentRow.paid_at),
+                (
+                    *(_CHARGE.id, _CHARGE.state, _CHARGE.amount_fen, _CHARGE.due_at, PaymentRow.paid_at),
+                    *(PaymentRow.amount_fen, PaymentRow.reserved_fen, PaymentRow.refunded_fen),
+                ),
                 outerjoin(_CHARGE, PaymentRow, and_(PaymentRow.charge_id == _CHARGE.id, PaymentRow.unwanted.is_(None))),
                 _CHARGE.created_at,
             )

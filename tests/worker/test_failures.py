@@ -12,6 +12,7 @@ from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.testing import ActivityEnvironment
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
 
+from models.history import TRIED
 from models.kernel import ids
 from models.kernel.errors import DomainError, Unknown
 from models.revisit import Revisit, SelfCheck, State
@@ -72,6 +73,33 @@ async def test_a_step_that_stays_unknown_calls_a_person(attempt: int, *, called:
     assert ("step.stuck" in [line["event"] for line in lines]) is called
 
 
+async def test_what_is_tried_again_says_how_often_each_cause_has_failed_it() -> None:
+    """Also of the attempts before, by what the last of them left; one that left nothing died with its worker."""
+    environment, left = ActivityEnvironment(), list[Any]()
+    before = {TRIED: {"outside.unknown": 2, "step.at_work": 1}}
+    environment.info = dataclasses.replace(environment.info, attempt=6, heartbeat_details=[before])
+    environment.on_heartbeat = left.append
+    asked = ExecuteActivityInput(fn=crossing, args=(), executor=None, headers={})
+
+    with pytest.raises(ApplicationError) as failed:
+        await environment.run(Failures().intercept_activity(Raising(Unknown("silent"))).execute_activity, asked)
+
+    noted = {TRIED: {"outside.unknown": 3, "step.at_work": 1, "timed_out": 2}}
+    assert (failed.value.type, failed.value.details, left) == ("outside.unknown", (noted,), [noted])
+    assert failed.value.category is ApplicationErrorCategory.BENIGN
+
+
+async def test_a_refusal_is_final_and_counts_nothing() -> None:
+    environment, left = ActivityEnvironment(), list[Any]()
+    environment.on_heartbeat = left.append
+    asked = ExecuteActivityInput(fn=crossing, args=(), executor=None, headers={})
+
+    with pytest.raises(ApplicationError):
+        await environment.run(Failures().intercept_activity(Raising(DomainError("slot.sold_out", "conflict"))).execute_activity, asked)
+
+    assert left == []
+
+
 async def test_an_outcome_that_is_not_known_is_asked_for_again() -> None:
     unknown = await failure(Unknown(PERSONAL))
 
@@ -92,7 +120,7 @@ async def test_a_database_that_is_away_is_waited_for_and_is_no_bug(away: Excepti
 async def test_a_bug_is_tried_again_and_tells_its_type_and_a_number_and_nothing_else() -> None:
     bug = await failure(ValueError(PERSONAL))
 
-    assert (bug.type, bug.non_retryable, bug.details) == ("internal", False, ())
+    assert (bug.type, bug.non_retryable, bug.details) == ("internal", False, ({TRIED: {"internal": 1}},))
     assert bug.message.split()[0] == "ValueError"
     assert bug.__cause__ is None
     assert PERSONAL not in repr(bug)
