@@ -166,8 +166,8 @@ class PrescriptionWorkflow(Process[Prescription]):
         match await self.next():
             case DrugsCharged() as ended:
                 await self.step(DrugActivities.charged, ended)
-            case CancelDrugs() as wish if now.state is PrescriptionState.PAYING:
-                await self.step(DrugActivities.close, wish)
+            case CancelDrugs() | DrugsReported() as why if now.state is PrescriptionState.PAYING:
+                await self.step(DrugActivities.close, why)
             case other:
                 await self._known(other)
 
