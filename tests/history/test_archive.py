@@ -84,15 +84,16 @@ async def test_every_run_of_a_visit_and_its_charge_is_archived(running: Running,
     visit = await (await running.opened()).to(State.CHOOSING)
     await visit.renews()
     await visit.to(State.CLOSED)
-    await closed(running.client, visit.id, 4)
+    await closed(running.client, visit.id, 5)
 
     await archive.archive_due()
 
     found = await rows(running, visit.id)
-    [e_bill] = [row.process_id for row in found if row.process == "invoice"]
+    [e_bill], [record] = [[row.process_id for row in found if row.process == process] for process in ("invoice", "record")]
     assert sorted((row.process, row.process_id, row.status) for row in found) == [
         ("charge", visit.charge_id, "COMPLETED"),
         ("invoice", e_bill, "COMPLETED"),
+        ("record", record, "COMPLETED"),
         ("revisit", visit.id, "COMPLETED"),
         ("revisit", visit.id, "CONTINUED_AS_NEW"),
     ]
@@ -102,7 +103,7 @@ async def test_every_run_of_a_visit_and_its_charge_is_archived(running: Running,
 
 async def test_a_file_holds_the_whole_history_and_replays(running: Running, archive: Archive, folder: Path) -> None:
     visit = await (await running.opened()).to(State.CLOSED)
-    await closed(running.client, visit.id, 3)
+    await closed(running.client, visit.id, 4)
 
     await archive.archive_due()
 

@@ -111,6 +111,8 @@ class Running(Hospital):
             for statement in (
                 "update revisit set state = 'cancelled' where state not in ('refused', 'closed', 'cancelled', 'declined', 'absent')",
                 "update charge set state = 'closed' where state in ('open', 'paid')",
+                "update record_signing set state = 'withdrawn' where state = 'signing'",
+                "update record_signing set state = 'filed' where state in ('filing', 'stuck')",
                 "update inbox set handled_at = now(), outcome = 'late' where handled_at is null",
             ):
                 await db.execute(text(statement))
