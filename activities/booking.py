@@ -26,9 +26,10 @@ from models.stores import policy as policies
 from models.stores import prescription as prescriptions
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
+from models.suspension import Rearranged, Stopped
 from models.timeline import DECLINE_TEXTS
 
-Leaving = Cancel | Decline | ChargeEnded | Alarm
+Leaving = Cancel | Decline | ChargeEnded | Stopped | Alarm
 OURS = {"his.slot-full": "slot.sold_out", "his.slot-stopped": "slot.stopped", "his.duplicate-booking": "booking.held_already"}
 """The HIS's refusals in our words."""
 
@@ -89,12 +90,13 @@ class BookingActivities:
         return step.row
 
     @step("booking.close")
-    async def close(self, now: Revisit, why: Cancel) -> Revisit:
-        """A cancel while a charge is open: asked to close, the charge says whether money came."""
+    async def close(self, now: Revisit, why: Cancel | Stopped) -> Revisit:
+        """A cancel or 停诊 while a charge is open: asked to close, the charge says whether money came."""
         step = self._guard.step(now, "booking.close", why)
         charge_id = known(now.charge_id)
         wish = Close(id=ids.derived("close", charge_id, why.id))
-        async with step.move(State.CLOSING, leaving_as=State.CANCELLED) as db:
+        leaving_as = State.SUSPENDED if isinstance(why, Stopped) else State.CANCELLED
+        async with step.move(State.CLOSING, leaving_as=leaving_as) as db:
             await inbox.bring(db, "charge", charge_id, wish, party="revisit")
         await self._runs.knock("charge", charge_id, wish)
         return step.row
@@ -123,10 +125,18 @@ class BookingActivities:
 
     async def _tell_patient(self, db: AsyncSession, step: Step[Revisit], reason: Reason, why: Leaving) -> None:
         """Once. Of 退诊 in the approved words of its reason: what the doctor wrote stands in no text."""
+        paid = _money_came(step.now, why)
+        if reason is Reason.SUSPENDED:
+            paid |= isinstance(why, ChargeEnded) and why.outcome == "unsettled"  # the charge gives it back itself
+            words = "已缴费用将原路退回" if paid else "您未产生费用"
+            at = beijing(known((await revisits.facts(db, step.now.id)).slot_starts_at))
+            again = step.now.id.hex
+            await notices.tell_patient(db, step.now.id, Template.REVISIT_SUSPENDED, step.at, time=at, reason=words, visit=again)
+            return
         if isinstance(why, Decline):
             template, words = Template.REVISIT_DECLINED, DECLINE_TEXTS[why.reason]
         else:
-            template, words = Template.REVISIT_CANCELLED, notices.told(reason, paid=_money_came(step.now, why))
+            template, words = Template.REVISIT_CANCELLED, notices.told(reason, paid=paid)
         await notices.tell_patient(db, step.now.id, template, step.at, reason=words)
 
     async def _check(self, step: Step[Revisit], now: Revisit, why: Cancel | Decline) -> None:
@@ -137,8 +147,39 @@ class BookingActivities:
         if isinstance(why, Decline):
             if prescribed:
                 raise DomainError("prescription.signed", "conflict")
-        elif not policy.may_cancel(step.at, known(visit.slot_starts_at)):
+        elif not (visit.rearranged or policy.may_cancel(step.at, known(visit.slot_starts_at))):
             raise DomainError("revisit.too_late_to_cancel", "conflict")
+
+    @step("booking.rearrange")
+    async def rearrange(self, now: Revisit, why: Rearranged) -> Revisit:
+        """替诊, or another time: the visit stays, with its new deadlines. The patient is told, and may leave free of charge."""
+        step = self._guard.step(now, "booking.rearrange", why)
+        async with self._guard.database.reading() as db:
+            visit = await revisits.facts(db, now.id)
+            policy = await policies.pinned(db, visit.policy)
+            held = await bookings.of_id(db, why.claim_id)
+        due: dict[str, Any] = {}
+        if now.state is State.BOOKED:
+            due = {"due_at": held.unit_ends_at, "wake_at": policy.remind_at(step.at, held.starts_at, held.unit_ends_at)}
+        elif now.state is State.WAITING:
+            until = policy.accept_until(held.starts_at, held.unit_ends_at)
+            due = {"due_at": until, "wake_at": min(known(now.wake_at), until)}
+        if _is_there(visit, held):  # told by an earlier one
+            async with step.move(now.state):
+                return step.row
+        async with step.move(now.state, rearranged_at=step.at, **_place(held), **due) as db:
+            doctor = await revisits.doctor_name(db, now.id)
+            await notices.tell_patient(
+                db, now.id, Template.REVISIT_REARRANGED, step.at, about=why.id, time=beijing(held.starts_at), doctor=doctor
+            )
+        return step.row
+
+    @step("booking.note")
+    async def note(self, now: Revisit, why: Stopped | Rearranged) -> Revisit:
+        """Of a place that the visit does not hold any more, or that its doctor is seeing it in: nothing is left to do."""
+        step = self._guard.step(now, "booking.note", why)
+        async with step.move(now.state):
+            return step.row
 
     async def _give_back(self, db: AsyncSession, step: Step[Revisit], charge_id: UUID, cause: Cause) -> refunds.Begun | None:
         paid = known(await payments.of_charge(db, charge_id))
@@ -176,6 +217,10 @@ def _money_came(now: Revisit, why: Leaving) -> bool:
 
 def _declined(why: Leaving) -> dict[str, object]:
     return {"declined_for": why.reason, "note_id": why.note_id} if isinstance(why, Decline) else {}
+
+
+def _is_there(visit: revisits.Facts, held: bookings.Claim) -> bool:
+    return (visit.doctor_id, visit.slot_starts_at, visit.unit_ends_at) == (held.doctor_id, held.starts_at, held.unit_ends_at)
 
 
 def _place(held: bookings.Claim) -> dict[str, Any]:

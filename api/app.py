@@ -31,6 +31,7 @@ from api import (
     review,
     revisit,
     schedule,
+    suspension,
     timeline,
 )
 from api.idempotency import KEY_HEADER
@@ -57,6 +58,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     review.router,
     delivery.router,
     invoice.router,
+    suspension.router,
     ledger.router,
     history.router,
     events.router,

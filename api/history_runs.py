@@ -13,11 +13,10 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.history_events import Pending, Recorded, failure_code, noted_by, noted_in
 from api.runs import asking
-from models.history import Closing, process_of
+from models.history import Closing, process_of, workflow_of
 from models.stores import history as histories
 from models.stores.database import Database
 from models.stores.history import HistoryFiles
-from workflows.runs import run_id
 
 PAGE: Final = timedelta(seconds=5)
 """How long Temporal may take for one page of events or of runs."""
@@ -69,7 +68,7 @@ class Runs:
     async def _last(self, process: str, id: UUID) -> WorkflowExecution | None:
         try:
             with asking():
-                return await self.client.get_workflow_handle(run_id(process, id)).describe(rpc_timeout=PAGE)
+                return await self.client.get_workflow_handle(workflow_of(process, id)).describe(rpc_timeout=PAGE)
         except RPCError as none:
             if none.status is not RPCStatusCode.NOT_FOUND:
                 raise

@@ -49,6 +49,7 @@ async def delivered(mine: Prescription, quiet: Callable[[], Awaitable[None]]) ->
     await quiet()
     await mine.pharmacy("prepare")
     parcel = UUID((await mine.until("shipping"))["delivery_id"])
+    await mine.pharmacy("hand-out")
     await quiet()
     for scan, state in SCANS.items():
         read(await hospital.outside.post(f"/logistics/desk/parcels/{parcel.hex}/moves", json={"move": scan}))

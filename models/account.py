@@ -64,6 +64,8 @@ Permission = Literal[
     "invoice:read",
     "invoice:read_any",
     "invoice:act",
+    "suspension:read",
+    "suspension:act",
 ]
 """`<word>:<verb>`, the word being one of `docs/words.md`. Which patient's or department's rows it reaches is said by the SQL."""
 
@@ -112,6 +114,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
             *("account:read", "directory:read", "directory:sync", "revisit:read_any", "revisit:decline", "history:read"),
             *("invoice:read_any", "invoice:act"),
             *("ledger:read", "refund:read", "refund:act", "delivery:read_any", "delivery:decide", "record:file"),
+            *("suspension:read", "suspension:act"),
         },
     ),
     Role.FINANCE: frozenset(

@@ -15,7 +15,8 @@ from models.prescription import PrescriptionState
 from models.record import RecordState
 from models.refund import RefundState
 from models.revisit import State
-from models.timeline import ACTS_NEXT, DELIVERY_TEXTS, MONEY_TEXTS, STATE_TEXTS, Actor
+from models.suspension import SuspensionState
+from models.timeline import ACTS_NEXT, DELIVERY_TEXTS, MONEY_TEXTS, STATE_TEXTS, SUSPENSION_TEXTS, Actor
 from models.timeline_invoice import INVOICE_TEXTS
 from models.timeline_prescription import PRESCRIPTION_TEXTS
 from models.timeline_record import RECORD_TEXTS
@@ -29,6 +30,11 @@ def process_of(workflow_id: str) -> tuple[str, UUID] | None:
         return (process, UUID(id)) if process in PATHWAYS else None
     except ValueError:
         return None
+
+
+def workflow_of(process: str, id: UUID) -> str:
+    """The same the other way round."""
+    return f"{process}/{id}"
 
 
 class Closing(StrEnum):
@@ -133,6 +139,7 @@ PROCESS_TITLES: Final[dict[str, str]] = {
     "record": "病历签名",
     "delivery": "配送",
     "invoice": "电子票据",
+    "suspension": "停诊",
 }
 STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
     "revisit": STATE_TEXTS,
@@ -142,6 +149,7 @@ STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
     "record": RECORD_TEXTS,
     "delivery": DELIVERY_TEXTS,
     "invoice": INVOICE_TEXTS,
+    "suspension": SUSPENSION_TEXTS,
 }
 _OF_AN_OFFICE: Final = (DeliveryState.OVERDUE, DeliveryState.UNDELIVERABLE, DeliveryState.RETURNED)
 WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
@@ -164,6 +172,7 @@ WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
         PrescriptionState.SHIPPING: "delivery",
     },
     "record": {RecordState.SIGNING: Actor.DOCTOR, RecordState.STUCK: Actor.HOSPITAL},
+    "suspension": {SuspensionState.CLEARING: Actor.HOSPITAL},
     "delivery": {state: Actor.HOSPITAL if state in _OF_AN_OFFICE else "logistics" for state in DeliveryState},
     "invoice": {InvoiceState.REFUSED: Actor.HOSPITAL},
 }

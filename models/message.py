@@ -15,6 +15,8 @@ class Template(StrEnum):
     REVISIT_ENDED = "revisit_ended"
     REVISIT_CANCELLED = "revisit_cancelled"
     REVISIT_DECLINED = "revisit_declined"
+    REVISIT_SUSPENDED = "revisit_suspended"
+    REVISIT_REARRANGED = "revisit_rearranged"
     REFUND_REQUESTED = "refund_requested"
     REFUND_ARRIVED = "refund_arrived"
     REFUND_PAID_OUT = "refund_paid_out"

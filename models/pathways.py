@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from models import charge, delivery, invoice, prescription, record, refund, revisit
+from models import charge, delivery, invoice, prescription, record, refund, revisit, suspension
 from models.process import Command, Moves
 
 
@@ -30,5 +30,6 @@ PATHWAYS: Final[dict[str, Pathway]] = {
     "record": Pathway(record.MOVES, record.COMMANDS, TypeAdapter(record.RecordEvent)),
     "delivery": Pathway(delivery.MOVES, delivery.COMMANDS, TypeAdapter(delivery.DeliveryEvent)),
     "invoice": Pathway(invoice.MOVES, invoice.COMMANDS, TypeAdapter(invoice.InvoiceEvent)),
+    "suspension": Pathway(suspension.MOVES, (), suspension.EVENTS),
 }
 """By the word that names process, table and workflow."""

@@ -35,10 +35,14 @@ LISTED: Final[dict[State, QueueList]] = {
     State.DECLINED: QueueList.ENDED,
     State.ABSENT: QueueList.ENDED,
     State.CANCELLED: QueueList.ENDED,
+    State.SUSPENDED: QueueList.ENDED,
 }
-"""A cancelled visit only when it had been booked: what was left unpaid never was the doctor's. No other state is in a list."""
+"""No other state is in a list."""
 
-BADGES: Final = frozenset({State.DECLINED, State.ABSENT, State.CANCELLED})
+IF_BOOKED: Final = frozenset({State.CANCELLED, State.SUSPENDED})
+"""Only when it had been booked: what was left unpaid never was the doctor's."""
+
+BADGES: Final = frozenset({State.DECLINED, State.ABSENT, *IF_BOOKED})
 """Ends other than 已结束, told beside the row."""
 
 

@@ -55,6 +55,7 @@ class Cause(StrEnum):
     ABSENT = "absent"
     NOT_ACCEPTED = "not_accepted"
     DECLINED = "declined"
+    SUSPENDED = "suspended"
     UNSETTLED = "unsettled"
     MANAGEMENT = "management"
     RETURNED = "returned"
@@ -75,6 +76,7 @@ CHANNEL_REASONS: Final[dict[Cause, str]] = {
     Cause.ABSENT: "未就诊退费",
     Cause.NOT_ACCEPTED: "未接诊退费",
     Cause.DECLINED: "退诊退费",
+    Cause.SUSPENDED: "停诊退费",
     Cause.UNSETTLED: "预约未成功退费",
     Cause.MANAGEMENT: "医院退费",
     Cause.RETURNED: "退药退费",

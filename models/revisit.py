@@ -14,6 +14,7 @@ from models.consent import Stability, Symptom
 from models.eligibility import EncounterId
 from models.prescription import PrescriptionEnded
 from models.process import Alarm, Command, Moves, News, Row
+from models.suspension import Rearranged, Stopped
 
 
 class State(StrEnum):
@@ -35,6 +36,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
     DECLINED = "declined"
     ABSENT = "absent"
+    SUSPENDED = "suspended"
 
 
 def _to(*after: State) -> frozenset[State]:
@@ -46,12 +48,12 @@ MOVES = Moves[State](
         State.CHECKING: _to(State.REFUSED, State.COMPLETING, State.CONSENTING),
         State.COMPLETING: _to(State.COMPLETING, State.CONSENTING, State.CANCELLED),
         State.CONSENTING: _to(State.CONSENTING, State.CHOOSING, State.REFUSED, State.CANCELLED),
-        State.CHOOSING: _to(State.DESCRIBING, State.CANCELLED),
-        State.DESCRIBING: _to(State.PAYING, State.CANCELLED),
-        State.PAYING: _to(State.CLOSING, State.BOOKED, State.CANCELLED),
-        State.CLOSING: _to(State.CANCELLED),
-        State.BOOKED: _to(State.BOOKED, State.WAITING, State.ABSENT, State.CANCELLED),
-        State.WAITING: _to(State.WAITING, State.CONSULTING, State.DECLINED, State.CANCELLED),
+        State.CHOOSING: _to(State.CHOOSING, State.DESCRIBING, State.CANCELLED),
+        State.DESCRIBING: _to(State.DESCRIBING, State.PAYING, State.CANCELLED, State.SUSPENDED),
+        State.PAYING: _to(State.PAYING, State.CLOSING, State.BOOKED, State.CANCELLED),
+        State.CLOSING: _to(State.CLOSING, State.CANCELLED, State.SUSPENDED),
+        State.BOOKED: _to(State.BOOKED, State.WAITING, State.ABSENT, State.CANCELLED, State.SUSPENDED),
+        State.WAITING: _to(State.WAITING, State.CONSULTING, State.DECLINED, State.CANCELLED, State.SUSPENDED),
         State.CONSULTING: _to(State.CONSULTING, State.WAITING, State.ENDED, State.DECLINED),
         State.ENDED: _to(State.ENDED, State.CLOSED),
         State.REFUSED: _to(),
@@ -59,12 +61,16 @@ MOVES = Moves[State](
         State.CANCELLED: _to(),
         State.DECLINED: _to(),
         State.ABSENT: _to(),
+        State.SUSPENDED: _to(),
     }
 )
 """The one table of allowed moves."""
 
 PAID = _to(State.BOOKED, State.WAITING, State.CONSULTING)
 """Money has come and the place is booked: who leaves from here is given it back by a refund."""
+
+HOLDING = _to(State.DESCRIBING, State.PAYING, State.BOOKED, State.WAITING)
+"""A place in a clinic is held or booked: 停诊 ends such a visit, 替诊 and another time are told to it."""
 
 PRESCRIBING = _to(State.CONSULTING, State.ENDED)
 """Its doctor may sign prescriptions: while they see the patient, and afterwards what a pharmacist gave back."""
@@ -86,6 +92,7 @@ class Reason(StrEnum):
     ABSENT = "absent"
     NOT_ACCEPTED = "not_accepted"
     DECLINED = "declined"
+    SUSPENDED = "suspended"
 
 
 class DeclineReason(StrEnum):
@@ -220,6 +227,8 @@ RevisitEvent = Annotated[
     | End
     | ChargeEnded
     | PrescriptionEnded
+    | Stopped
+    | Rearranged
     | Alarm,
     Field(discriminator="kind"),
 ]
@@ -253,10 +262,14 @@ def leaves_as(why: RevisitEvent, now: Revisit) -> tuple[State, Reason]:
             return State.ABSENT, Reason.ABSENT
         case Alarm() if now.state is State.WAITING:
             return State.DECLINED, Reason.NOT_ACCEPTED
+        case Stopped():
+            return State.SUSPENDED, Reason.SUSPENDED
         case Decline():
             return State.DECLINED, Reason.DECLINED
         case Alarm():
             return State.CANCELLED, Reason.TIMED_OUT
+        case ChargeEnded() if now.leaving_as is State.SUSPENDED:
+            return State.SUSPENDED, Reason.SUSPENDED
         case ChargeEnded(outcome="unsettled"):
             return State.CANCELLED, Reason.UNSETTLED
         case ChargeEnded() if now.leaving_as is not None:

@@ -11,6 +11,7 @@ from models.prescription import PrescriptionState
 from models.record import RecordState
 from models.refund import RefundState
 from models.revisit import BEFORE_ACCEPTED, PAID, DeclineReason, Reason, State
+from models.suspension import SuspensionState
 from models.timeline_invoice import INVOICE_STEPS, INVOICE_TEXTS
 from models.timeline_prescription import PRESCRIPTION_STEPS, PRESCRIPTION_TEXTS
 from models.timeline_record import RECORD_STEPS, RECORD_TEXTS
@@ -44,6 +45,7 @@ STATE_TEXTS: Final[dict[State, str]] = {
     State.CANCELLED: "已退号",
     State.DECLINED: "已退诊",
     State.ABSENT: "未就诊",
+    State.SUSPENDED: "已停诊",
 }
 
 ACTS_NEXT: Final[dict[State, Actor]] = {
@@ -84,6 +86,10 @@ STEP_TEXTS: Final[dict[str, str]] = (
         "booking.book": "预约成功",
         "booking.close": "申请退号",
         "booking.leave": "本次复诊已退出",
+        "booking.rearrange": "就诊安排有调整",
+        "booking.note": "收到医院的排班变动",
+        "suspension.look": "核对停诊安排",
+        "suspension.clear": "通知受影响的患者",
         "intake.describe": "提交病情描述",
         "queue.remind": "就诊提醒",
         "queue.check_in": "报到",
@@ -144,6 +150,7 @@ def done_by(process: str, step: str, after: str, *, declined_for: str | None) ->
 
 
 UNDER_WAY: Final[dict[str, str]] = {
+    "stopped": "正在办理停诊",
     "choose_slot": "正在锁定号源",
     "complete": "正在提交资料",
     "check_in": "正在报到",
@@ -209,6 +216,7 @@ REASON_TEXTS: Final[dict[Reason, str]] = {
     Reason.ABSENT: "就诊时段已结束，未就诊",
     Reason.NOT_ACCEPTED: "医生未能接诊，费用将原路退回",
     Reason.DECLINED: "本次就诊已退诊",
+    Reason.SUSPENDED: "医生停诊",
 }
 """Why a visit was left, on screens and in messages."""
 
@@ -243,6 +251,13 @@ REFUSAL_TEXTS: Final[dict[str, str]] = {
 }
 
 
+SUSPENSION_TEXTS: Final[dict[SuspensionState, str]] = {
+    SuspensionState.LOOKING: "核对停诊安排",
+    SuspensionState.CLEARING: "正在通知患者",
+    SuspensionState.DONE: "已处理完毕",
+    SuspensionState.UNKNOWN: "医院系统中无此就诊单元",
+}
+
 _WORDS: Final[dict[str, Callable[[str], str]]] = {
     "revisit": lambda state: STATE_TEXTS[State(state)],
     "charge": lambda state: MONEY_TEXTS[ChargeState(state)],
@@ -251,6 +266,7 @@ _WORDS: Final[dict[str, Callable[[str], str]]] = {
     "record": lambda state: RECORD_TEXTS[RecordState(state)],
     "delivery": lambda state: DELIVERY_TEXTS[DeliveryState(state)],
     "invoice": lambda state: INVOICE_TEXTS[InvoiceState(state)],
+    "suspension": lambda state: SUSPENSION_TEXTS[SuspensionState(state)],
 }
 
 
@@ -260,7 +276,18 @@ def state_text(process: str, state: str) -> str:
 
 
 _ROUTINE: Final = frozenset(
-    {"refund.query", "delivery.poll", "signature.query", "record.query", "record.note", "drug.query", "drug.note", "revisit.close"}
+    {
+        "booking.note",
+        "suspension.clear",
+        "refund.query",
+        "delivery.poll",
+        "signature.query",
+        "record.query",
+        "record.note",
+        "drug.query",
+        "drug.note",
+        "revisit.close",
+    }
     | {"review.claim", "review.release", "review.escalate"}
 )
 

@@ -22,6 +22,7 @@ CAUSE_TEXTS: Final[dict[Cause, str]] = {
     Cause.ABSENT: "未就诊",
     Cause.NOT_ACCEPTED: "医生未能接诊",
     Cause.DECLINED: "已退诊",
+    Cause.SUSPENDED: "医生停诊",
     Cause.UNSETTLED: "医院未能确认预约",
     Cause.MANAGEMENT: "医院退费",
     Cause.RETURNED: "退药退费",

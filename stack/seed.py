@@ -88,7 +88,7 @@ async def _staff(database: Database, settings: Settings) -> None:
             base_url=settings.his.base_url, client_id=settings.his.client_id, client_secret=settings.his.client_secret.get_secret_value()
         )
     )
-    await ScheduleActivities(database, his, now).sync()
+    await ScheduleActivities(database, his, now, "standard").sync()
     await his.aclose()
     hashed = await asyncio.to_thread(password.hashed, PASSWORD)
     async with database.transaction() as db:

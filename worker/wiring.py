@@ -30,6 +30,7 @@ from activities.revisit import RevisitActivities
 from activities.schedule import ScheduleActivities
 from activities.signature import SignatureActivities
 from activities.steps import Guard
+from activities.suspension import SuspensionActivities
 from gateways.his.account import HisAccount
 from gateways.his.fhir import FhirHIS
 from gateways.his.port import HIS
@@ -59,6 +60,7 @@ from models.stores import prescription as prescriptions
 from models.stores import record as records
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
+from models.stores import suspension as suspensions
 from models.stores.database import Database
 from worker.attempts import Attempts
 from worker.build import pinned_to
@@ -74,10 +76,11 @@ from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
 from workflows.runs import TASK_QUEUE
 from workflows.schedule import ScheduleSyncWorkflow
+from workflows.suspension import SuspensionWorkflow
 
 WORKFLOWS: list[type] = [
     *(RevisitWorkflow, ChargeWorkflow, RefundWorkflow, PrescriptionWorkflow, RecordWorkflow, DeliveryWorkflow, InvoiceWorkflow),
-    *(ScheduleSyncWorkflow, RefillLookWorkflow),
+    *(SuspensionWorkflow, ScheduleSyncWorkflow, RefillLookWorkflow),
 ]
 ACTIVITIES_AT_ONCE = 40
 POOL = 28
@@ -172,12 +175,13 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
     record = RecordActivities(Guard(database, clock, records.STORE), outside.signature, outside.trusted, outside.his)
     review = ReviewActivities(prescriptions_)
     drug = DrugActivities(prescriptions_, outside.his, runs)
-    schedule = ScheduleActivities(database, outside.his, clock)
+    schedule = ScheduleActivities(database, outside.his, clock, policy_line)
+    suspension = SuspensionActivities(Guard(database, clock, suspensions.STORE), outside.his, runs)
     return [
         *(revisit.load, revisit.end, revisit.close),
         *(eligibility.check, eligibility.complete, eligibility.relate, eligibility.look),
         *(consent.self_check, consent.consent),
-        *(booking.hold, booking.book, booking.close, booking.leave),
+        *(booking.hold, booking.book, booking.close, booking.leave, booking.rearrange, booking.note),
         intake.describe,
         *(queue.remind, queue.check_in, queue.urge, queue.accept, queue.enter, queue.call_again, queue.pass_over),
         *(charge.load, charge.order, charge.query, charge.close, charge.settle),
@@ -192,6 +196,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
         *(drug.price, drug.choose, drug.charged, drug.close, drug.leave),
         *(drug.query, drug.give_back, drug.delivered, drug.note),
         schedule.sync,
+        *(suspension.load, suspension.look, suspension.clear),
     ]
 
 

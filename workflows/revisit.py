@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from models.prescription import PrescriptionEnded
     from models.process import Alarm, Event
     from models.revisit import (
+        HOLDING,
         Accept,
         Cancel,
         ChargeEnded,
@@ -32,6 +33,7 @@ with workflow.unsafe.imports_passed_through():
         SelfCheck,
         State,
     )
+    from models.suspension import Rearranged, Stopped
 
 
 @workflow.defn(name="revisit")
@@ -50,6 +52,8 @@ class RevisitWorkflow(Process[Revisit]):
     end = command(End, Revisit)
     charge_ended = news(ChargeEnded)
     prescription_ended = news(PrescriptionEnded)
+    stopped = news(Stopped)
+    rearranged = news(Rearranged)
 
     @workflow.run  # the SDK wants it on the class itself
     async def run(self, revisit_id: UUID) -> Revisit:
@@ -101,16 +105,16 @@ class RevisitWorkflow(Process[Revisit]):
                 await self.step(BookingActivities.leave, why)
             case Cancel() as why:
                 await self.step(BookingActivities.close, why)
-            case _:
-                raise not_now()
+            case other:
+                await self._clinic_changed(now, other)
 
     async def _close(self, now: Revisit) -> None:
         """A cancel while money may be on its way: only the charge knows whether it came."""
         match await self.next():
             case ChargeEnded() as why:
                 await self.step(BookingActivities.leave, why)
-            case _:
-                raise not_now()
+            case other:
+                await self._clinic_changed(now, other)
 
     async def _await_check_in(self, now: Revisit) -> None:
         match await self.next(until=now.wake_at):
@@ -152,14 +156,28 @@ class RevisitWorkflow(Process[Revisit]):
         match await self.next():
             case PrescriptionEnded() as ended:
                 await self.step(RevisitActivities.close, ended)
-            case _:
-                raise not_now()
+            case other:
+                await self._clinic_changed(now, other)
 
     async def _leave(self, why: Event | Alarm) -> None:
         """What was paid goes back by a refund, which outlives the visit."""
         match why:
             case Cancel() | Decline() | Alarm():
                 await self.step(BookingActivities.leave, why)
+            case _:
+                await self._clinic_changed(self.now, why)
+
+    async def _clinic_changed(self, now: Revisit, why: Event | Alarm) -> None:
+        """停诊, 替诊 or another time of the place that it holds. Who leaves already goes on leaving; who is being seen stays."""
+        match why:
+            case Stopped() | Rearranged() as known if known.claim_id != now.claim_id or now.state not in HOLDING:
+                await self.step(BookingActivities.note, known)
+            case Stopped() as stop if now.state is State.PAYING:
+                await self.step(BookingActivities.close, stop)
+            case Stopped() as stop:
+                await self.step(BookingActivities.leave, stop)
+            case Rearranged() as change:
+                await self.step(BookingActivities.rearrange, change)
             case _:
                 raise not_now()
 

@@ -1,5 +1,6 @@
 """What the HIS tells us: verified, kept in the inbox, answered; only then a knock. A lost knock is the relay's."""
 
+from datetime import datetime
 from functools import cache
 from typing import Literal
 from uuid import UUID
@@ -10,15 +11,18 @@ from starlette.background import BackgroundTask
 
 from api.act import request_id
 from api.pathways import AskPathways
-from api.wiring import Now, Wired
+from api.wiring import Now, Wired, Wiring
 from gateways.his.inbound import BillTold, DrugsTold, HisAccount, HisMessage, ScheduleTold, open_message
 from models.kernel import ids
 from models.kernel.errors import DomainError
 from models.prescription import DrugsReported
 from models.process import News
-from models.stores import inbox, steps
+from models.stores import directory, inbox, steps
+from models.stores import policy as policies
 from models.stores import prescription as prescriptions
+from models.stores import suspension as suspensions
 from models.stores.database import Database
+from models.suspension import is_newer
 
 router = APIRouter(tags=["webhooks"])
 PATH = "/webhooks/his"
@@ -50,6 +54,8 @@ async def told(request: Request, wiring: Wired, now: Now, pathways: AskPathways)
     if isinstance(message, DrugsTold | BillTold) and message.prescription is not None:
         kept = await _reported(wiring.database, message, message.prescription)
         return Response(status_code=204, background=BackgroundTask(pathways.runs.knock, *kept) if kept else None)
+    if isinstance(message, ScheduleTold) and (begun := await _changed(wiring, message, now)):
+        return Response(status_code=204, background=BackgroundTask(pathways.runs.begin, "suspension", begun, begun))
     async with wiring.database.transaction() as db:
         event = _noted(message)
         await inbox.bring(db, PARTY, None, event, party=PARTY, external_id=message.message_id)
@@ -64,6 +70,16 @@ async def _reported(database: Database, message: HisMessage, number: UUID) -> tu
         prescription_id = await prescriptions.of_number(db, number)
         new = await inbox.bring(db, "prescription", prescription_id, event, party=PARTY, external_id=message.message_id)
     return ("prescription", prescription_id, event) if new and prescription_id else None
+
+
+async def _changed(wiring: Wiring, message: ScheduleTold, now: datetime) -> UUID | None:
+    """停诊, 替诊, another time, 恢复: one suspension for a version, whether it is told or pulled. None: that, or a later one, is known."""
+    async with wiring.database.transaction() as db:
+        ours = await directory.version(db, message.schedule_id)
+        if ours is not None and not is_newer(message.version, than=ours):
+            return None
+        policy = (await policies.in_force(db, wiring.settings.policy, now)).version
+        return await suspensions.begin(db, message.schedule_id, message.version, now, policy=policy, request=request_id())
 
 
 def _noted(message: HisMessage) -> Noted:

@@ -57,6 +57,11 @@ class Directory:
             call.note(doctors=len(first))
             return tuple(_doctor(person, first[person.id]) for person in people if person.id in first)
 
+    async def schedule(self, schedule_id: str) -> HisSchedule:
+        """`GET /Schedule/{id}`."""
+        async with self._rest.call("schedule", schedule_id=schedule_id) as call:
+            return _schedule(await self._rest.read(call, Schedule, schedule_id))
+
     async def schedules(self, days: tuple[date, ...]) -> tuple[HisSchedule, ...]:
         """`GET /Schedule?date=ge…&date=le…`: the 就诊单元 named by these dates."""
         if not days:

@@ -11,8 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.booking import ClaimState
 from models.kernel.clock import end_of
+from models.kernel.errors import DomainError
 from models.schedule import HisDepartment, HisDoctor, HisSchedule, HisSlot, SlotState
 from models.stores import mirror
+from models.suspension import is_newer
 from models.tables.account import AccountRow
 from models.tables.directory import DepartmentRow, DoctorRow, MirrorRow, ScheduleRow, SlotRow
 from models.tables.revisit import ClaimRow
@@ -29,11 +31,17 @@ async def write(
     at: datetime,
     *,
     days: tuple[date, ...] = (),
-) -> None:
+) -> list[HisSchedule]:
     """One pull, one transaction. What the HIS gave to others shrinks a slot; what our claims hold there is ours already.
 
-    A slot that the HIS no longer tells of, in these 就诊单元 or on these whole days, can be had no more.
+    A slot that the HIS no longer tells of, in these 就诊单元 or on these whole days, can be had no more; none of a doctor who is
+    suspended here can. What is older than our copy changes nothing. Answers the 就诊单元 whose version is newer than was known.
     """
+    known = await _versions(db, [one.id for one in schedules])
+    changed = [one for one in schedules if one.id in known and is_newer(one.version, than=known[one.id])]
+    stale = {one.id for one in schedules if one.id in known and is_newer(known[one.id], than=one.version) and one not in changed}
+    schedules = tuple(one for one in schedules if one.id not in stale)
+    slots = tuple(one for one in slots if one.schedule_id not in stale)
     parents_first = sorted(departments, key=lambda one: one.parent_id is not None)
     for one in parents_first:
         await _upsert(db, DepartmentRow.__table__, [one.model_dump()], at)
@@ -60,9 +68,54 @@ async def write(
     known_ids = {one.id for one in slots}
     pulled = or_(ScheduleRow.id.in_([one.id for one in schedules]), ScheduleRow.on.in_(days))
     gone = select(SlotRow.id).join(ScheduleRow, ScheduleRow.id == SlotRow.schedule_id).where(pulled)
-    lost = [one for one in await db.scalars(gone) if one not in known_ids]
+    lost = [one for one in await db.scalars(gone.where(ScheduleRow.id.not_in(stale))) if one not in known_ids]
     await db.execute(update(SlotRow).where(SlotRow.id.in_(lost)).values(state=SlotState.STOPPED, synced_at=at))
-    await mirror.pulled(db, PART, at)
+    await _stop_suspended(db)
+    if days:
+        await mirror.pulled(db, PART, at)
+    return changed
+
+
+async def _versions(db: AsyncSession, schedule_ids: list[str]) -> dict[str, str]:
+    """Held until this transaction ends, so that of two pulls the later one knows what the earlier one wrote."""
+    rows = await db.execute(
+        select(ScheduleRow.id, ScheduleRow.version).where(ScheduleRow.id.in_(schedule_ids)).order_by(ScheduleRow.id).with_for_update()
+    )
+    return dict(rows.all())
+
+
+async def _stop_suspended(db: AsyncSession) -> None:
+    """Whatever the HIS says of them: nobody can book with a doctor who is suspended here."""
+    theirs = select(ScheduleRow.id).join(DoctorRow, DoctorRow.id == ScheduleRow.doctor_id).where(DoctorRow.suspended_at.is_not(None))
+    await db.execute(
+        update(SlotRow).where(SlotRow.schedule_id.in_(theirs), SlotRow.state == SlotState.OPEN).values(state=SlotState.STOPPED)
+    )
+
+
+async def suspend(db: AsyncSession, doctor_id: str, at: datetime) -> None:
+    """From here on nobody can book with this doctor."""
+    await db.execute(update(DoctorRow).where(DoctorRow.id == doctor_id, DoctorRow.suspended_at.is_(None)).values(suspended_at=at))
+    await _stop_suspended(db)
+
+
+async def is_suspended(db: AsyncSession, doctor_id: str) -> bool:
+    """Held until this transaction ends. Raises `doctor.missing`."""
+    found = await db.execute(select(DoctorRow.suspended_at).where(DoctorRow.id == doctor_id).with_for_update())
+    row = found.one_or_none()
+    if row is None:
+        raise DomainError("doctor.missing", "missing")
+    return row[0] is not None
+
+
+async def version(db: AsyncSession, schedule_id: str) -> str | None:
+    """That of our copy; None for a 就诊单元 that we have none of."""
+    return await db.scalar(select(ScheduleRow.version).where(ScheduleRow.id == schedule_id))
+
+
+async def resume(db: AsyncSession, doctor_id: str) -> bool:
+    """What the HIS has of their places counts again, with the next pull. False: was not suspended."""
+    resumed = update(DoctorRow).where(DoctorRow.id == doctor_id, DoctorRow.suspended_at.is_not(None)).values(suspended_at=None)
+    return await db.scalar(resumed.returning(DoctorRow.id)) is not None
 
 
 async def _upsert(db: AsyncSession, table: Any, rows: list[dict[str, Any]], at: datetime) -> None:

@@ -16,6 +16,7 @@ from models.tables.invoice import InvoiceRow
 from models.tables.prescription import PrescriptionRow
 from models.tables.record import RecordSigningRow
 from models.tables.revisit import RevisitRow
+from models.tables.suspension import SuspensionRow
 
 _TABLES: dict[str, Any] = {
     "revisit": RevisitRow,
@@ -25,6 +26,7 @@ _TABLES: dict[str, Any] = {
     "record": RecordSigningRow,
     "delivery": DeliveryRow,
     "invoice": InvoiceRow,
+    "suspension": SuspensionRow,
 }
 PROCESSES: dict[str, tuple[Any, Moves[Any]]] = {process: (_TABLES[process], pathway.moves) for process, pathway in PATHWAYS.items()}
 """Each process's table and moves."""

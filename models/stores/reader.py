@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.charge import ChargeState
 from models.kernel.errors import DomainError
 from models.patient import Relation
-from models.queue import LISTED
+from models.queue import IF_BOOKED, LISTED
 from models.revisit import State
 from models.tables.charge import ChargeRow
 from models.tables.directory import DoctorRow
@@ -70,8 +70,8 @@ def listed() -> ColumnElement[bool]:
     """True for visits that are the doctor's to see: from 待报到 on, and never one that was left before it was booked."""
     settled = exists().where(ChargeRow.id == RevisitRow.charge_id, ChargeRow.state == ChargeState.SETTLED).correlate(RevisitRow)
     return or_(
-        *(RevisitRow.state == state for state in LISTED if state is not State.CANCELLED),
-        and_(RevisitRow.state == State.CANCELLED, settled),
+        *(RevisitRow.state == state for state in LISTED if state not in IF_BOOKED),
+        and_(or_(*(RevisitRow.state == state for state in sorted(IF_BOOKED))), settled),
     )
 
 

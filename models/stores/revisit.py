@@ -15,7 +15,7 @@ from models.kernel.errors import DomainError
 from models.revisit import MOVES, DeclineReason, Revisit, State
 from models.stores import steps
 from models.stores.database import vault
-from models.tables.directory import DepartmentRow
+from models.tables.directory import DepartmentRow, DoctorRow
 from models.tables.process import TimelineRow
 from models.tables.revisit import NoteRow, RevisitRow
 
@@ -56,6 +56,7 @@ class Facts:
     charge_id: UUID | None
     encounter_id: str | None
     calls: int
+    rearranged: bool
 
 
 async def load(db: AsyncSession, revisit_id: UUID) -> Revisit:
@@ -92,6 +93,7 @@ async def facts(db: AsyncSession, revisit_id: UUID) -> Facts:
         charge_id=row.charge_id,
         encounter_id=row.encounter_id,
         calls=row.calls,
+        rearranged=row.rearranged_at is not None,
     )
 
 
@@ -138,6 +140,11 @@ async def past_visits(db: AsyncSession, revisit_id: UUID) -> tuple[PastVisit, ..
 
 async def department_name(db: AsyncSession, revisit_id: UUID) -> str:
     name = select(DepartmentRow.name).join(RevisitRow, RevisitRow.department_id == DepartmentRow.id).where(RevisitRow.id == revisit_id)
+    return await db.scalar(name) or ""
+
+
+async def doctor_name(db: AsyncSession, revisit_id: UUID) -> str:
+    name = select(DoctorRow.name).join(RevisitRow, RevisitRow.doctor_id == DoctorRow.id).where(RevisitRow.id == revisit_id)
     return await db.scalar(name) or ""
 
 

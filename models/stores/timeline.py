@@ -131,7 +131,7 @@ POSITIONS: Final[dict[str, Callable[[AsyncSession, UUID, Reach], Awaitable[Posit
     "delivery": delivery,
     "invoice": invoice,
 }
-"""By process."""
+"""By process, for those that people ask for something."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from models.tables import (
     refill,
     revisit,
     signature,
+    suspension,
 )
 from models.tables.table import Table
 
@@ -36,4 +37,5 @@ __all__ = [
     "refill",
     "revisit",
     "signature",
+    "suspension",
 ]

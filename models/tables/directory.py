@@ -25,6 +25,8 @@ class DoctorRow(Table):
     title: Mapped[str]
     department_id: Mapped[str] = mapped_column(ForeignKey("department.id"))
     account_id: Mapped[UUID | None] = mapped_column(ForeignKey("account.id"), unique=True)
+    suspended_at: Mapped[datetime | None]
+    """By the hospital, here: nobody books with them, whatever the HIS says of their places."""
     synced_at: Mapped[datetime]
 
 

@@ -12,6 +12,8 @@ from models.revisit import State
 from models.tables.process import ProcessColumns
 from models.tables.table import Table, one_of
 
+RUNNING = "state not in ('refused','closed','cancelled','declined','absent','suspended')"
+
 
 class RevisitRow(ProcessColumns, Table):
     __tablename__ = "revisit"
@@ -19,9 +21,7 @@ class RevisitRow(ProcessColumns, Table):
         CheckConstraint(one_of("state", State), name="state"),
         Index(None, "patient_id", "created_at", "id"),
         Index("ix_revisit_clinic", "doctor_id", "schedule_id", "state"),
-        Index(
-            "ix_revisit_swept_at", "swept_at", postgresql_where=text("state not in ('refused','closed','cancelled','declined','absent')")
-        ),
+        Index("ix_revisit_swept_at", "swept_at", postgresql_where=text(RUNNING)),
     )
     account_id: Mapped[UUID] = mapped_column(ForeignKey("account.id"))
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
@@ -60,6 +60,8 @@ class RevisitRow(ProcessColumns, Table):
     declined_for: Mapped[str | None]
     note_id: Mapped[UUID | None]
     """What the doctor wrote with a 退诊."""
+    rearranged_at: Mapped[datetime | None]
+    """替诊 or another time came after it was booked: 退号 is free until 接诊, whatever the hospital's cut-off."""
     waits: Mapped[bool] = mapped_column(server_default="false")
     """Ended, and one of its prescriptions is not."""
 

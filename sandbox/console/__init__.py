@@ -6,6 +6,7 @@ from fastapi import APIRouter, Form
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from sandbox import clock
+from sandbox.console.clinics import add_clinic_routes
 from sandbox.console.faults import add_fault_routes
 from sandbox.console.invoices import add_invoice_routes
 from sandbox.console.logistics import add_parcel_routes
@@ -42,6 +43,7 @@ def router(outside: Outside) -> APIRouter:
         return back("bank", f"已重发 {due} 条通知。")
 
     add_fault_routes(console, outside.faults)
+    add_clinic_routes(console, outside.his)
     add_pharmacy_routes(console, outside.his)
     add_refund_routes(console, outside.wechat_pay)
     add_parcel_routes(console, outside.logistics)

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sandbox import clock
+from sandbox.console.clinics import clinics_section
 from sandbox.console.faults import faults_section
 from sandbox.console.html import ROWS_SHOWN, Html, button, fate, join, section, short, show, table, yuan
 from sandbox.console.invoices import invoices_section
@@ -30,6 +31,7 @@ _NAV = (
     ("bank", "银行账"),
     ("refunds", "退款"),
     ("his", "医院 HIS"),
+    ("clinics", "排班"),
     ("pharmacy", "药房"),
     ("reviews", "合理用药"),
     ("logistics", "快递"),
@@ -64,6 +66,7 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
             _bank(outside),
             refunds_section(outside.wechat_pay),
             _his(outside),
+            clinics_section(outside.his),
             pharmacy_section(outside.his),
             reviews_section(outside.review),
             parcels_section(outside.logistics),

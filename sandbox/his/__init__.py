@@ -11,6 +11,7 @@ from sandbox import clock
 from sandbox.faults import Faults
 from sandbox.his import access, books, elements, exchange, instants, places, wire
 from sandbox.his.appointments import Appointments
+from sandbox.his.clinics import Clinics
 from sandbox.his.compositions import Compositions
 from sandbox.his.demo.seed import Demo
 from sandbox.his.desk import Desk
@@ -42,6 +43,7 @@ class His:
     access: access.Access
     dispensing: Dispensing
     messages: Messages
+    clinics: Clinics
 
     @property
     def client_id(self) -> str:
@@ -90,8 +92,9 @@ def build(store: Store, faults: Faults, settings: Settings, now: instants.Clock 
     dispensing = Dispensing(hospital, messages, settings.his_dispense_s)
     router = APIRouter(tags=["his"])
     router.include_router(_wire(hospital, door, demo, dispensing, faults))
-    router.include_router(_desk(hospital, demo, PharmacyDesk(hospital, dispensing, messages)))
-    return His(router, hospital, door, dispensing, messages)
+    clinics = Clinics(hospital, messages)
+    router.include_router(_desk(hospital, demo, PharmacyDesk(hospital, dispensing, messages), clinics))
+    return His(router, hospital, door, dispensing, messages, clinics)
 
 
 def _wire(hospital: Hospital, door: access.Access, demo: Demo, dispensing: Dispensing, faults: Faults) -> APIRouter:
@@ -128,7 +131,7 @@ def _wire(hospital: Hospital, door: access.Access, demo: Demo, dispensing: Dispe
     return calls
 
 
-def _desk(hospital: Hospital, demo: Demo, pharmacy: PharmacyDesk) -> APIRouter:
+def _desk(hospital: Hospital, demo: Demo, pharmacy: PharmacyDesk, clinics: Clinics) -> APIRouter:
     async def come_in() -> None:
         demo.top_up()
         places.expire_due(hospital)
@@ -136,6 +139,7 @@ def _desk(hospital: Hospital, demo: Demo, pharmacy: PharmacyDesk) -> APIRouter:
     desk = APIRouter(prefix="/desk", route_class=fhir_route(APIRoute), dependencies=[Depends(come_in)])
     Desk(hospital).mount(desk)
     pharmacy.mount(desk)
+    clinics.mount(desk)
     return desk
 
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from sandbox.his import exchange, id_number, instants, invoices, patients, places, registration, schedules
+from sandbox.his import exchange, id_number, instants, invoices, patients, registration, schedules
 from sandbox.his.demo import people, staff
 from sandbox.his.demo.staff import DEPARTMENTS, DOCTORS
 from sandbox.his.elements import Json
@@ -66,7 +66,6 @@ class Desk:
         router.add_api_route("/demo", self.demo, methods=["GET"])
         router.add_api_route("/patients", self.register, methods=["POST"])
         router.add_api_route("/slots", self.open_slot, methods=["POST"])
-        router.add_api_route("/slots/{id}/stop", self.stop_slot, methods=["POST"])
         router.add_api_route("/invoices/{id}/dispense", self.dispense, methods=["POST"])
         router.add_api_route("/invoices/{id}/undo-execution", self.undo_execution, methods=["POST"])
 
@@ -140,20 +139,6 @@ class Desk:
             )
             made = db.execute("SELECT * FROM his_slot_now WHERE id = ?", (id,)).fetchone()
         return exchange.answer(schedules.slot(made), 201)
-
-    async def stop_slot(self, id: str) -> Json:
-        """停诊 of one slot; stopped already answers the same versions again."""
-        with self._hospital.store.transaction() as db:
-            cancelled = places.stop(db, id, self._hospital.now_ms())
-            slot = db.execute("SELECT * FROM his_slot WHERE id = ?", (id,)).fetchone()
-            unit = db.execute("SELECT * FROM his_schedule WHERE id = ?", (slot["schedule_id"],)).fetchone()
-        return {
-            "slot": id,
-            "slot_version": str(slot["version"]),
-            "schedule": unit["id"],
-            "schedule_version": str(unit["version"]),
-            "cancelled": cancelled,
-        }
 
     async def dispense(self, id: str) -> Json:
         """发药: what a bill was for has left the hospital, so its money does not go back."""

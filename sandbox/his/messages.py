@@ -34,6 +34,8 @@ CREATE TABLE IF NOT EXISTS his_message (
     {notify.FATE}
 )
 """
+CHANGES: Final = ("stop", "replace", "time-moved", "resume")
+"""Of a 就诊单元."""
 SOURCE: Final = "https://his.fuzhen.example/fhir/R4"
 """How it names itself in what it sends."""
 
@@ -41,7 +43,7 @@ SOURCE: Final = "https://his.fuzhen.example/fhir/R4"
 class Messages(notify.Notifier):
     """Never gives up; while nobody listens, what is due waits."""
 
-    system, table, events, numbers = "his", "his_message", ("dispensed", "paid-at-window"), ("id", "number")
+    system, table, events, numbers = "his", "his_message", (*CHANGES, "dispensed", "paid-at-window"), ("id", "number")
     ready = "due_at IS NOT NULL AND (SELECT url FROM his_listener) IS NOT NULL"
     gives_up = False
 
@@ -58,7 +60,7 @@ class Messages(notify.Notifier):
             self.key: str = db.execute("SELECT key FROM his_listener").fetchone()["key"]
 
     def enqueue(self, db: sqlite3.Connection, event: str, number: str, focus: list[Json]) -> None:
-        """Write a message about a prescription, due at once, into the caller's transaction; call `wake` after its commit."""
+        """Write a message about a prescription or a 就诊单元, due at once, into the caller's transaction; call `wake` after its commit."""
         id, now_ms = str(uuid4()), self._hospital.now_ms()
         body = json.dumps(_bundle(id, event, focus, now_ms), ensure_ascii=False).encode()
         db.execute(
@@ -73,7 +75,7 @@ class Messages(notify.Notifier):
         self.wake()
 
     def again(self, number: str) -> int:
-        """Send the messages about a prescription once more now, whatever became of them; returns how many there are."""
+        """Send the messages about a prescription or a 就诊单元 once more now, whatever became of them; returns how many there are."""
         return self.send_again("number = ?", number)
 
     def event(self, row: sqlite3.Row) -> str:

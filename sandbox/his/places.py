@@ -78,18 +78,17 @@ def check(db: sqlite3.Connection, wish: Wish, now_ms: int) -> sqlite3.Row:
     return slot
 
 
-def stop(db: sqlite3.Connection, slot_id: str, now_ms: int) -> list[str]:
-    """停诊 of one slot: it and its 就诊单元 get a new version, and whoever waits for it and is not in the room is cancelled.
+def stop(db: sqlite3.Connection, slot_id: str, now_ms: int) -> list[str] | None:
+    """停诊 of one slot: it gets a new version, and whoever waits for it and is not in the room is cancelled.
 
-    Answers the ids of the appointments that ended. Stopped already is stopped, with no new version.
+    Answers the ids of the appointments that ended; None: it is stopped already, and nothing changes.
     """
     slot = db.execute("SELECT * FROM his_slot WHERE id = ?", (slot_id,)).fetchone()
     if slot is None:
         raise Refusal("not-found")
     if slot["stopped"]:
-        return []
+        return None
     db.execute("UPDATE his_slot SET stopped = 1, version = version + 1, updated_ms = ? WHERE id = ?", (now_ms, slot_id))
-    db.execute("UPDATE his_schedule SET version = version + 1, updated_ms = ? WHERE id = ?", (now_ms, slot["schedule_id"]))
     affected = db.execute(
         "SELECT id, slot_id FROM his_appointment AS held "  # noqa: S608  a constant of ours
         f"WHERE slot_id = ? AND status IN {HOLDING} AND NOT EXISTS (SELECT 1 FROM his_encounter WHERE appointment_id = held.id)",

@@ -13,7 +13,7 @@ from tests.auditor.ours import Ours
 from tests.auditor.seal import Seal
 from tests.auditor.theirs import Theirs
 
-VISIT_ENDS = frozenset({"refused", "closed", "cancelled", "declined", "absent"})
+VISIT_ENDS = frozenset({"refused", "closed", "cancelled", "declined", "absent", "suspended"})
 CHARGE_ENDS = frozenset({"settled", "closed", "unsettled"})
 REFUND_ENDS = frozenset({"arrived", "paid_out", "withdrawn"})
 PRESCRIPTION_ENDS = frozenset({"completed", "withdrawn", "cancelled", "expired"})

@@ -41,6 +41,7 @@ NOT_OF_A_VISIT: Final = {
 """Calls of the ports that no case needs, and why."""
 NOT_WALKED: Final = {
     "HIS.past_prescriptions": "before a refill alone, and by screens",
+    "HIS.schedule": "of a clinic that is stopped or rearranged alone",
 }
 """Those that a step makes where these walks do not come, each without its answer in the tests of its own process."""
 TELLING: Final = {
@@ -70,8 +71,9 @@ def test_every_call_of_every_port_is_tried() -> None:
 
 
 def test_what_no_step_asks_is_asked_by_none() -> None:
-    """But for the pulls of the mirrors, which are no steps."""
-    steps = [source for source in sources("activities") if not source.name.endswith(("/schedule.py", "/drug_catalogue.py"))]
+    """But for what writes the mirrors: their pulls, which are no steps, and the look at a clinic that has changed."""
+    mirroring = ("/schedule.py", "/drug_catalogue.py", "/suspension.py")
+    steps = [source for source in sources("activities") if not source.name.endswith(mirroring)]
 
     asked = {one for one in NOT_OF_A_VISIT for source in steps if f"_his.{one.partition('.')[2]}(" in source.text}
 

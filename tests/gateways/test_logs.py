@@ -24,6 +24,7 @@ from models.kernel.clock import business_day, now
 from models.kernel.errors import DomainError, Unknown
 from tests.gateways.his.hospital import DOCTOR, Hospital, payment
 from tests.gateways.his.prescription import a_prescription
+from tests.gateways.his.test_record import a_record
 from tests.gateways.wechat_pay.conftest import Cashier
 
 NAME, PHONE, ADDRESS, CODE, OPENID = "欧阳若兰", "13900400001", "北京市海淀区西三旗桥东1号", "407391", "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
@@ -45,6 +46,7 @@ async def _visit(hospital: Hospital, id_number: str) -> None:
     await his.departments()
     await his.doctors()
     await his.schedules((business_day(now()),))
+    await his.schedule(hospital.morning)
     await his.slots((hospital.morning,))
     claim = ids.new()
     await his.release((await his.lock(claim, hospital.slot(), patient)).appointment_id)
@@ -54,7 +56,9 @@ async def _visit(hospital: Hospital, id_number: str) -> None:
     await his.settle(lock.invoice_id, money)
     await his.settled(money.payment_no)
     await his.check_in(lock.appointment_id)
-    await his.finish_encounter(await his.begin_encounter(visit, lock.appointment_id, patient, DOCTOR, now()), now())
+    encounter_id = await his.begin_encounter(visit, lock.appointment_id, patient, DOCTOR, now())
+    await his.write_record(a_record(encounter_id, patient))
+    await his.finish_encounter(encounter_id, now())
     await his.no_show((await hospital.booked()).appointment_id)
     await his.locks()
     await _prescribe(his, patient)

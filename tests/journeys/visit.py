@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 CONDITION = "活动后气短较前减轻，偶有咳嗽，规律用药，想复诊。"
 STRAIGHT = ("consenting", "choosing", "describing", "paying", "booked", "waiting", "consulting", "entered", "closed")
-EXITS = frozenset({"refused", "cancelled", "declined", "absent", "closed"})
+EXITS = frozenset({"refused", "cancelled", "declined", "absent", "suspended", "closed"})
 
 
 class Visit:

@@ -134,7 +134,7 @@ async def test_visits_in_every_state_change_the_name_of_one_and_end(house: House
     assert also == then
     assert tables == {"differs": []}
 
-    assert {one["state"] for one in after["screens"].values()} == {"closed", "cancelled", "refused", "declined", "absent"}
+    assert {one["state"] for one in after["screens"].values()} == {"closed", "cancelled", "refused", "declined", "absent", "suspended"}
     assert await house.one("select outcome from inbox") == "done"
     assert await house.old_name_in("pg_constraint where pg_get_constraintdef(oid)") == 0
     assert await house.old_name_in("pg_indexes where indexdef") == 0

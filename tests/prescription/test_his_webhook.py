@@ -58,7 +58,6 @@ async def test_it_is_kept_once_for_its_prescription(
 @pytest.mark.parametrize(
     ("event", "focus", "about"),
     [
-        ("stop", a_schedule(), "sch-1"),
         ("refunded-at-window", a_bill("urn:other"), "inv-1"),
         ("dispensed", a_dispense(None), ""),
         ("report-ready", {"resourceType": "DiagnosticReport", "id": "rep-1"}, "rep-1"),

@@ -47,6 +47,7 @@ from models.revisit import (
     Relate,
     SelfCheck,
 )
+from models.suspension import Rearranged, Stopped
 
 _ID, _BY = UUID("6f2f1f5e-51a5-4d0f-9c43-6f757a686501"), UUID("6f2f1f5e-51a5-4d0f-9c43-6f757a686502")
 _THING = UUID("6f2f1f5e-51a5-4d0f-9c43-6f757a686503")
@@ -68,6 +69,8 @@ _visit: list[Event | Alarm] = [
     End(**_ASKED),
     ChargeEnded(id=_ID, seen=4, charge_id=_THING, outcome="unsettled"),
     PrescriptionEnded(id=_ID, seen=4, prescription_id=_THING),
+    Stopped(id=_ID, seen=4, claim_id=_THING),
+    Rearranged(id=_ID, seen=4, claim_id=_THING),
     Alarm(),
 ]
 _money: list[Event | Alarm] = [
@@ -132,3 +135,4 @@ PRESCRIPTION_EVENTS: Final = _by_kind(_drugs)
 RECORD_EVENTS: Final = _by_kind(_record)
 DELIVERY_EVENTS: Final = _by_kind(_parcel)
 INVOICE_EVENTS: Final = _by_kind(_bill)
+SUSPENSION_EVENTS: Final = _by_kind([Alarm()])

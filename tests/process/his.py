@@ -46,6 +46,8 @@ class InMemoryHIS(Pharmacy):
         self.people: dict[str, HisPatient] = {}
         self.histories: dict[str, tuple[PastVisit, ...]] = {}
         self.places: dict[str, Place] = {}
+        self.clinics: dict[str, tuple[HisSchedule, tuple[HisSlot, ...]]] = {}
+        """就诊单元 of which it is asked one by one, with their slots."""
         self.appointments: dict[UUID, Appointment] = {}
         self.invoices: dict[str, Invoice] = {}
         self.payments: dict[str, Payment] = {}
@@ -95,11 +97,19 @@ class InMemoryHIS(Pharmacy):
     async def doctors(self) -> tuple[HisDoctor, ...]:
         return await self.answer("doctors", lambda: ())
 
+    async def schedule(self, schedule_id: str) -> HisSchedule:
+        return await self.answer("schedule", lambda: self._clinic(schedule_id)[0])
+
+    def _clinic(self, schedule_id: str) -> tuple[HisSchedule, tuple[HisSlot, ...]]:
+        if schedule_id not in self.clinics:
+            raise DomainError("his.not-found", "conflict")
+        return self.clinics[schedule_id]
+
     async def schedules(self, days: tuple[date, ...]) -> tuple[HisSchedule, ...]:
         return await self.answer("schedules", lambda: ())
 
     async def slots(self, schedule_ids: tuple[str, ...]) -> tuple[HisSlot, ...]:
-        return await self.answer("slots", lambda: ())
+        return await self.answer("slots", lambda: tuple(slot for id in schedule_ids for slot in self._clinic(id)[1]))
 
     async def lock(self, claim_id: UUID, slot_id: str, his_patient_id: str) -> Lock:
         def lock() -> Lock:

@@ -43,7 +43,7 @@ from models.revisit import (
 from models.stores.database import Database
 from models.stores.live import listening
 from models.tables.record import RecordSigningRow
-from models.tables.revisit import RevisitRow
+from models.tables.revisit import RUNNING, RevisitRow
 from tests.builders import NOTICE, Person, Unit
 from tests.process.hospital import Hospital, wish
 from tests.process.visit import reported, signature_reported
@@ -109,7 +109,7 @@ class Running(Hospital):
         """Ends what a test left open, rows and runs, so that nothing of it meets the next one."""
         async with self.database.transaction() as db:
             for statement in (
-                "update revisit set state = 'cancelled' where state not in ('refused', 'closed', 'cancelled', 'declined', 'absent')",
+                f"update revisit set state = 'cancelled' where {RUNNING}",
                 "update charge set state = 'closed' where state in ('open', 'paid')",
                 "update record_signing set state = 'withdrawn' where state = 'signing'",
                 "update record_signing set state = 'filed' where state in ('filing', 'stuck')",

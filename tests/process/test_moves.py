@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from temporalio.exceptions import TemporalError
 
-from models import charge, delivery, invoice, prescription, record, refund, revisit
+from models import charge, delivery, invoice, prescription, record, refund, revisit, suspension
 from models.charge import ChargeState
 from models.delivery import DeliveryState
 from models.invoice import InvoiceState
@@ -24,6 +24,7 @@ from models.process import Alarm, Command, Event, Moves, News, Row, allowed, com
 from models.record import RecordState
 from models.refund import RefundState
 from models.revisit import State
+from models.suspension import SuspensionState
 from models.timeline import DEADLINES
 from tests.process.examples import (
     CHARGE_EVENTS,
@@ -33,6 +34,7 @@ from tests.process.examples import (
     RECORD_EVENTS,
     REFUND_EVENTS,
     REVISIT_EVENTS,
+    SUSPENSION_EVENTS,
 )
 from workflows.charge import ChargeWorkflow
 from workflows.delivery import DeliveryWorkflow
@@ -42,6 +44,7 @@ from workflows.process import Process
 from workflows.record import RecordWorkflow
 from workflows.refund import RefundWorkflow
 from workflows.revisit import RevisitWorkflow
+from workflows.suspension import SuspensionWorkflow
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=SHANGHAI)
 
@@ -66,6 +69,7 @@ KINDS = [
     Kind("record", RecordState, record.MOVES, RecordWorkflow, record.COMMANDS, RECORD_EVENTS),
     Kind("delivery", DeliveryState, delivery.MOVES, DeliveryWorkflow, delivery.COMMANDS, DELIVERY_EVENTS),
     Kind("invoice", InvoiceState, invoice.MOVES, InvoiceWorkflow, invoice.COMMANDS, INVOICE_EVENTS),
+    Kind("suspension", SuspensionState, suspension.MOVES, SuspensionWorkflow, (), SUSPENSION_EVENTS),
 ]
 SNAPSHOTS: dict[str, tuple[type[Row[Any, Any]], dict[str, Any]]] = {
     "revisit": (revisit.Revisit, {}),
@@ -75,6 +79,7 @@ SNAPSHOTS: dict[str, tuple[type[Row[Any, Any]], dict[str, Any]]] = {
     "record": (record.RecordSigning, {"visit_id": UUID(int=2), "task_id": UUID(int=4)}),
     "delivery": (delivery.Delivery, {"visit_id": UUID(int=2), "prescription_id": UUID(int=3)}),
     "invoice": (invoice.Invoice, {"visit_id": UUID(int=2), "charge_id": UUID(int=3)}),
+    "suspension": (suspension.Suspension, {"schedule_id": "unit-1"}),
 }
 kinds = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 

@@ -54,6 +54,8 @@ CODES: Final = {
     "request": "id of a request",
     "past_encounter_id": "the HIS's id of a past visit",
     "slot_id": "the HIS's id of a slot",
+    "schedule_id": "the HIS's id of a 就诊单元",
+    "doctor_id": "the HIS's id of a doctor",
     "order_no": "the channel's number of an order",
     "trouble": "code of a refusal",
     "voucher": "number of the hospital's own transfer",

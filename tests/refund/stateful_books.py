@@ -11,6 +11,7 @@ from sqlalchemy import Table, select
 from models.charge import MOVES as CHARGE_MOVES
 from models.ledger import Account
 from models.message import Template
+from models.pathways import PATHWAYS
 from models.process import Moves
 from models.refund import MOVES as REFUND_MOVES
 from models.revisit import MOVES as VISIT_MOVES
@@ -212,7 +213,7 @@ def _nothing_moves_backwards(books: Books) -> None:
         version, state = stood.get(move["process_id"], (move["version"] - 1, move["before"]))
         assert (move["version"], move["before"]) == (version + 1, state), "two moves from one place"
         if move["before"]:  # else it was opened here
-            PROCESSES[move["process"]].check(move["before"], move["after"])
+            PATHWAYS[move["process"]].moves.check(move["before"], move["after"])
         if move["process"] == "refund" and move["name"] != "refund.retry":
             assert RANK[move["after"]] >= RANK[move["before"]] or move["after"] == "stuck", "a refund moved backwards"
         stood[move["process_id"]] = (move["version"], move["after"])
@@ -224,7 +225,7 @@ def _nothing_moves_backwards(books: Books) -> None:
 def _nobody_is_told_twice(books: Books) -> None:
     told = Counter((one["visit_id"], one["template"]) for one in books.messages)
     for visit in books.visits:
-        left = visit["state"] in {"cancelled", "declined", "absent"} and visit["claim_id"] is not None
+        left = visit["state"] in {"cancelled", "declined", "absent", "suspended"} and visit["claim_id"] is not None
         declined = left and visit["reason"] == Reason.DECLINED
         assert told[visit["id"], Template.REVISIT_CANCELLED] == (1 if left and not declined else 0)
         assert told[visit["id"], Template.REVISIT_DECLINED] == (1 if declined else 0)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from activities.drug_catalogue import DrugCatalogue
+from models.kernel.clock import business_day
 from models.stores import directory
 from models.stores.database import Database
 from tests.client import Hands
@@ -17,7 +18,8 @@ async def test_each_copy_has_its_own_age_and_one_that_was_never_pulled_has_none(
     assert await house.samples(AGES) == {}
 
     async with database.transaction() as db:
-        await directory.write(db, (), (), (), (), clock() - timedelta(seconds=90))
+        pulled_at = clock() - timedelta(seconds=90)
+        await directory.write(db, (), (), (), (), pulled_at, days=(business_day(pulled_at),))
     await DrugCatalogue(database, InMemoryHIS(clock), clock).pull()
     clock.at += timedelta(seconds=30)
 

@@ -105,7 +105,7 @@ def targets_of(body: Json) -> list[str]:
     return ids
 
 
-def check_signatures(body: Json, wanted: frozenset[str | None] = frozenset({wire.AUTHOR, wire.VERIFICATION})) -> None:
+def check_signatures(body: Json, wanted: frozenset[str] = frozenset({wire.AUTHOR, wire.VERIFICATION})) -> None:
     """One of each kind, the doctor's and of a prescription the pharmacist's, with its certificate and its instant.
 
     Whether they hold is not asked here.

@@ -34,9 +34,14 @@ RECORD = Record(
 async def written(hospital: Hospital) -> WrittenRecord:
     """A record of a visit that is open, signed by its doctor."""
     patient, encounter = await hospital.open_visit()
+    return a_record(encounter, patient)
+
+
+def a_record(encounter_id: str, patient: str) -> WrittenRecord:
+    """Of that visit, signed by its doctor."""
     return WrittenRecord(
         number=ids.new(),
-        encounter_id=encounter,
+        encounter_id=encounter_id,
         his_patient_id=patient,
         practitioner_id=DOCTOR,
         written_at=now(),

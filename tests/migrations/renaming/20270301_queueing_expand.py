@@ -13,7 +13,7 @@ depends_on = None
 
 STATES = (
     "'checking', 'refused', 'completing', 'consenting', 'choosing', 'describing', 'paying', 'closing', 'booked', 'queueing', "
-    "'consulting', 'ended', 'closed', 'cancelled', 'declined', 'absent'"
+    "'consulting', 'ended', 'closed', 'cancelled', 'declined', 'absent', 'suspended'"
 )
 KEPT = """
 create or replace function queueing_is_kept_as_waiting() returns trigger language plpgsql as $$

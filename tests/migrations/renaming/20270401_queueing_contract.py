@@ -12,7 +12,7 @@ depends_on = None
 
 STATES = (
     "'checking', 'refused', 'completing', 'consenting', 'choosing', 'describing', 'paying', 'closing', 'booked', 'queueing', "
-    "'consulting', 'ended', 'closed', 'cancelled', 'declined', 'absent'"
+    "'consulting', 'ended', 'closed', 'cancelled', 'declined', 'absent', 'suspended'"
 )
 NOBODY_OLDER = """
 do $$

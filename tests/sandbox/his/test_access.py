@@ -60,6 +60,6 @@ async def test_a_wrong_client_gets_no_token(client: Client, hospital: his.His) -
     assert other_grant.json() == {"error": "unsupported_grant_type"}
 
 
-@pytest.mark.parametrize("path", ["/Composition", "/Nothing/1", "/"])
+@pytest.mark.parametrize("path", ["/Observation", "/Nothing/1", "/"])
 async def test_what_is_not_spoken_is_said_so(client: Client, path: str) -> None:
     assert refusal(await client.http.get(f"{FHIR}{path}")) == (404, "not-found")

@@ -93,7 +93,8 @@ async def test_a_stop_is_a_new_version_of_slot_and_unit(client: Client, clock: C
     first = (await client.http.post(f"/his/desk/slots/{SLOT}/stop")).json()
     again = (await client.http.post(f"/his/desk/slots/{SLOT}/stop")).json()
 
-    assert first == again == {"slot": SLOT, "slot_version": "2", "schedule": UNIT, "schedule_version": "2", "cancelled": []}
+    told = {"slot": SLOT, "slot_version": "2", "schedule": UNIT, "schedule_version": "2", "cancelled": []}
+    assert (first, again) == (told | {"changed": True}, told | {"changed": False})
     [slot] = await client.found("/Slot", _lastUpdated=since)
     [unit] = await client.found("/Schedule", _lastUpdated=since)
     assert (slot["id"], slot["status"], slot["meta"]["versionId"]) == (SLOT, "busy-unavailable", "2")

@@ -1,0 +1,216 @@
+"""Suspensions: begun once for a change, whom they still meet, and how far each of them is."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, cast
+from uuid import UUID
+
+from sqlalchemy import Select, Table, case, exists, func, or_, select, true, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from models.booking import ClaimState
+from models.kernel.errors import DomainError
+from models.message import MessageState, Template
+from models.refund import RefundState
+from models.revisit import State
+from models.schedule import SlotState
+from models.stores import steps
+from models.suspension import MOVES, Outcome, Suspension, SuspensionState, id_of, of_doctor
+from models.tables.charge import RefundRow
+from models.tables.directory import ScheduleRow, SlotRow
+from models.tables.message import MessageRow
+from models.tables.revisit import ClaimRow, RevisitRow
+from models.tables.suspension import SuspensionRow, SuspensionVisitRow
+
+_LIVE: Final = ClaimRow.state.in_([ClaimState.HELD, ClaimState.BOOKED])
+_GONE_BACK: Final = (RefundState.ARRIVED, RefundState.PAID_OUT)
+_TOLD: Final = (Template.REVISIT_SUSPENDED, Template.REVISIT_REARRANGED)
+
+
+def snapshot(row: dict[str, Any]) -> Suspension:
+    """The row as the process sees it."""
+    return Suspension.model_validate(row, extra="ignore")
+
+
+STORE = steps.Store(cast(Table, SuspensionRow.__table__), MOVES, snapshot)
+
+
+async def load(db: AsyncSession, suspension_id: UUID) -> Suspension:
+    row = (await db.execute(select(*SuspensionRow.__table__.c).where(SuspensionRow.id == suspension_id))).mappings().one_or_none()
+    if row is None:
+        raise DomainError("suspension.missing", "missing")
+    return snapshot(dict(row))
+
+
+async def begin(db: AsyncSession, schedule_id: str, version: str, at: datetime, *, policy: str, request: str = "") -> UUID | None:
+    """Of a 就诊单元 in a version; None: that one stands already, whoever told it first."""
+    values = {"schedule_id": schedule_id, "schedule_version": version}
+    return await _begin(db, id_of(schedule_id, version), values, at, policy, request)
+
+
+async def begin_of_doctor(db: AsyncSession, doctor_id: str, by: UUID, at: datetime, *, policy: str, request: str = "") -> UUID | None:
+    """Of all their 就诊单元 from now on."""
+    return await _begin(db, of_doctor(doctor_id, at), {"doctor_id": doctor_id, "account_id": by}, at, policy, request)
+
+
+async def _begin(db: AsyncSession, id: UUID, values: Mapping[str, object], at: datetime, policy: str, request: str) -> UUID | None:
+    row: dict[str, object] = {
+        "id": id,
+        "state": SuspensionState.LOOKING,
+        "policy": policy,
+        "created_at": at,
+        "moved_at": at,
+        "request": request or None,
+    }
+    return await db.scalar(insert(SuspensionRow).values(**row, **values).on_conflict_do_nothing().returning(SuspensionRow.id))
+
+
+async def looks(db: AsyncSession, suspension_id: UUID) -> int:
+    """How often it was looked whether everybody has gone."""
+    return await db.scalar(select(SuspensionRow.looks).where(SuspensionRow.id == suspension_id)) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Met:
+    """A visit with a live claim that a suspension meets."""
+
+    revisit_id: UUID
+    claim_id: UUID
+    outcome: Outcome
+
+
+def _concerned(now: Suspension, at: datetime) -> Select[UUID, UUID, str]:
+    """Live claims in its 就诊单元 whose place has stopped, or is no more what the visit was told. What is over meets nobody."""
+    stopped = SlotRow.state == SlotState.STOPPED
+    moved = or_(
+        RevisitRow.doctor_id != ScheduleRow.doctor_id,
+        RevisitRow.slot_starts_at != SlotRow.starts_at,
+        RevisitRow.unit_ends_at != ScheduleRow.ends_at,
+    )
+    outcome = case(
+        (RevisitRow.state == State.CONSULTING, Outcome.LEFT_ALONE.value),
+        (stopped, Outcome.STOPPED.value),
+        else_=Outcome.REARRANGED.value,
+    )
+    whose = ScheduleRow.doctor_id == now.doctor_id if now.doctor_id else ScheduleRow.id == now.schedule_id
+    return (
+        select(RevisitRow.id, ClaimRow.id, outcome)
+        .select_from(ClaimRow)
+        .join(RevisitRow, RevisitRow.id == ClaimRow.revisit_id)
+        .join(SlotRow, SlotRow.id == ClaimRow.slot_id)
+        .join(ScheduleRow, ScheduleRow.id == ClaimRow.schedule_id)
+        .where(_LIVE, whose, or_(stopped, moved), ScheduleRow.ends_at > at)
+    )
+
+
+async def met(db: AsyncSession, now: Suspension, at: datetime, limit: int) -> list[Met]:
+    """Whom it meets and has not told yet."""
+    told = exists().where(SuspensionVisitRow.suspension_id == now.id, SuspensionVisitRow.revisit_id == RevisitRow.id)
+    rows = await db.execute(_concerned(now, at).where(~told).order_by(SlotRow.starts_at, ClaimRow.id).limit(limit))
+    return [Met(revisit_id, claim_id, Outcome(outcome)) for revisit_id, claim_id, outcome in rows]
+
+
+async def keep(db: AsyncSession, suspension_id: UUID, found: Iterable[Met], at: datetime) -> None:
+    """Whom it has told."""
+    rows = [{"suspension_id": suspension_id, "revisit_id": one.revisit_id, "outcome": one.outcome, "at": at} for one in found]
+    if rows:
+        await db.execute(insert(SuspensionVisitRow).values(rows).on_conflict_do_nothing())
+
+
+async def left(db: AsyncSession, now: Suspension, at: datetime) -> int:
+    """How many are still to go, or to be told of their new place; who is in the consulting room is not among them."""
+    asked = _concerned(now, at).where(RevisitRow.state != State.CONSULTING)
+    return await db.scalar(select(func.count()).select_from(asked.subquery())) or 0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Of a suspension's visits: how many it found, and of those how many have gone, have money on its way and back, and were told."""
+
+    stopped: int
+    rearranged: int
+    left_alone: int
+    moved: int
+    refunded: int
+    arrived: int
+    told: int
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A suspension as the management reads it."""
+
+    id: UUID
+    state: SuspensionState
+    schedule_id: str | None
+    schedule_version: str | None
+    doctor_id: str | None
+    created_at: datetime
+    moved_at: datetime
+    progress: Progress
+
+
+def _telling() -> Select[SuspensionRow, int, int, int, int, int, int, int]:
+    visits = SuspensionVisitRow
+    refund = exists().where(RefundRow.visit_id == visits.revisit_id)
+    message = exists().where(
+        MessageRow.visit_id == visits.revisit_id, MessageRow.template.in_(_TOLD), MessageRow.state == MessageState.SENT
+    )
+    stopped = visits.outcome == Outcome.STOPPED
+    counted = [
+        func.count().filter(stopped),
+        func.count().filter(visits.outcome == Outcome.REARRANGED),
+        func.count().filter(visits.outcome == Outcome.LEFT_ALONE),
+        func.count().filter(stopped, RevisitRow.state == State.SUSPENDED),
+        func.count().filter(stopped, refund),
+        func.count().filter(stopped, refund.where(RefundRow.state.in_(_GONE_BACK))),
+        func.count().filter(visits.outcome != Outcome.LEFT_ALONE, message),
+    ]
+    of_its_visits = (
+        select(*(one.label(f"n{number}") for number, one in enumerate(counted)))
+        .select_from(visits)
+        .join(RevisitRow, RevisitRow.id == visits.revisit_id)
+        .where(visits.suspension_id == SuspensionRow.id)
+        .lateral("counted")
+    )
+    return select(SuspensionRow, *of_its_visits.c).join(of_its_visits, true())
+
+
+async def told(db: AsyncSession, suspension_id: UUID) -> Told:
+    """One of them. Raises `suspension.missing`."""
+    row = (await db.execute(_telling().where(SuspensionRow.id == suspension_id))).one_or_none()
+    if row is None:
+        raise DomainError("suspension.missing", "missing")
+    return _told(*row)
+
+
+async def listed(db: AsyncSession, after: tuple[datetime, UUID] | None, limit: int) -> list[Told]:
+    """Newest first."""
+    query = _telling()
+    if after is not None:
+        query = query.where(tuple_(SuspensionRow.created_at, SuspensionRow.id) < after)
+    rows = await db.execute(query.order_by(SuspensionRow.created_at.desc(), SuspensionRow.id.desc()).limit(limit))
+    return [_told(*row) for row in rows]
+
+
+def _told(row: SuspensionRow, *counted: int) -> Told:
+    return Told(
+        row.id,
+        SuspensionState(row.state),
+        row.schedule_id,
+        row.schedule_version,
+        row.doctor_id,
+        row.created_at,
+        row.moved_at,
+        Progress(*counted),
+    )
+
+
+async def visits(db: AsyncSession, suspension_id: UUID, outcome: Outcome) -> list[UUID]:
+    """The visits that it met in this way, in the order in which it found them."""
+    query = select(SuspensionVisitRow.revisit_id).where(
+        SuspensionVisitRow.suspension_id == suspension_id, SuspensionVisitRow.outcome == outcome
+    )
+    return list(await db.scalars(query.order_by(SuspensionVisitRow.at, SuspensionVisitRow.revisit_id)))

@@ -1,0 +1,99 @@
+"""停诊, 替诊, a moved time: what changes about a clinic after people have booked there, and what becomes of them; a process of its own.
+
+Its identity is the 就诊单元 and the version that the HIS gave it, so that the same change, told by the HIS and found by the pull, is
+one. Or it is a doctor whom the hospital suspends here: all their 就诊单元 from then on.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import StringConstraints, TypeAdapter
+
+from models.kernel import ids
+from models.process import Alarm, Moves, News, Row
+
+HisId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
+"""A FHIR id."""
+
+
+class SuspensionState(StrEnum):
+    LOOKING = "looking"
+    """What the HIS has of the 就诊单元 now is asked, and written over our copy: from then on nobody gets in any more."""
+    CLEARING = "clearing"
+    """Every live claim in it is found and its visit told, until none is left that has to go."""
+    DONE = "done"
+    UNKNOWN = "unknown"
+    """The HIS has no such 就诊单元."""
+
+
+_S = SuspensionState
+
+MOVES = Moves[SuspensionState](
+    {
+        _S.LOOKING: frozenset({_S.CLEARING, _S.UNKNOWN}),
+        _S.CLEARING: frozenset({_S.CLEARING, _S.DONE}),
+        _S.DONE: frozenset(),
+        _S.UNKNOWN: frozenset(),
+    }
+)
+"""The one table of allowed moves."""
+
+
+class Outcome(StrEnum):
+    """What a suspension brings a visit."""
+
+    STOPPED = "stopped"
+    """停诊: it ends, and what was paid goes back."""
+    REARRANGED = "rearranged"
+    """替诊, or the time has moved: the patient is told, and stays unless they leave."""
+    LEFT_ALONE = "left_alone"
+    """问诊中: the doctor is seeing the patient."""
+
+
+class Stopped(News):
+    """停诊 of the place that the visit holds. A visit that holds another meanwhile is not meant."""
+
+    kind: Literal["stopped"] = "stopped"
+    claim_id: UUID
+
+
+class Rearranged(News):
+    """The place that the visit holds has another doctor or another time."""
+
+    kind: Literal["rearranged"] = "rearranged"
+    claim_id: UUID
+
+
+class Suspension(Row[SuspensionState, Alarm]):
+    """The row of `suspension/<id>`."""
+
+    schedule_id: str | None = None
+    doctor_id: str | None = None
+
+
+EVENTS: TypeAdapter[Alarm] = TypeAdapter(Alarm)
+"""Nobody asks it for anything: it works by its own clock."""
+
+BATCH = 50
+"""Visits that are told in one step."""
+PAUSES_S = (1, 2, 5, 10, 30)
+"""Between two looks at who has not gone yet."""
+
+
+def id_of(schedule_id: str, version: str) -> UUID:
+    """Of a change of a 就诊单元."""
+    return ids.derived("suspension", schedule_id, version)
+
+
+def of_doctor(doctor_id: str, at: datetime) -> UUID:
+    """Of a doctor's suspension."""
+    return ids.derived("suspension", "doctor", doctor_id, at.isoformat())
+
+
+def is_newer(version: str, than: str) -> bool:
+    """Versions of a resource in their order. Where they are no numbers, only another one can be told: it counts as newer."""
+    if version.isdecimal() and than.isdecimal():
+        return int(version) > int(than)
+    return version != than

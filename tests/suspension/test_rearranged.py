@@ -1,0 +1,79 @@
+"""替诊 and another time: the patient is told and stays, unless they leave, which is free of charge until 接诊."""
+
+from datetime import timedelta
+
+import pytest
+
+from models.kernel.errors import known
+from models.message import Template
+from models.refund import Cause
+from models.revisit import Cancel, State
+from models.suspension import SuspensionState
+from tests.builders import FEE_FEN
+from tests.process.hospital import Hospital
+from tests.process.visit import opened, refused
+from tests.suspension.builders import progress, runs_through, suspended, the_his_has
+
+LATER = timedelta(minutes=30)
+
+
+@pytest.mark.parametrize("state", [State.DESCRIBING, State.PAYING, State.BOOKED, State.WAITING])
+async def test_another_time_is_told_once_and_its_deadlines_move(hospital: Hospital, state: State) -> None:
+    unit = await hospital.unit()
+    visit = await (await opened(hospital, unit=unit)).to(state)
+    before = await hospital.row(visit.id)
+    await the_his_has(hospital, unit, "2", later=LATER)
+    desk = await suspended(hospital, unit)
+
+    await runs_through(desk, visit)
+
+    row = await hospital.row(visit.id)
+    assert (desk.state, row.state) == (SuspensionState.DONE, state)
+    assert row.slot_starts_at == known(before.slot_starts_at) + LATER
+    assert row.unit_ends_at == unit.ends_at + LATER
+    if state is State.BOOKED:
+        assert row.due_at == unit.ends_at + LATER
+    assert (await hospital.told(visit.id)).count(Template.REVISIT_REARRANGED) == 1
+    shown = await progress(hospital, desk.id)
+    assert (shown.rearranged, shown.stopped) == (1, 0)
+
+
+async def test_another_doctor_is_told_and_sees_them(hospital: Hospital) -> None:
+    unit, other = await hospital.unit(), await hospital.unit()
+    visit = await (await opened(hospital, unit=unit)).to(State.BOOKED)
+    await the_his_has(hospital, unit, "2", doctor_id=other.doctor_id)
+
+    await runs_through(await suspended(hospital, unit), visit)
+
+    row = await hospital.row(visit.id)
+    assert (row.state, row.doctor_id) == (State.BOOKED, other.doctor_id)
+    assert (await hospital.told(visit.id)).count(Template.REVISIT_REARRANGED) == 1
+
+
+async def test_who_does_not_want_it_leaves_free_of_charge_whatever_the_cut_off(hospital: Hospital) -> None:
+    unit = await hospital.unit()
+    visit = await (await opened(hospital, unit=unit, rules={"cancel_cutoff_s": 24 * 3600})).to(State.BOOKED)
+    assert await refused(visit.does(Cancel)) == "revisit.too_late_to_cancel"
+    await the_his_has(hospital, unit, "2", later=LATER)
+    await runs_through(await suspended(hospital, unit), visit)
+
+    await visit.does(Cancel)
+
+    assert visit.state is State.CANCELLED
+    assert await hospital.wanted_back(visit.now.charge_id) == [(Cause.PATIENT, FEE_FEN)]
+
+
+async def test_the_same_change_found_by_two_is_told_once(hospital: Hospital) -> None:
+    unit = await hospital.unit()
+    visit = await (await opened(hospital, unit=unit)).to(State.BOOKED)
+    await the_his_has(hospital, unit, "3", later=LATER)
+    first, second = await suspended(hospital, unit, "2"), await suspended(hospital, unit, "3")
+    await first.happens()
+    await second.happens()
+    await first.alarm()
+    await second.alarm()
+
+    for event in await hospital.waiting(visit.id):
+        await visit.desk.happens(event)
+
+    assert (await hospital.told(visit.id)).count(Template.REVISIT_REARRANGED) == 1
