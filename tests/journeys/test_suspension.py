@@ -3,7 +3,7 @@
 import asyncio
 
 from tests.journeys.hospital import Hospital
-from tests.journeys.people import read, refused, until
+from tests.journeys.people import key, read, refused, until
 from tests.journeys.visit import Visit
 
 TOLD = "SMS_REVISIT_SUSPENDED"
@@ -54,6 +54,6 @@ async def test_everybody_in_a_stopped_slot_is_refunded_and_told_once(hospital: H
 
 async def test_a_doctor_suspended_by_the_hospital_is_resumed(hospital: Hospital) -> None:
     """Once a wish, whoever asks; only the management may."""
-    refused(await hospital.doctor.post("/v1/doctors/doc-nobody/suspension"), 403, "account.forbidden")
-    refused(await hospital.manager.post("/v1/doctors/doc-nobody/suspension"), 404, "doctor.missing")
-    refused(await hospital.manager.post("/v1/doctors/doc-nobody/resumption"), 404, "doctor.missing")
+    refused(await hospital.doctor.post("/v1/doctors/doc-nobody/suspension", key=key()), 403, "account.forbidden")
+    refused(await hospital.manager.post("/v1/doctors/doc-nobody/suspension", key=key()), 404, "doctor.missing")
+    refused(await hospital.manager.post("/v1/doctors/doc-nobody/resumption", key=key()), 404, "doctor.missing")

@@ -1,5 +1,7 @@
 """Departments, doctors, 就诊单元 and slots as a client mirrors them."""
 
+from typing import Any
+
 from sandbox.his import wire
 from tests.sandbox.his.client import FHIR, SLOT, UNIT, Client, Clock, refusal, value_of
 
@@ -93,7 +95,7 @@ async def test_a_stop_is_a_new_version_of_slot_and_unit(client: Client, clock: C
     first = (await client.http.post(f"/his/desk/slots/{SLOT}/stop")).json()
     again = (await client.http.post(f"/his/desk/slots/{SLOT}/stop")).json()
 
-    told = {"slot": SLOT, "slot_version": "2", "schedule": UNIT, "schedule_version": "2", "cancelled": []}
+    told: dict[str, Any] = {"slot": SLOT, "slot_version": "2", "schedule": UNIT, "schedule_version": "2", "cancelled": []}
     assert (first, again) == (told | {"changed": True}, told | {"changed": False})
     [slot] = await client.found("/Slot", _lastUpdated=since)
     [unit] = await client.found("/Schedule", _lastUpdated=since)
