@@ -18,6 +18,7 @@ from models.charge import ChargeState
 from models.eligibility import RegulatorField
 from models.history import asked_before
 from models.kernel.errors import DomainError
+from models.prescription import PrescriptionState
 from models.refund import Cause, RefundState, overdue
 from models.revisit import DeclineReason, Reason, State
 from models.stores import revisit as revisits
@@ -38,6 +39,7 @@ from models.timeline import (
     state_text,
     step_text,
 )
+from models.timeline_prescription import patient_text
 from models.timeline_refund import CAUSE_TEXTS, OVERDUE_TEXT, REFUND_TEXTS, given_back_text
 
 router = APIRouter(tags=["revisit"])
@@ -236,13 +238,15 @@ async def whole(
         raise DomainError("revisit.missing", "missing")
     return TimelineOut(
         revisit=_out(story.visit, asked_by(me)),
-        steps=[_step(one, story.visit) for one in story.steps if not is_routine(one.name, one.before, one.after)],
+        steps=[_step(one, story.visit, me) for one in story.steps if not is_routine(one.name, one.before, one.after)],
         money=[_money(one) for one in story.money],
         refunds=[RefundProgressOut.of(one, now) for one in story.refunds],
     )
 
 
-def _step(entry: timeline.Done, visit: timeline.Visit) -> StepOut:
+def _step(entry: timeline.Done, visit: timeline.Visit, me: Principal) -> StepOut:
+    """On the patient's side a prescription that a pharmacist has not approved is 药师审核中, whosever desk it lies on."""
+    theirs = entry.process == "prescription" and me.may("revisit:read")
     return StepOut(
         at=entry.at,
         asked_at=asked_before(entry.at, entry.asked_at),
@@ -251,7 +255,7 @@ def _step(entry: timeline.Done, visit: timeline.Visit) -> StepOut:
         title=step_text(entry.name, refill=visit.past_prescription is not None),
         by="system" if entry.by is None else done_by(entry.process, entry.name, entry.after, declined_for=visit.declined_for),
         state=entry.after,
-        state_text=state_text(entry.process, entry.after),
+        state_text=patient_text(PrescriptionState(entry.after)) if theirs else state_text(entry.process, entry.after),
     )
 
 

@@ -41,85 +41,47 @@ async def revisit(db: AsyncSession, revisit_id: UUID, reach: Reach) -> Position:
 
 
 async def charge(db: AsyncSession, charge_id: UUID, reach: Reach) -> Position:
-    """A charge is reached through its visit. Raises `charge.missing`."""
-    found = (
-        select(ChargeRow.version, ChargeRow.state, ChargeRow.step, ChargeRow.visit_id)
-        .join(RevisitRow, RevisitRow.id == ChargeRow.visit_id)
-        .where(ChargeRow.id == charge_id, reach.condition())
-    )
-    row = (await db.execute(found)).one_or_none()
-    if row is None:
-        raise DomainError("charge.missing", "missing")
-    return Position(charge_id, *row)
+    """Raises `charge.missing`."""
+    return await _through_visit(db, ChargeRow, charge_id, reach.condition(), "charge.missing")
 
 
 async def refund(db: AsyncSession, refund_id: UUID, reach: Reach) -> Position:
-    """A refund is reached through its visit; one without a visit only by who reaches all. Raises `refund.missing`."""
-    found = (
-        select(RefundRow.version, RefundRow.state, RefundRow.step, RefundRow.visit_id)
-        .outerjoin(RevisitRow, RevisitRow.id == RefundRow.visit_id)
-        .where(RefundRow.id == refund_id, reach.condition())
-    )
-    row = (await db.execute(found)).one_or_none()
-    if row is None:
-        raise DomainError("refund.missing", "missing")
-    return Position(refund_id, *row)
+    """One without a visit only by who reaches all. Raises `refund.missing`."""
+    return await _through_visit(db, RefundRow, refund_id, reach.condition(), "refund.missing")
 
 
 async def prescription(db: AsyncSession, prescription_id: UUID, reach: Reach) -> Position:
-    """A prescription is reached through its visit, and by pharmacists once it has come to them. Raises `prescription.missing`."""
-    found = (
-        select(PrescriptionRow.version, PrescriptionRow.state, PrescriptionRow.step, PrescriptionRow.visit_id)
-        .join(RevisitRow, RevisitRow.id == PrescriptionRow.visit_id)
-        .where(PrescriptionRow.id == prescription_id, or_(reach.condition(), _reviewed_by(reach)))
-    )
-    row = (await db.execute(found)).one_or_none()
-    if row is None:
-        raise DomainError("prescription.missing", "missing")
-    return Position(prescription_id, *row)
-
-
-def _reviewed_by(reach: Reach) -> ColumnElement[bool]:
-    return PrescriptionRow.queued_at.is_not(None) if reach.as_pharmacist else false()
+    """Also by pharmacists, once it has come to them. Raises `prescription.missing`."""
+    reviewed = PrescriptionRow.queued_at.is_not(None) if reach.as_pharmacist else false()
+    return await _through_visit(db, PrescriptionRow, prescription_id, or_(reach.condition(), reviewed), "prescription.missing")
 
 
 async def delivery(db: AsyncSession, delivery_id: UUID, reach: Reach) -> Position:
-    """A parcel is reached through its visit. Raises `delivery.missing`."""
-    found = (
-        select(DeliveryRow.version, DeliveryRow.state, DeliveryRow.step, DeliveryRow.visit_id)
-        .join(RevisitRow, RevisitRow.id == DeliveryRow.visit_id)
-        .where(DeliveryRow.id == delivery_id, reach.condition())
-    )
-    row = (await db.execute(found)).one_or_none()
-    if row is None:
-        raise DomainError("delivery.missing", "missing")
-    return Position(delivery_id, *row)
+    """Raises `delivery.missing`."""
+    return await _through_visit(db, DeliveryRow, delivery_id, reach.condition(), "delivery.missing")
 
 
 async def record(db: AsyncSession, record_id: UUID, reach: Reach) -> Position:
-    """A signing of a record is reached through its visit. Raises `record.no_signing`."""
-    found = (
-        select(RecordSigningRow.version, RecordSigningRow.state, RecordSigningRow.step, RecordSigningRow.visit_id)
-        .join(RevisitRow, RevisitRow.id == RecordSigningRow.visit_id)
-        .where(RecordSigningRow.id == record_id, reach.condition())
-    )
-    row = (await db.execute(found)).one_or_none()
-    if row is None:
-        raise DomainError("record.no_signing", "missing")
-    return Position(record_id, *row)
+    """A signing of a record. Raises `record.no_signing`."""
+    return await _through_visit(db, RecordSigningRow, record_id, reach.condition(), "record.no_signing")
 
 
 async def invoice(db: AsyncSession, invoice_id: UUID, reach: Reach) -> Position:
-    """An e-bill is reached through its visit. Raises `invoice.missing`."""
+    """Raises `invoice.missing`."""
+    return await _through_visit(db, InvoiceRow, invoice_id, reach.condition(), "invoice.missing")
+
+
+async def _through_visit(db: AsyncSession, table: Any, id: UUID, reached: ColumnElement[bool], missing: str) -> Position:
+    """Reached as its visit is; what is not theirs is not there. A row without a visit is reached by who reaches all."""
     found = (
-        select(InvoiceRow.version, InvoiceRow.state, InvoiceRow.step, InvoiceRow.visit_id)
-        .join(RevisitRow, RevisitRow.id == InvoiceRow.visit_id)
-        .where(InvoiceRow.id == invoice_id, reach.condition())
+        select(table.version, table.state, table.step, table.visit_id)
+        .outerjoin(RevisitRow, RevisitRow.id == table.visit_id)
+        .where(table.id == id, reached)
     )
     row = (await db.execute(found)).one_or_none()
     if row is None:
-        raise DomainError("invoice.missing", "missing")
-    return Position(invoice_id, *row)
+        raise DomainError(missing, "missing")
+    return Position(id, *row)
 
 
 POSITIONS: Final[dict[str, Callable[[AsyncSession, UUID, Reach], Awaitable[Position]]]] = {

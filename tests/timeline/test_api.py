@@ -45,6 +45,20 @@ async def test_a_step_is_told_by_the_side_that_asked_for_it(api: httpx.AsyncClie
     ]
 
 
+async def test_whose_desk_a_prescription_lies_on_in_review_is_the_hospitals_affair(
+    api: httpx.AsyncClient, database: Database, clock: Hands
+) -> None:
+    visit = await a_visit_of_people(database, clock, State.CONSULTING)
+    row = {"process": "prescription", "process_id": ids.new(), "visit_id": visit.id, "step": ids.new().hex, "version": 1, "at": clock()}
+    async with database.transaction() as db:
+        await db.execute(insert(TimelineRow).values(**row, name="review.question", before="queued", after="questioned"))
+    url = f"/v1/revisits/{visit.id}/timeline"
+
+    said = [(await api.get(url, headers=who)).json()["steps"][0]["state_text"] for who in (visit.patient, visit.doctor)]
+
+    assert said == ["药师审核中", "质疑中"]
+
+
 async def test_past_visits_read_by_a_relative_leave_a_trace(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
     visit = await a_visit_of_people(database, clock, State.CONSENTING)
     past = PastVisit(encounter_id="enc-1", ended_at=clock() - timedelta(days=30), department="呼吸科", department_id="d")
