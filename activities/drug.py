@@ -14,7 +14,7 @@ from models.account import Role
 from models.charge import Close
 from models.drug import Dispensing
 from models.kernel import ids
-from models.kernel.errors import DomainError, known
+from models.kernel.errors import DomainError, Unknown, known
 from models.message import Template
 from models.policy import Policy
 from models.prescription import (
@@ -106,10 +106,7 @@ class DrugActivities:
 
     @step("drug.charged")
     async def charged(self, now: Prescription, ended: DrugsCharged) -> Prescription:
-        """Settled, it is dispensed; unpaid, another way may be chosen; what the HIS refused to settle is on its way back already.
-
-        Where it ends unpaid it is cancelled at the HIS first, so that no window takes money for it any more; if one has, it is dispensed.
-        """
+        """Settled, it is dispensed; unpaid, another way may be chosen, or it ends; what the HIS refused to settle is on its way back."""
         step = self._guard.step(now, "drug.charged", ended)
         if ended.outcome == "settled":
             poll_at = (await self._policy(now)).drugs_asked_at(step.at, step.at)
@@ -119,11 +116,7 @@ class DrugActivities:
         if not left and step.at < known(now.valid_until):
             async with step.move(_S.CHOOSING, way=None, wake_at=now.due_at):
                 return step.row
-        async with step.fence():
-            pass
-        try:
-            await self._his.cancel_prescription(now.content_id)
-        except DomainError:  # settled at a window, or handed out
+        if await self._is_taken_there(step):
             return await self._paid_at_window(step)
         return await self._cancelled(step, "patient" if now.state is _S.CLOSING else ended.outcome)
 
@@ -147,15 +140,11 @@ class DrugActivities:
         Raises `prescription.paid` when a window took the money meanwhile: at the deadline that is an outcome, and the drugs are dispensed.
         """
         step = self._guard.step(now, "drug.leave", why)
-        async with step.fence():
-            pass
-        try:
-            await self._his.cancel_prescription(now.content_id)
-        except DomainError as refused:  # settled, or handed out
+        if await self._is_taken_there(step):
             if isinstance(why, CancelDrugs):
                 async with step.give_up():
                     pass
-                raise DomainError("prescription.paid", "conflict") from refused
+                raise DomainError("prescription.paid", "conflict")
             return await self._paid_at_window(step)
         if isinstance(why, CancelDrugs):
             return await self._cancelled(step, "patient")
@@ -264,6 +253,18 @@ class DrugActivities:
             )
         await self._runs.begin("delivery", begun.id, begun.visit_id)
         return step.row
+
+    async def _is_taken_there(self, step: Step[Prescription]) -> bool:
+        """Cancelled at the HIS first, so that no window takes money for it; or one has. Another refusal says nothing of that: `Unknown`."""
+        async with step.fence():
+            pass
+        try:
+            await self._his.cancel_prescription(step.now.content_id)
+        except DomainError as refused:
+            if refused.code not in {"his.settled", "his.dispensed"}:
+                raise Unknown(f"asked to cancel a prescription, and answered {refused.code}") from refused
+            return True
+        return False
 
     async def _paid_at_window(self, step: Step[Prescription]) -> Prescription:
         """Asked about at once: the pharmacy may be further already."""

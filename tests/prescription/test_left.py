@@ -43,3 +43,15 @@ async def test_what_the_his_did_not_settle_is_no_more_payable_there(hospital: Ho
     assert case.state is S.CANCELLED
     assert hospital.his.filed[case.now.content_id].filing is Filing.CANCELLED
     assert await hospital.wanted_back(case.now.charge_id) == [("unsettled", 1450)]
+
+
+async def test_a_refusal_that_says_nothing_of_the_money_is_no_payment(hospital: Hospital) -> None:
+    """Only that it is settled, or handed out, means that a window has the money: all else is asked again."""
+    case = await (await written(hospital)).to(S.PAYING)
+    await case.does(CancelDrugs)
+    await (await case.charge()).news()
+    hospital.his.refuses("cancel_prescription", "his.invalid")
+
+    await case.desk.news()
+
+    assert (case.state, hospital.his.filed[case.now.content_id].filing) == (S.CANCELLED, Filing.CANCELLED)
