@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from models.booking import ClaimState
 from models.kernel import ids
 from models.message import Template
 from models.refund import Cause, RefundState
@@ -11,12 +12,12 @@ from models.revisit import Accept, Cancel, Enter, Reason, State
 from models.schedule import SlotState
 from models.stores import directory, inbox
 from models.stores import suspension as suspensions
-from models.suspension import Outcome, Stopped, SuspensionState, is_newer
+from models.suspension import BATCH, Outcome, Stopped, SuspensionState, is_newer
 from models.tables.directory import SlotRow
-from tests.builders import FEE_FEN, Unit
+from tests.builders import FEE_FEN, Unit, a_claim, a_person, a_visit
 from tests.process.hospital import Hospital
 from tests.process.visit import Visit, opened, refused
-from tests.suspension.builders import acts, at_its_desk, begun, progress, runs_through, suspended, the_his_has
+from tests.suspension.builders import SuspensionDesk, acts, at_its_desk, begun, progress, runs_through, suspended, the_his_has
 
 STOPPABLE = [State.DESCRIBING, State.PAYING, State.BOOKED, State.WAITING]
 
@@ -257,18 +258,29 @@ async def test_a_doctor_whom_the_hospital_suspends_sees_nobody_until_resumed(hos
     await late.chooses()
 
 
-async def test_each_batch_is_told_and_none_twice(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("activities.suspension.BATCH", 2)
-    unit = await hospital.unit(capacity=5)
-    visits = [await at(hospital, unit, State.BOOKED) for _ in range(5)]
+async def test_each_batch_is_told_and_none_twice(hospital: Hospital) -> None:
+    """More people than one step tells, inserted as rows: each gets the news once, and it goes on until all have gone."""
+    unit = await hospital.unit(capacity=BATCH + 10)
+    async with hospital.database.transaction() as db:
+        for _ in range(BATCH + 10):
+            person = await a_person(db)
+            place = {"doctor_id": unit.doctor_id, "slot_starts_at": unit.starts_at, "unit_ends_at": unit.ends_at}
+            visit_id = await a_visit(db, State.BOOKED, person=person, **place)
+            await a_claim(db, visit_id, person.patient_id, unit, ClaimState.BOOKED)
     await the_his_has(hospital, unit, "2", stopped=unit.slot_ids)
     desk = await suspended(hospital, unit)
+    await desk.happens()
 
-    await runs_through(desk, *visits)
+    told = [await _told(hospital, desk) for _ in range(3)]
 
-    for visit in visits:
-        await suspended_once(visit, refunded=True)
-    assert (await progress(hospital, desk.id)).moved == len(visits)
+    assert told == [BATCH, BATCH + 10, BATCH + 10]
+    assert desk.state is SuspensionState.CLEARING, "nobody has gone yet"
+    assert await hospital.unhandled() == BATCH + 10
+
+
+async def _told(hospital: Hospital, desk: SuspensionDesk) -> int:
+    await desk.alarm()
+    return (await progress(hospital, desk.id)).stopped
 
 
 @pytest.mark.parametrize(("version", "than", "newer"), [("10", "9", True), ("9", "10", False), ("2", "2", False), ("b", "a", True)])
