@@ -56,7 +56,7 @@ async def test_whose_desk_a_prescription_lies_on_in_review_is_the_hospitals_affa
 
     said = [(await api.get(url, headers=who)).json()["steps"][0]["state_text"] for who in (visit.patient, visit.doctor)]
 
-    assert said == ["药师审核中", "质疑中"]
+    assert said == ["药师审核中", "待医师答复"]
 
 
 async def test_past_visits_read_by_a_relative_leave_a_trace(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
