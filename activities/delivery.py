@@ -186,7 +186,7 @@ class DeliveryActivities:
                 attempt=delivery.attempt + 1,
                 request=wish.request,
             )
-        await self._runs.begin("delivery", begun.id, begun.visit_id)
+        await self._runs.begin("delivery", begun.id, begun.visit_id, begun.row)
         return step.row
 
     async def _let_go(self, now: Delivery, delivery: deliveries.Facts, known: tuple[TrackEvent, ...]) -> None:

@@ -89,7 +89,7 @@ class DrugActivities:
                 raise DomainError("delivery.address_missing", "invalid")
             facts = await prescriptions.facts(db, now.id)
             rules = (await policies.pinned(db, facts.policy)).rules
-            await charges.wanted(
+            charge = await charges.wanted(
                 db,
                 charge_id,
                 visit_id=now.visit_id,
@@ -101,7 +101,7 @@ class DrugActivities:
                 due_at=min(step.at + timedelta(seconds=rules.drugs_pay_s), known(now.valid_until)),
                 request=wish.request,
             )
-        await self._runs.begin("charge", charge_id, now.visit_id)
+        await self._runs.begin("charge", charge_id, now.visit_id, charge)
         return step.row
 
     @step("drug.charged")
@@ -251,7 +251,7 @@ class DrugActivities:
                 at=step.at,
                 request=step.row.request or "",
             )
-        await self._runs.begin("delivery", begun.id, begun.visit_id)
+        await self._runs.begin("delivery", begun.id, begun.visit_id, begun.row)
         return step.row
 
     async def _is_taken_there(self, step: Step[Prescription]) -> bool:

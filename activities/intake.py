@@ -29,7 +29,7 @@ class IntakeActivities:
             pay_until = policy.order_until(known(visit.due_at))
             if pay_until <= step.at:
                 raise DomainError("charge.too_late", "conflict")
-            await charges.wanted(
+            charge = await charges.wanted(
                 db,
                 charge_id,
                 visit_id=now.id,
@@ -41,5 +41,5 @@ class IntakeActivities:
                 due_at=pay_until,
                 request=wish.request,
             )
-        await self._runs.begin("charge", charge_id, now.id)
+        await self._runs.begin("charge", charge_id, now.id, charge)
         return step.row

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 async def start(runs: Runs, begun: invoices.Begun | None) -> None:
     """The short cut to the run of a bill whose row is committed."""
     if begun is not None:
-        await runs.begin("invoice", begun.id, begun.visit_id)
+        await runs.begin("invoice", begun.id, begun.visit_id, begun.row)
 
 
 class InvoiceActivities:

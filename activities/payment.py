@@ -50,7 +50,7 @@ async def start(runs: Runs, *begun: refunds.Begun | None) -> None:
     """The short cut to the runs of refunds whose rows are committed."""
     for one in begun:
         if one is not None:
-            await runs.begin("refund", one.id, one.visit_id)
+            await runs.begin("refund", one.id, one.visit_id, one.row)
 
 
 class StrayReports:

@@ -82,7 +82,8 @@ async def write(
 
     async with wiring.database.transaction() as db:
         opened = await once(db, intent, effect, OpenedOut)
-    await pathways.runs.begin("prescription", opened.id, revisit_id)
+        row = await prescriptions.load(db, opened.id)
+    await pathways.runs.begin("prescription", opened.id, revisit_id, row)
     return opened
 
 

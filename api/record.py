@@ -135,7 +135,8 @@ async def sign(revisit_id: UUID, me: MayWrite, intent: Intent, wiring: Wired, no
 
     async with wiring.database.transaction() as db:
         begun = await once(db, intent, effect, SigningOut)
-    await pathways.runs.begin("record", begun.id, revisit_id)
+        row = await store.load(db, begun.id)
+    await pathways.runs.begin("record", begun.id, revisit_id, row)
     return begun
 
 

@@ -31,6 +31,7 @@ from models.stores import consent as consents
 from models.stores import drug as catalogue
 from models.stores import patient as patients
 from models.stores import policy as policies
+from models.stores import prescription as prescriptions
 from models.stores import reader as readers
 from models.stores import refill as refills
 from models.stores.refill import Kept
@@ -168,6 +169,7 @@ async def copy(revisit_id: UUID, body: CopyIn, me: MayWrite, intent: Intent, wir
 
     async with wiring.database.transaction() as db:
         opened = await once(db, intent, effect, OpenedOut)  # ids alone: what was copied is sealed
-    await pathways.runs.begin("prescription", opened.id, revisit_id)
+        row = await prescriptions.load(db, opened.id)
+    await pathways.runs.begin("prescription", opened.id, revisit_id, row)
     async with wiring.database.reading() as db:
         return DraftOut(id=opened.id, state=opened.state, copied=known(await refills.copied(db, opened.id)))

@@ -78,8 +78,9 @@ async def open_revisit(
 
     async with wiring.database.transaction() as db:
         opened = await once(db, intent, effect, OpenedOut)
+        row = await revisits.load(db, opened.id)
     structlog.contextvars.bind_contextvars(visit_id=str(opened.id))
-    await pathways.runs.begin("revisit", opened.id, opened.id)
+    await pathways.runs.begin("revisit", opened.id, opened.id, row)
     return opened
 
 

@@ -19,8 +19,8 @@ class ChargeWorkflow(Process[Charge]):
     close = news(Close)
 
     @workflow.run  # the SDK wants it on the class itself
-    async def run(self, charge_id: UUID) -> Charge:
-        return await self.walk(ChargeActivities.load, charge_id)
+    async def run(self, charge_id: UUID, begun: Charge | None) -> Charge:
+        return await self.walk(ChargeActivities.load, charge_id, begun)
 
     async def _open(self, now: Charge) -> None:
         match await self.next(until=now.wake_at):

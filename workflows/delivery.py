@@ -19,8 +19,8 @@ class DeliveryWorkflow(Process[Delivery]):
     delivery_unwanted = news(DeliveryUnwanted)
 
     @workflow.run  # the SDK wants it on the class itself
-    async def run(self, delivery_id: UUID) -> Delivery:
-        return await self.walk(DeliveryActivities.load, delivery_id)
+    async def run(self, delivery_id: UUID, begun: Delivery | None) -> Delivery:
+        return await self.walk(DeliveryActivities.load, delivery_id, begun)
 
     async def _create(self, now: Delivery) -> None:
         if now.wake_at is not None:  # somebody at the carrier looks at the address: asked after a pause

@@ -16,8 +16,8 @@ class InvoiceWorkflow(Process[Invoice]):
     retry = command(RetryInvoice, Invoice)
 
     @workflow.run  # the SDK wants it on the class itself
-    async def run(self, invoice_id: UUID) -> Invoice:
-        return await self.walk(InvoiceActivities.load, invoice_id)
+    async def run(self, invoice_id: UUID, begun: Invoice | None) -> Invoice:
+        return await self.walk(InvoiceActivities.load, invoice_id, begun)
 
     async def _reverse(self, now: Invoice) -> None:
         """The whole bill before: a part cannot be undone."""

@@ -54,8 +54,8 @@ class PrescriptionWorkflow(Process[Prescription]):
     delivery_ended = news(DeliveryEnded)
 
     @workflow.run  # the SDK wants it on the class itself
-    async def run(self, prescription_id: UUID) -> Prescription:
-        return await self.walk(PrescriptionActivities.load, prescription_id)
+    async def run(self, prescription_id: UUID, begun: Prescription | None) -> Prescription:
+        return await self.walk(PrescriptionActivities.load, prescription_id, begun)
 
     async def _write(self, now: Prescription) -> None:
         match await self.next(until=now.wake_at):

@@ -47,10 +47,16 @@ class Process(Generic[R]):
         """A new build is current: go on there, from the row, as soon as nobody waits for an answer."""
         self._renewing = True
 
-    async def walk(self, load: Callable[[Any, UUID], Awaitable[R]], id: UUID) -> R:
-        """From the row's state to an end, phase by phase. Refusals answer who asked and never leave the run."""
+    async def walk(self, load: Callable[[Any, UUID], Awaitable[R]], id: UUID, begun: R | None) -> R:
+        """From the row's state to an end, phase by phase. Refusals answer who asked and never leave the run.
+
+        `begun` is the row as it was inserted; without it the row is loaded. That it has moved since is found by the first step.
+        """
         self._load, self._id = load, id
-        await self._look()
+        if begun is None:
+            await self._look()
+        else:
+            self._stand(begun)
         while phase := self.PATHWAY.get(self.now.state):
             try:
                 await phase(self, self.now)
@@ -61,7 +67,7 @@ class Process(Generic[R]):
                 self.desk.refuse(refused)
             if self._leaving and not self.desk.waiting:
                 await workflow.wait_condition(workflow.all_handlers_finished)
-                workflow.continue_as_new(id, initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE)
+                workflow.continue_as_new(args=[id, None], initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE)
         self.desk.close(refusal(f"process.{self.now.state}"))
         await workflow.wait_condition(workflow.all_handlers_finished)
         return self.now
@@ -115,10 +121,14 @@ class Process(Generic[R]):
         return self._renewing or workflow.info().is_continue_as_new_suggested()  # long before 2,000 updates
 
     async def _look(self) -> None:
-        self.now = await workflow.execute_activity_method(  # pyright: ignore[reportUnknownMemberType]
-            self._load, self._id, start_to_close_timeout=STEP, retry_policy=PATIENT
+        self._stand(
+            await workflow.execute_activity_method(  # pyright: ignore[reportUnknownMemberType]
+                self._load, self._id, start_to_close_timeout=STEP, retry_policy=PATIENT
+            )
         )
-        self._begun = True
+
+    def _stand(self, row: R) -> None:
+        self.now, self._begun = row, True
         if self.now.under_way:  # begun by a run that was lost, or by a hand still at work: finished first, under its key
             self.desk.bring(self.now.under_way, first=True)
 

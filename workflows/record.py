@@ -20,8 +20,8 @@ class RecordWorkflow(Process[RecordSigning]):
     signature_reported = news(SignatureReported)
 
     @workflow.run  # the SDK wants it on the class itself
-    async def run(self, record_id: UUID) -> RecordSigning:
-        return await self.walk(RecordActivities.load, record_id)
+    async def run(self, record_id: UUID, begun: RecordSigning | None) -> RecordSigning:
+        return await self.walk(RecordActivities.load, record_id, begun)
 
     async def _sign(self, now: RecordSigning) -> None:
         """The doctor confirms on their phone. At the deadline the CA is asked once more; unsigned, it is a draft again."""

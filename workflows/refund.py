@@ -21,8 +21,8 @@ class RefundWorkflow(Process[Refund]):
     refund_reported = news(RefundReported)
 
     @workflow.run  # the SDK wants it on the class itself
-    async def run(self, refund_id: UUID) -> Refund:
-        return await self.walk(RefundActivities.load, refund_id)
+    async def run(self, refund_id: UUID, begun: Refund | None) -> Refund:
+        return await self.walk(RefundActivities.load, refund_id, begun)
 
     async def _reverse(self, now: Refund) -> None:
         """The HIS first: what it does not let go never leaves the channel."""

@@ -56,8 +56,8 @@ class RevisitWorkflow(Process[Revisit]):
     rearranged = news(Rearranged)
 
     @workflow.run  # the SDK wants it on the class itself
-    async def run(self, revisit_id: UUID) -> Revisit:
-        return await self.walk(RevisitActivities.load, revisit_id)
+    async def run(self, revisit_id: UUID, begun: Revisit | None) -> Revisit:
+        return await self.walk(RevisitActivities.load, revisit_id, begun)
 
     async def _check(self, now: Revisit) -> None:
         await self.step(EligibilityActivities.check)

@@ -19,7 +19,7 @@ from temporalio.common import (
 from temporalio.exceptions import ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from models.process import Command, News
+from models.process import AnyRow, Command, News
 from models.refill import Look
 
 TASK_QUEUE = "fuzhen"
@@ -55,22 +55,30 @@ class Runs:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def begin(self, process: str, id: UUID, visit: UUID) -> None:
-        """Once a row: a run that is there, or was, stays the only one that this starts."""
-        await self._start(process, id, visit, WorkflowIDReusePolicy.REJECT_DUPLICATE, WorkflowIDConflictPolicy.USE_EXISTING)
+    async def begin(self, process: str, id: UUID, visit: UUID, row: AnyRow | None = None) -> None:
+        """Once a row: a run that is there, or was, stays the only one that this starts. Given the `row` it need not load it."""
+        await self._start(process, id, row, visit, WorkflowIDReusePolicy.REJECT_DUPLICATE, WorkflowIDConflictPolicy.USE_EXISTING)
 
     async def begin_again(self, process: str, id: UUID, visit: UUID, *, by_force: bool) -> None:
         """For the sweep: safe because a run only walks from its row."""
         conflict = WorkflowIDConflictPolicy.TERMINATE_EXISTING if by_force else WorkflowIDConflictPolicy.USE_EXISTING
-        await self._start(process, id, visit, WorkflowIDReusePolicy.ALLOW_DUPLICATE, conflict)
+        await self._start(process, id, None, visit, WorkflowIDReusePolicy.ALLOW_DUPLICATE, conflict)
 
-    async def _start(self, process: str, id: UUID, visit: UUID, reuse: WorkflowIDReusePolicy, conflict: WorkflowIDConflictPolicy) -> None:
+    async def _start(
+        self,
+        process: str,
+        id: UUID,
+        row: AnyRow | None,
+        visit: UUID,
+        reuse: WorkflowIDReusePolicy,
+        conflict: WorkflowIDConflictPolicy,
+    ) -> None:
         began = time.monotonic()
         try:
             with reaching():
                 await self._client.start_workflow(  # pyright: ignore[reportUnknownMemberType]
                     process,
-                    id,
+                    args=[id, row],
                     id=run_id(process, id),
                     task_queue=TASK_QUEUE,
                     id_reuse_policy=reuse,

@@ -15,8 +15,8 @@ with workflow.unsafe.imports_passed_through():
 @workflow.defn(name="suspension")
 class SuspensionWorkflow(Process[Suspension]):
     @workflow.run  # the SDK wants it on the class itself
-    async def run(self, suspension_id: UUID) -> Suspension:
-        return await self.walk(SuspensionActivities.load, suspension_id)
+    async def run(self, suspension_id: UUID, begun: Suspension | None) -> Suspension:
+        return await self.walk(SuspensionActivities.load, suspension_id, begun)
 
     async def _learn(self, now: Suspension) -> None:
         await self.step(SuspensionActivities.look)

@@ -112,7 +112,7 @@ async def wanted(
     policy: str,
     due_at: datetime,
     request: str = "",
-) -> None:
+) -> Charge:
     """The row of a charge, in the transaction of the step that wants it. One open charge a payable thing, by index."""
     await db.execute(
         insert(ChargeRow).values(
@@ -129,6 +129,7 @@ async def wanted(
             request=request or None,
         )
     )
+    return await load(db, charge_id)
 
 
 async def opening(db: AsyncSession, order_id: UUID, charge_id: UUID, scene: Scene, amount_fen: int, expires_at: datetime) -> None:

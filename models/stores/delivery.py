@@ -57,6 +57,7 @@ class Begun:
 
     id: UUID
     visit_id: UUID
+    row: Delivery
 
 
 def id_of(prescription_id: UUID, attempt: int = 0) -> UUID:
@@ -81,11 +82,11 @@ async def begin(
     """
     if await db.get(DeliveryAddressRow, address_id) is None:
         raise DomainError("delivery.address_missing", "missing")
-    begun = Begun(id_of(prescription_id, attempt), visit_id)
+    number = id_of(prescription_id, attempt)
     await db.execute(
         insert(DeliveryRow)
         .values(
-            id=begun.id,
+            id=number,
             state=DeliveryState.CREATING,
             policy=policy,
             visit_id=visit_id,
@@ -98,7 +99,7 @@ async def begin(
         )
         .on_conflict_do_nothing(index_elements=[DeliveryRow.id])
     )
-    return begun
+    return Begun(number, visit_id, await load(db, number))
 
 
 async def keep_address(db: AsyncSession, address_id: UUID, account_id: UUID, receiver: Receiver) -> None:

@@ -53,6 +53,7 @@ class Begun:
 
     id: UUID
     visit_id: UUID
+    row: Invoice
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,10 @@ async def begin(db: AsyncSession, charge_id: UUID, at: datetime, *, request: str
     if last is not None and (last.state != InvoiceState.ISSUED or _split(last) == await remains(db, charge_id)):
         return None
     sequence = 0 if last is None else last.sequence + 1
-    begun = Begun(id_of(charge_id, sequence), charge.visit_id)
+    number = id_of(charge_id, sequence)
     await db.execute(
         insert(InvoiceRow).values(
-            id=begun.id,
+            id=number,
             state=InvoiceState.ISSUING if last is None else InvoiceState.REVERSING,
             policy=charge.policy,
             visit_id=charge.visit_id,
@@ -117,7 +118,7 @@ async def begin(db: AsyncSession, charge_id: UUID, at: datetime, *, request: str
             request=request or None,
         )
     )
-    return begun
+    return Begun(number, charge.visit_id, await load(db, number))
 
 
 async def remains(db: AsyncSession, charge_id: UUID) -> Split:

@@ -66,6 +66,7 @@ class Begun:
 
     id: UUID
     visit_id: UUID
+    row: Refund
 
 
 async def load(db: AsyncSession, refund_id: UUID) -> Refund:
@@ -170,7 +171,7 @@ async def begin(
         return None
     payment.reserved_fen += amount
     await db.flush()
-    return Begun(number, visit_id)
+    return Begun(number, visit_id, await load(db, number))
 
 
 async def _settled(db: AsyncSession, charge_id: UUID | None) -> bool:

@@ -22,7 +22,8 @@ async def test_asked_for_again_it_is_the_same_parcel(db: AsyncSession) -> None:
     wish: dict[str, Any] = {"prescription_id": prescription_id, "visit_id": visit_id, "address_id": address_id}
     first, again = [await deliveries.begin(db, **wish, policy=policy.version, at=MORNING, request=one) for one in ("req-1", "req-2")]
 
-    assert first == again == deliveries.Begun(deliveries.id_of(prescription_id), visit_id)
+    assert first == again
+    assert (first.id, first.visit_id, first.row.state) == (deliveries.id_of(prescription_id), visit_id, DeliveryState.CREATING)
     [row] = await db.scalars(select(DeliveryRow).where(DeliveryRow.prescription_id == prescription_id))
     assert (row.state, row.attempt, row.version, row.request) == (DeliveryState.CREATING, 0, 0, "req-1")
 

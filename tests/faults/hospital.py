@@ -20,7 +20,7 @@ from gateways.sms.port import SMS
 from models.account import Role
 from models.kernel.vault import Vault
 from models.policy import Policy
-from models.process import News
+from models.process import AnyRow, News
 from models.schedule import HisSchedule
 from models.stores import directory
 from models.stores.database import Database
@@ -62,7 +62,7 @@ class Seen:
     calls: list[Call] = field(default_factory=list[Call])
     knocks: list[tuple[str, UUID, News]] = field(default_factory=list[tuple[str, UUID, News]])
 
-    async def begin(self, process: str, id: UUID, visit: UUID) -> None:
+    async def begin(self, process: str, id: UUID, visit: UUID, row: AnyRow | None = None) -> None:
         """Every row has its desk already."""
 
     async def knock(self, process: str, id: UUID, event: News) -> None:

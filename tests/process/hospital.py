@@ -28,7 +28,7 @@ from models.ledger import Account
 from models.message import Template
 from models.pathways import PATHWAYS
 from models.policy import Policy
-from models.process import Command, News, Runs
+from models.process import AnyRow, Command, News, Runs
 from models.record import Record, RecordContent, RecordState
 from models.signature import Trusted
 from models.stores import booking, intake, ledger
@@ -69,7 +69,7 @@ class Unheard:
     begun: list[tuple[str, UUID]] = field(default_factory=list[tuple[str, UUID]])
     knocked: list[tuple[str, UUID, News]] = field(default_factory=list[tuple[str, UUID, News]])
 
-    async def begin(self, process: str, id: UUID, visit: UUID) -> None:
+    async def begin(self, process: str, id: UUID, visit: UUID, row: AnyRow | None = None) -> None:
         self.begun.append((process, id))
 
     async def knock(self, process: str, id: UUID, event: News) -> None:

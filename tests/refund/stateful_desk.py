@@ -84,7 +84,7 @@ class Knocks:
 
     heard: list[tuple[str, UUID, News]] = field(default_factory=list[tuple[str, UUID, News]])
 
-    async def begin(self, process: str, id: UUID, visit: UUID) -> None:
+    async def begin(self, process: str, id: UUID, visit: UUID, row: AnyRow | None = None) -> None:
         """Every row has its desk already: a machine finds them by the rows."""
 
     async def knock(self, process: str, id: UUID, event: News) -> None:

@@ -69,7 +69,8 @@ async def test_one_cause_many_times_at_once_begins_once(own_database: Database) 
 
     begun = await at_once(own_database, came, *[(Cause.PATIENT, None)] * 6)
 
-    assert [one for one in begun if one] == [refunds.Begun(ids.derived("refund", came.payment_id, Cause.PATIENT), came.visit_id)]
+    number = ids.derived("refund", came.payment_id, Cause.PATIENT)
+    assert [(one.id, one.visit_id, one.row.id) for one in begun if isinstance(one, refunds.Begun)] == [(number, came.visit_id, number)]
 
 
 async def test_of_many_sums_wanted_by_management_at_once_one_is_under_way(own_database: Database) -> None:
