@@ -38,9 +38,18 @@ class Template(StrEnum):
 
 
 class MessageState(StrEnum):
-    """`sending` is committed before the call: after a crash the carrier is asked by our number before a repeat."""
+    """`sending` is committed before the call: after a crash the carrier is asked by our number before a repeat.
+
+    `sent` is what the carrier took; what the phone's network then says of it makes it `delivered` or `undelivered`.
+    """
 
     DUE = "due"
     SENDING = "sending"
     SENT = "sent"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
     FAILED = "failed"
+
+
+TAKEN = frozenset({MessageState.SENT, MessageState.DELIVERED, MessageState.UNDELIVERED})
+"""The carrier has it, whatever became of it then."""

@@ -62,6 +62,11 @@ class Rules(BaseModel):
     """Pauses between two questions to the carrier where a parcel is; the last one again and again. Versions of before have none."""
     delivery_silent_s: int = Field(default=48 * 3600, ge=1)
     """Nothing new was heard of a parcel for so long: an office looks for it."""
+    survey_s: int = Field(default=7 * 24 * 3600, ge=1)
+    """满意度调查 is open so long after 结束问诊. Versions of before have none."""
+    quiet_from_s: int = Field(default=22 * 3600, ge=0, lt=24 * 3600)
+    """From this second of the day in Shanghai no message is sent that can wait; equal to the next, there are no quiet hours."""
+    quiet_until_s: int = Field(default=7 * 3600, ge=0, lt=24 * 3600)
 
 
 class Policy(BaseModel):
@@ -123,9 +128,23 @@ class Policy(BaseModel):
         at = now + timedelta(seconds=pauses[min(polls, len(pauses) - 1)])
         return at if until is None else min(at, until)
 
+    def survey_until(self, now: datetime) -> datetime:
+        """A survey asked now is closed unanswered then."""
+        return now + timedelta(seconds=self.rules.survey_s)
+
     def delivery_until(self, now: datetime) -> datetime:
         """A parcel of which nothing is heard until then is looked for."""
         return now + timedelta(seconds=self.rules.delivery_silent_s)
+
+    def quiet_until(self, at: datetime) -> datetime:
+        """The end of the quiet hours that `at` lies in, `at` itself outside them."""
+        begin, end = self.rules.quiet_from_s, self.rules.quiet_until_s
+        midnight = end_of(business_day(at)) - timedelta(days=1)
+        second = (at - midnight).total_seconds()
+        quiet = begin <= second < end if begin <= end else second >= begin or second < end
+        if not quiet:
+            return at
+        return midnight + timedelta(days=int(second >= end), seconds=end)
 
 
 STANDARD = Rules(
@@ -167,5 +186,8 @@ TEST = STANDARD.model_copy(
         "pickup_remind_s": 60,
         "pickup_office_s": 120,
         "delivery_polls_s": (1, 1, 2),
+        "survey_s": 60,
+        "quiet_from_s": 0,
+        "quiet_until_s": 0,
     }
 )

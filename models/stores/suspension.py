@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.booking import ClaimState
 from models.kernel.errors import DomainError
-from models.message import MessageState, Template
+from models.message import TAKEN, Template
 from models.refund import RefundState
 from models.revisit import State
 from models.schedule import SlotState
@@ -155,9 +155,7 @@ class Told:
 def _telling() -> Select[SuspensionRow, int, int, int, int, int, int, int]:
     visits = SuspensionVisitRow
     refund = exists().where(RefundRow.visit_id == visits.revisit_id)
-    message = exists().where(
-        MessageRow.visit_id == visits.revisit_id, MessageRow.template.in_(_TOLD), MessageRow.state == MessageState.SENT
-    )
+    message = exists().where(MessageRow.visit_id == visits.revisit_id, MessageRow.template.in_(_TOLD), MessageRow.state.in_(TAKEN))
     stopped = visits.outcome == Outcome.STOPPED
     counted = [
         func.count().filter(stopped),

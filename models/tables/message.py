@@ -20,6 +20,11 @@ class MessageRow(Table):
         CheckConstraint(one_of("template", Template), name="template"),
         Index("ix_message_due", "due_at", postgresql_where=text("state in ('due','sending')")),
         Index(None, "visit_id"),
+        Index("ix_message_ask_at", "ask_at", postgresql_where=text("state = 'sent'")),
+        Index("ix_message_not_there", "created_at", "id", postgresql_where=text("state in ('undelivered','failed')")),
+        Index(None, "created_at", "id"),
+        Index(None, "phone_bidx", "created_at"),
+        Index("uq_message_resend_of", "resend_of", unique=True, postgresql_where=text("resend_of is not null")),
     )
     id: Mapped[UUID] = mapped_column(primary_key=True)
     visit_id: Mapped[UUID | None]
@@ -39,6 +44,13 @@ class MessageRow(Table):
     failure: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     sent_at: Mapped[datetime | None]
+    ask_at: Mapped[datetime | None]
+    """When the carrier is asked next what became of it; none: not any more."""
+    asks: Mapped[int] = mapped_column(server_default="0")
+    reported_at: Mapped[datetime | None]
+    """When the phone had it, or its network gave it up, as the carrier says."""
+    resend_of: Mapped[UUID | None]
+    """The message in whose stead a person had this one sent: at most one for each."""
 
 
 class PolicyRow(Table):
