@@ -11,7 +11,7 @@ import typer
 
 from bench.result import Result, table, written
 
-MEASURES: tuple[str, ...] = ("visits", "actions", "billing", "reads", "claims", "start")
+MEASURES: tuple[str, ...] = ("visits", "actions", "billing", "reads", "claims", "stop", "start")
 """Modules of this folder, in the order in which they run; each has `async def measure() -> list[Result]`."""
 RESULTS = Path(__file__).with_name("results.json")
 

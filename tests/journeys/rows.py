@@ -21,6 +21,7 @@ from models.revisit import ChargeEnded, Reason, State
 from models.stores import booking as bookings
 from models.stores import charge as charges
 from models.stores import inbox, ledger
+from models.stores import invoice as invoices
 from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import refund as refunds
@@ -110,6 +111,9 @@ class Case:
     stand: Stand
     at: datetime
     policy: Policy
+    slot: str = ""
+    """Without one, the hall."""
+    lasts: timedelta = A_WHILE
     id: UUID = field(default_factory=ids.new)
     claim_id: UUID = field(default_factory=ids.new)
     order_id: UUID = field(default_factory=ids.new)
@@ -124,16 +128,20 @@ class Case:
 
     @property
     def due_at(self) -> datetime:
-        return self.at if self.stand.overdue else self.at + A_WHILE
+        return self.at if self.stand.overdue else self.at + self.lasts
+
+    @property
+    def _place(self) -> str:
+        return self.slot or self.behind.hospital.hall
 
     async def outside(self) -> None:
         """What HIS and bank would hold of it."""
         behind, stand = self.behind, self.stand
         if stand.outside < BILLED:
             return
-        self.lock = lock = await behind.his.lock(self.claim_id, behind.hospital.hall, self.patient.card.id)
+        self.lock = lock = await behind.his.lock(self.claim_id, self._place, self.patient.card.id)
         if stand.ordered:
-            what: dict[str, Any] = {"amount_fen": lock.fee_fen, "description": "线上复诊医事服务费", "expires_at": self.at + A_WHILE}
+            what: dict[str, Any] = {"amount_fen": lock.fee_fen, "description": "线上复诊医事服务费", "expires_at": self.at + self.lasts}
             self.answer = await behind.wechat_pay.order(self.order_id.hex, scene=Scene.NATIVE, **what)
         if stand.paid:
             await behind.hospital.pay(str(self.order_id))
@@ -178,7 +186,7 @@ class Case:
 
     async def _claim(self, db: AsyncSession, lock: Lock) -> None:
         state = self.stand.state
-        await bookings.claim(db, self.claim_id, self.id, UUID(self.patient.id), self.behind.hospital.hall, self.at, holds_max=9)
+        await bookings.claim(db, self.claim_id, self.id, UUID(self.patient.id), self._place, self.at, holds_max=9)
         await bookings.locked(db, self.claim_id, lock)
         held = await bookings.of_id(db, self.claim_id)
         place = {"schedule_id": held.schedule_id, "doctor_id": held.doctor_id, "department_id": held.department_id}
@@ -198,7 +206,7 @@ class Case:
         whose: dict[str, Any] = {"visit_id": self.id, "payable": "revisit", "payable_id": self.id, "invoice_id": lock.invoice_id}
         await charges.wanted(db, self.charge_id, **whose, amount_fen=lock.fee_fen, policy=self.policy.version, due_at=self.due_at)
         if self.answer:
-            await charges.opening(db, self.order_id, self.charge_id, Scene.NATIVE, lock.fee_fen, self.at + A_WHILE)
+            await charges.opening(db, self.order_id, self.charge_id, Scene.NATIVE, lock.fee_fen, self.at + self.lasts)
             await charges.opened(db, self.order_id, self.answer)
         if state is ChargeState.OPEN:
             return
@@ -209,6 +217,7 @@ class Case:
         await self._book(db, "charge.paid", Account.WECHAT_PAY, Account.PATIENT_DUE, self.order_id)
         if state is ChargeState.SETTLED:
             await self._book(db, "charge.settled", Account.PATIENT_DUE, Account.HOSPITAL_INCOME, self.charge_id)
+            await invoices.begin(db, self.charge_id, self.at)
 
     async def _refund(self, db: AsyncSession, state: RefundState) -> None:
         """As far as it has got, HIS and bank are asked for it here: its numbers are those of its row."""
