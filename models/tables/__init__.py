@@ -16,6 +16,7 @@ from models.tables import (
     refill,
     revisit,
     signature,
+    survey,
     suspension,
 )
 from models.tables.table import Table
@@ -37,5 +38,6 @@ __all__ = [
     "refill",
     "revisit",
     "signature",
+    "survey",
     "suspension",
 ]
