@@ -1,6 +1,13 @@
 """Messages to people (P-13.2): one outbox, approved templates, never a diagnosis in a text."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+VALUE_CHARS_MAX: Final = 35
+"""Of a variable: the carrier's limit for a template that has no other [C]; it takes no empty value either [B]."""
 
 
 class Template(StrEnum):
@@ -35,6 +42,121 @@ class Template(StrEnum):
     def code(self) -> str:
         """As the carrier approved it."""
         return f"SMS_{self.value.upper()}"
+
+
+class Variable(StrEnum):
+    """What may fill a gap in a text. None of them is written by a person about a patient: no diagnosis, no drug, no note can be said."""
+
+    TIME = "time"
+    MINUTES = "minutes"
+    DEPARTMENT = "department"
+    """By its public name, as on the door: where the patient has booked, not what for."""
+    DOCTOR = "doctor"
+    CARRIER = "carrier"
+    TAIL = "tail"
+    """The last digits of a waybill."""
+    AMOUNT = "amount"
+    """In yuan."""
+    REASON = "reason"
+    """An approved sentence of an enum."""
+    VISIT = "visit"
+    """A visit's id in a link that asks to sign in."""
+    CODE = "code"
+    """Proves its reader: shown to nobody else, staff included."""
+
+
+_NAMES: Final = frozenset({Variable.DEPARTMENT, Variable.DOCTOR, Variable.CARRIER})
+"""From the HIS's data, so of any length: cut where too long, and never a reason to break a move."""
+_VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
+
+
+class Waits(StrEnum):
+    """What quiet hours do to a message."""
+
+    NEVER = "never"
+    """It is worth waking up for, or its reader is awake because of it."""
+    UNLESS_NEAR = "unless_near"
+    """Until the morning, but not beyond the beginning of the clinic that it is about."""
+    ALWAYS = "always"
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A template as the carrier has approved it, without the signature in front."""
+
+    text: str
+    waits: Waits
+    patients: bool = True
+    """Said to the patient's side, rather than to staff."""
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """In their order; a variable is named by its kind."""
+        return tuple(Variable(name) for name in _VARIABLE.findall(self.text))
+
+    def fitted(self, params: Mapping[str, str]) -> dict[str, str]:
+        """The values as the carrier takes them. Raises `ValueError` for other names than the text has, or a value of ours that is empty or
+        too long: a bug. What comes from data is cut."""
+        if set(params) != set(self.variables):
+            raise ValueError(f"wants {sorted(self.variables)}, not {sorted(params)}")
+        return {name: _fitted(Variable(name), value) for name, value in params.items()}
+
+    def shown(self, params: Mapping[str, str]) -> str:
+        """As its reader has it, but for the codes: who reads over their shoulder must not be able to use one."""
+        return _VARIABLE.sub(lambda found: "******" if found[1] == Variable.CODE else params.get(found[1], "?"), self.text)
+
+
+def _fitted(variable: Variable, value: str) -> str:
+    if variable in _NAMES:
+        name = value.strip() or "－"
+        return name if len(name) <= VALUE_CHARS_MAX else f"{name[: VALUE_CHARS_MAX - 1]}…"
+    if not 0 < len(value) <= VALUE_CHARS_MAX:
+        raise ValueError(f"{variable} of {len(value)} characters")
+    return value
+
+
+TEXTS: Final[dict[Template, Text]] = {
+    # Somebody stands before the sign-in.
+    Template.SIGN_IN_CODE: Text("您的验证码是${code}，5分钟内有效，请勿告诉他人。", Waits.NEVER),
+    Template.STAFF_CODE: Text("您正在登录工作站，验证码${code}，5分钟内有效。", Waits.NEVER, patients=False),
+    # The screen of who has just paid says it too.
+    Template.REVISIT_BOOKED: Text("您预约的线上复诊已成功：${time}，${department}。请当日在线报到。", Waits.UNLESS_NEAR),
+    # It begins within the half hour, or the doctor is there and waits.
+    Template.REVISIT_REMINDER: Text("提醒您：线上复诊将于${time}开始，请提前报到。", Waits.NEVER),
+    Template.REVISIT_CALLED: Text("医生已接诊，请在${minutes}分钟内进入诊室。", Waits.NEVER),
+    Template.REVISIT_CALLED_AGAIN: Text("医生再次呼叫您，请尽快进入诊室。${time}前未进入将过号，需重新排队候诊。", Waits.NEVER),
+    # Nothing is to be done about it by night.
+    Template.REVISIT_ENDED: Text("您的线上复诊已结束，病历可在就诊详情中查看。", Waits.ALWAYS),
+    # Who would come online for a clinic of this night or early morning must not wait in vain.
+    Template.REVISIT_CANCELLED: Text("您的线上复诊已取消：${reason}。如需就诊请重新预约。", Waits.UNLESS_NEAR),
+    Template.REVISIT_DECLINED: Text("您的线上复诊已退诊，已缴费用将原路退回。${reason}", Waits.UNLESS_NEAR),
+    Template.REVISIT_SUSPENDED: Text(
+        "您${time}的线上复诊因医生停诊已取消，${reason}。查看其他号源并重新预约：fuzhen.example/again/${visit}", Waits.UNLESS_NEAR
+    ),
+    Template.REVISIT_REARRANGED: Text(
+        "您的线上复诊有调整：${time}，${doctor}。就诊单元开始前可在线免费退号，未退号视为同意。", Waits.UNLESS_NEAR
+    ),
+    # Money takes days.
+    Template.REFUND_REQUESTED: Text("收到您的一笔重复或逾期缴费${amount}元，将原路退回，请留意到账。", Waits.ALWAYS),
+    Template.REFUND_ARRIVED: Text("您的退费${amount}元已原路退回，请以银行或微信到账记录为准。", Waits.ALWAYS),
+    Template.REFUND_PAID_OUT: Text("您的退费${amount}元已由医院转账退回，请以银行到账记录为准，如有疑问请联系财务处。", Waits.ALWAYS),
+    # A patient waits in a clinic that is held now.
+    Template.CLINIC_WAITING: Text("有复诊患者已报到候诊，请及时接诊。", Waits.NEVER, patients=False),
+    # Its validity may end at midnight, so whoever has to act on it is told at once.
+    Template.PRESCRIPTION_APPROVED: Text("您的处方已通过药师审核，请在有效期内选择取药方式并缴费。", Waits.NEVER),
+    Template.PRESCRIPTION_RETURNED: Text("有一张处方需要您处理，请登录查看。", Waits.NEVER, patients=False),
+    Template.REVIEW_WAITING: Text("有处方等待审核，请及时处理。", Waits.NEVER, patients=False),
+    # Nothing is to be done about it by night.
+    Template.PRESCRIPTION_EXPIRED: Text("您的处方已过期，如仍需用药请重新复诊。", Waits.ALWAYS),
+    Template.DRUGS_READY: Text("您的药品已备好，请凭取药码${code}到院取药。", Waits.ALWAYS),
+    Template.DRUGS_WAITING: Text("您的药品已备好多日，请凭取药码${code}尽快到院取药。", Waits.ALWAYS),
+    Template.DRUGS_UNCOLLECTED: Text("有已备好的药品逾期未取，请登录处理。", Waits.ALWAYS, patients=False),
+    Template.DELIVERY_SENT: Text("您的包裹已由${carrier}寄出，运单尾号${tail}，可在就诊详情中查看物流。", Waits.ALWAYS),
+    Template.DELIVERY_FAILED: Text("您的包裹暂未能送达，请保持电话畅通。如需更改收件信息，请联系医院药学部。", Waits.ALWAYS),
+}
+"""The one table of what we say. The carrier has a copy: another text is approved there first."""
+CODES: Final = frozenset({Template.SIGN_IN_CODE, Template.STAFF_CODE})
+"""Of no visit, and worth nothing after some minutes."""
 
 
 class MessageState(StrEnum):

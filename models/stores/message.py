@@ -10,7 +10,7 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.message import MessageState, Template
+from models.message import TEXTS, MessageState, Template
 from models.stores.database import vault
 from models.tables.message import MessageRow
 
@@ -47,8 +47,11 @@ async def enqueue(
     visit_id: UUID | None,
     due_at: datetime,
 ) -> None:
-    """One message to one phone; its id comes from its cause, so that the same cause twice is one message."""
-    box = vault(db)
+    """One message to one phone; its id comes from its cause, so that the same cause twice is one message.
+
+    Raises `ValueError` for parameters that are not the template's: a bug of the caller.
+    """
+    box, fitted = vault(db), TEXTS[template].fitted(params)
     await db.execute(
         insert(MessageRow)
         .values(
@@ -57,7 +60,7 @@ async def enqueue(
             template=template,
             phone=box.seal(_PHONE, message_id, phone),
             phone_bidx=box.index(_PHONE, phone),
-            params=box.seal(_PARAMS, message_id, json.dumps(dict(params), ensure_ascii=False)),
+            params=box.seal(_PARAMS, message_id, json.dumps(fitted, ensure_ascii=False)),
             state=MessageState.DUE,
             due_at=due_at,
         )
