@@ -79,7 +79,7 @@ def _commands(*, as_patient: bool, as_doctor: bool) -> frozenset[str]:
 
 def offered(visit: timeline_revisit.Visit, mine: frozenset[str]) -> list[str]:
     """What may be asked of a visit now by whose commands these are: in every answer the same."""
-    never = {visit.under_way, "enter" if visit.entered else None}
+    never = {visit.under_way, "enter" if visit.entered else None, None if visit.due_at else "answer_survey"}
     return [one for one in _ALLOWED[State(visit.state)] if one in mine and one not in never]
 
 

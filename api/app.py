@@ -31,6 +31,7 @@ from api import (
     review,
     revisit,
     schedule,
+    survey,
     suspension,
     timeline,
 )
@@ -51,6 +52,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     queue.router,
     chat.router,
     record.router,
+    survey.router,
     decline.router,
     refund.router,
     prescription.router,

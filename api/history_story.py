@@ -262,6 +262,8 @@ class _Teller:
         turn = WAITS_FOR.get(self._run.process, {}).get(state)
         if state == State.CONSULTING and not self._row.get("entered"):
             turn = Actor.PATIENT
+        if state == State.ENDED and self._row.get("wake_at"):  # its survey
+            turn = Actor.PATIENT
         entry.waited_for = str(turn) if turn else None
         entry.until = datetime.fromisoformat(self._row["due_at"]) if self._row.get("due_at") else self._until
         return entry

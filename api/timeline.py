@@ -124,7 +124,8 @@ def _out(visit: timeline.Visit, mine: frozenset[str]) -> RevisitOut:
 def _acts_next(visit: timeline.Visit, state: State, *, confirming: bool) -> Actor:
     if visit.under_way or confirming:
         return Actor.HOSPITAL
-    return Actor.PATIENT if state is State.CONSULTING and not visit.entered else ACTS_NEXT.get(state, Actor.NOBODY)
+    theirs = not visit.entered if state is State.CONSULTING else state is State.ENDED and visit.due_at is not None
+    return Actor.PATIENT if theirs else ACTS_NEXT.get(state, Actor.NOBODY)
 
 
 @router.get("/v1/revisits/{revisit_id}", response_model=RevisitOut, responses=problems(missing=("revisit.missing",)))

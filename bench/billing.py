@@ -152,7 +152,7 @@ async def unhurried(hospital: Hospital, client: Client) -> Visit:
     async def quiet() -> None:
         await _quiet(client, visit.id)
 
-    for state in STRAIGHT[1:-1]:
+    for state in STRAIGHT[1:-2]:
         await quiet()
         if state == "booked":
             order = await visit.order()
@@ -167,7 +167,8 @@ async def unhurried(hospital: Hospital, client: Client) -> Visit:
     await hospital.doctor.act(f"{visit.path}/end")
     await quiet()
     await delivered(prescription, quiet)
-    await visit.until("closed")
+    await quiet()
+    await visit.answers_survey()
     return visit
 
 

@@ -152,5 +152,5 @@ async def _walk(hospital: Hospital, patient: Patient) -> str:
         await visit.act("enter")
         await visit.signs_record("filing", "filed")
         await hospital.doctor.act(f"{visit.path}/end")
-        await until("closed")
+        await visit.answers_survey()
     return visit.id

@@ -64,6 +64,8 @@ Permission = Literal[
     "invoice:read",
     "invoice:read_any",
     "invoice:act",
+    "survey:read",
+    "survey:read_own",
     "suspension:read",
     "suspension:act",
 ]
@@ -107,6 +109,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
             "record:write",
             "prescription:read",
             "prescription:write",
+            "survey:read_own",
         }
     ),
     Role.MANAGEMENT: frozenset(
@@ -114,7 +117,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
             *("account:read", "directory:read", "directory:sync", "revisit:read_any", "revisit:decline", "history:read"),
             *("invoice:read_any", "invoice:act"),
             *("ledger:read", "refund:read", "refund:act", "delivery:read_any", "delivery:decide", "record:file"),
-            *("suspension:read", "suspension:act"),
+            *("suspension:read", "suspension:act", "survey:read"),
         },
     ),
     Role.FINANCE: frozenset(

@@ -56,12 +56,7 @@ MOVES = Moves[State](
         State.WAITING: _to(State.WAITING, State.CONSULTING, State.DECLINED, State.CANCELLED, State.SUSPENDED),
         State.CONSULTING: _to(State.CONSULTING, State.WAITING, State.ENDED, State.DECLINED),
         State.ENDED: _to(State.ENDED, State.CLOSED),
-        State.REFUSED: _to(),
-        State.CLOSED: _to(),
-        State.CANCELLED: _to(),
-        State.DECLINED: _to(),
-        State.ABSENT: _to(),
-        State.SUSPENDED: _to(),
+        **dict.fromkeys((State.REFUSED, State.CLOSED, State.CANCELLED, State.DECLINED, State.ABSENT, State.SUSPENDED), _to()),
     }
 )
 """The one table of allowed moves."""
@@ -204,6 +199,14 @@ class End(Command):
     allowed_in = _to(State.CONSULTING)
 
 
+class AnswerSurvey(Command):
+    """满意度调查; what was answered is stored under `answer_id`."""
+
+    kind: Literal["answer_survey"] = "answer_survey"
+    allowed_in = _to(State.ENDED)
+    answer_id: UUID
+
+
 class ChargeEnded(News):
     """The charge's own word: settled (booked at the HIS), closed (no money came) or unsettled (paid, but the HIS refuses)."""
 
@@ -225,6 +228,7 @@ RevisitEvent = Annotated[
     | Decline
     | Enter
     | End
+    | AnswerSurvey
     | ChargeEnded
     | PrescriptionEnded
     | Stopped
@@ -234,10 +238,12 @@ RevisitEvent = Annotated[
 ]
 COMMANDS: tuple[type[Command], ...] = (
     *(Complete, Relate, SelfCheck, Consent, ChooseSlot, Describe, Cancel, CheckIn),
-    *(Accept, Decline, Enter, End),
+    *(Accept, Decline, Enter, End, AnswerSurvey),
 )
 
-BY_PATIENT = frozenset({"complete", "relate", "self_check", "consent", "choose_slot", "describe", "cancel", "check_in", "enter"})
+BY_PATIENT = frozenset(
+    {"complete", "relate", "self_check", "consent", "choose_slot", "describe", "cancel", "check_in", "enter", "answer_survey"}
+)
 BY_DOCTOR = frozenset({"accept", "decline", "end"})
 
 
@@ -253,6 +259,11 @@ class Revisit(Row[State, RevisitEvent]):
     calls: int = 0
     waits: bool = False
     """Ended, and one of its prescriptions is not."""
+
+    @property
+    def surveyed(self) -> bool:
+        """Ended, and its survey is open: nothing else of an ended visit has a deadline."""
+        return self.state is State.ENDED and self.wake_at is not None
 
 
 def leaves_as(why: RevisitEvent, now: Revisit) -> tuple[State, Reason]:

@@ -16,6 +16,7 @@ from models.timeline_invoice import INVOICE_STEPS, INVOICE_TEXTS
 from models.timeline_prescription import PRESCRIPTION_STEPS, PRESCRIPTION_TEXTS
 from models.timeline_record import RECORD_STEPS, RECORD_TEXTS
 from models.timeline_refund import REFUND_TEXTS
+from models.timeline_survey import SURVEY_STEPS
 
 
 class Actor(StrEnum):
@@ -72,6 +73,7 @@ DEADLINES: Final[dict[State, str]] = {
     State.BOOKED: "就诊单元结束前未报到，将记为未就诊",
     State.WAITING: "届时仍未接诊将退诊，费用原路退回",
     State.CONSULTING: "请在此时前进入诊室，超时将过号",
+    State.ENDED: "满意度调查开放至此时",
 }
 
 STEP_TEXTS: Final[dict[str, str]] = (
@@ -117,6 +119,7 @@ STEP_TEXTS: Final[dict[str, str]] = (
         "delivery.note": "收到撤回快递的申请",
         "delivery.decide": "处理未送达的快递",
         **INVOICE_STEPS,
+        **SURVEY_STEPS,
     }
     | PRESCRIPTION_STEPS
     | RECORD_STEPS

@@ -216,6 +216,15 @@ async def walk(addresses: Addresses) -> bool:
         await on.aclose()
 
 
+async def surveyed(on: Walk, patient: Person, visit: str) -> None:
+    """满意度调查, answered as the questionnaire asks: every score at its best."""
+    shown = (await patient.ask(f"/v1/revisits/{visit}/survey"))["questionnaire"]
+    best = {"score": 5, "yes_no": True, "text": "讲解清楚，线上复诊很方便。"}
+    said = {one["link_id"]: best[one["kind"]] for one in shown["questions"]}
+    await patient.act(f"/v1/revisits/{visit}/survey", {"version": shown["version"], "answers": said})
+    say(f"满意度调查已填写：{shown['title']}，{len(said)} 题，总体满意度 {said['overall']} 分")
+
+
 async def _visit(on: Walk) -> bool:
     say(f"演示：{PATIENT_NAME} 的一次线上复诊（北京时间）")
     phone = f"137{secrets.randbelow(10**8):08}"
@@ -252,6 +261,7 @@ async def _visit(on: Walk) -> bool:
     await drugs.approved(pharmacist)
     drugs_charge = await drugs.paid(PATIENT_NAME, phone)
     await drugs.delivered()
+    await surveyed(on, patient, visit)
     ended = await on.until(patient, visit, "closed")
     say(f"就诊状态：{ended['state_text']}，药品已签收")
     return await on.books(manager, paying["charge_id"]) and await on.books(manager, drugs_charge)

@@ -30,6 +30,7 @@ from activities.revisit import RevisitActivities
 from activities.schedule import ScheduleActivities
 from activities.signature import SignatureActivities
 from activities.steps import Guard
+from activities.survey import SurveyActivities
 from activities.suspension import SuspensionActivities
 from gateways.his.account import HisAccount
 from gateways.his.fhir import FhirHIS
@@ -176,9 +177,10 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
     review = ReviewActivities(prescriptions_)
     drug = DrugActivities(prescriptions_, outside.his, runs)
     schedule = ScheduleActivities(database, outside.his, clock, policy_line)
+    survey = SurveyActivities(visits)
     suspension = SuspensionActivities(Guard(database, clock, suspensions.STORE), outside.his, runs)
     return [
-        *(revisit.load, revisit.end, revisit.close),
+        *(revisit.load, revisit.end, revisit.close, survey.answer, survey.lapse),
         *(eligibility.check, eligibility.complete, eligibility.relate, eligibility.look),
         *(consent.self_check, consent.consent),
         *(booking.hold, booking.book, booking.close, booking.leave, booking.rearrange, booking.note),

@@ -13,11 +13,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.intake import IntakeActivities
     from activities.queue import QueueActivities
     from activities.revisit import RevisitActivities
+    from activities.survey import SurveyActivities
     from models.prescription import PrescriptionEnded
     from models.process import Alarm, Event
     from models.revisit import (
         HOLDING,
         Accept,
+        AnswerSurvey,
         Cancel,
         ChargeEnded,
         CheckIn,
@@ -50,6 +52,7 @@ class RevisitWorkflow(Process[Revisit]):
     decline = command(Decline, Revisit)
     enter = command(Enter, Revisit)
     end = command(End, Revisit)
+    answer_survey = command(AnswerSurvey, Revisit)
     charge_ended = news(ChargeEnded)
     prescription_ended = news(PrescriptionEnded)
     stopped = news(Stopped)
@@ -149,11 +152,15 @@ class RevisitWorkflow(Process[Revisit]):
                 await self._leave(other)
 
     async def _finish(self, now: Revisit) -> None:
-        """People see 已结束; it closes when its prescriptions are at their end too."""
-        if not now.waits:
+        """People see 已结束; it closes with the last of its survey and its prescriptions."""
+        if not now.waits and not now.surveyed:
             await self.step(RevisitActivities.close, None)
             return
-        match await self.next():
+        match await self.next(until=now.wake_at):
+            case AnswerSurvey() as wish:
+                await self.step(SurveyActivities.answer, wish)
+            case Alarm():
+                await self.step(SurveyActivities.lapse)
             case PrescriptionEnded() as ended:
                 await self.step(RevisitActivities.close, ended)
             case other:

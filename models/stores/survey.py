@@ -161,7 +161,7 @@ async def _results(db: AsyncSession, by: By, which: ColumnElement[bool]) -> list
     for id, link_id, count, total in await db.execute(tallied):
         tallies.setdefault(id, {})[link_id] = Tally(count, int(total))
     rows = await db.execute(counted)
-    return [Result(id, name, asked, closed, left, tallies.get(id, {})) for id, name, asked, closed, left in rows.tuples()]
+    return [Result(id, name, asked, closed, left, tallies.get(id, {})) for id, name, asked, closed, left in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from models.stores import patient as patients
 from models.tables.charge import ChargeOrderRow
 from models.tables.message import MessageRow
 from tests.builders import Person
+from tests.faults.bills import Bills
 from tests.faults.hospital import ADDRESS, PHONE, Hospital, Town
 from tests.faults.record import Record
 from tests.process.desk import RefundDesk
@@ -87,7 +88,7 @@ class Walk(Visit):
             Builds(hospital.database, cast(Client, None)),
             hospital.clock,
         )
-        self.record = Record(self)
+        self.record, self.bills = Record(self), Bills(hospital, id, town.finance)
         self.back: RefundDesk | None = None
         self.refusals: list[str] = []
         self._ways: dict[State, Callable[[], Awaitable[Thing]]] = {
@@ -100,7 +101,7 @@ class Walk(Visit):
             State.BOOKED: self._booked,
             State.WAITING: _named("queue.accept", lambda: self.does(Accept)),
             State.CONSULTING: self._consulting,
-            State.ENDED: _named("revisit.close", self.goes_on),
+            State.ENDED: _named("survey.answer", self.answers_survey),
         }
 
     # --- what happens next
@@ -108,7 +109,7 @@ class Walk(Visit):
     async def next(self) -> Thing | None:
         """None when all is over."""
         await self.meets_its_charge()
-        thing = await self._of_its_refund() or await self._of_its_charge()
+        thing = await self.bills.next() or await self._of_its_refund() or await self._of_its_charge()
         if thing is None and self.state not in VISIT_ENDS:
             if await self.hospital.waiting(self.id):
                 thing = (await self._told(self.id), self.desk.news)

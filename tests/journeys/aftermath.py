@@ -27,6 +27,7 @@ HARMLESS = frozenset(
 
 STANDING = (
     *(f"revisit.{state}" for state in ("completing", "consenting", "choosing", "describing", "paying", "booked", "waiting", "consulting")),
+    "revisit.ended",
     *("charge.open", "refund.stuck", "inbox.reported"),
 )
 """A person, a deadline or the bank comes next; the books must agree on all of it. A forged report is asked about for hours."""

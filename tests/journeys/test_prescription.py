@@ -26,7 +26,7 @@ async def test_a_prescription_is_signed_reviewed_paid_and_picked_up(hospital: Ho
     await mine.pharmacy("hand-out")
     await mine.until("completed")
 
-    await visit.until("closed")
+    await visit.to("closed")
 
 
 async def test_a_forged_signature_and_a_colleagues_bring_it_back(hospital: Hospital) -> None:

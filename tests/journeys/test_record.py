@@ -34,7 +34,7 @@ async def test_no_visit_ends_on_a_record_that_is_not_signed_as_it_stands(hospita
 
     last = await visit.signs_record(**stable)
     await doctor.act(f"{visit.path}/end")
-    await visit.until("closed")
+    await visit.to("closed")
     mine = await visit.patient.ask(f"{visit.path}/record")
     assert (mine["signed"], mine["record"]) == (last["signed"], last["record"])
     assert await filed(hospital, first["id"]) == []
@@ -78,7 +78,7 @@ async def test_the_his_away_holds_up_no_visit_and_has_the_record_in_the_end(hosp
     await visit.signs_record("filing")
 
     await hospital.doctor.act(f"{visit.path}/end")
-    await visit.until("closed")
+    await visit.to("closed")
 
     record = (await visit.until_record("filed"))["signing"]["id"]
     assert [one["signed"] for one in await filed(hospital, record)] == [1]
@@ -90,7 +90,7 @@ async def test_what_the_his_refuses_is_a_task_of_the_management(hospital: Hospit
     read(await hospital.outside.post("/faults", json=fault))
     record = (await visit.signs_record("stuck"))["signing"]
     await hospital.doctor.act(f"{visit.path}/end")
-    await visit.until("closed")
+    await visit.to("closed")
 
     async def tasks() -> list[Json]:
         return [one for one in (await manager.ask("/v1/records"))["items"] if one["id"] == record["id"]]

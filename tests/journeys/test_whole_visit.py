@@ -18,7 +18,7 @@ REQUEST_ID = "journey-" + key()[:16]
 STEPS = [
     *("revisit.open", "eligibility.check", "consent.self_check", "consent.consent", "booking.hold", "intake.describe"),
     *("charge.order", "charge.query", "charge.settle", "booking.book", "queue.check_in", "queue.accept", "queue.enter"),
-    *("record.open", "record.request", "record.query", "record.file", "revisit.end", "revisit.close"),
+    *("record.open", "record.request", "record.query", "record.file", "revisit.end", "survey.answer"),
 ]
 
 
@@ -47,8 +47,8 @@ async def test_the_timeline_tells_every_step_who_did_it_and_the_money(whole: Vis
     assert [step["step"] for step in story["steps"] if step["process"] != "invoice"] == STEPS
     billed = [(step["step"], step["state_text"]) for step in story["steps"] if step["process"] == "invoice"]
     assert billed == [("invoice.issue", "已开具")], "beside the visit, whenever the issuer answers"
-    assert [step["by"] for step in story["steps"] if step["step"] in {"queue.check_in", "queue.accept", "revisit.close"}] == [
-        *("patient", "doctor", "system")
+    assert [step["by"] for step in story["steps"] if step["step"] in {"queue.check_in", "queue.accept", "survey.answer"}] == [
+        *("patient", "doctor", "patient")
     ]
     assert (story["revisit"]["state_text"], story["revisit"]["allowed"], story["revisit"]["due_at"]) == ("已结束", [], None)
     assert [(one["state_text"], one["amount_fen"]) for one in story["money"]] == [("已缴费", 5000)]

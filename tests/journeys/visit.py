@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from tests.journeys.hospital import Hospital
 
 CONDITION = "活动后气短较前减轻，偶有咳嗽，规律用药，想复诊。"
-STRAIGHT = ("consenting", "choosing", "describing", "paying", "booked", "waiting", "consulting", "entered", "closed")
+STRAIGHT = ("consenting", "choosing", "describing", "paying", "booked", "waiting", "consulting", "entered", "ended", "closed")
+SATISFIED = {"overall": 5, "attitude": 5, "clarity": 5, "ease": 4, "solved": True, "remark": "医生讲解很清楚，谢谢。"}
 EXITS = frozenset({"refused", "cancelled", "declined", "absent", "suspended", "closed"})
 
 
@@ -51,8 +52,10 @@ class Visit:
                 await self.accept()
             case "consulting":
                 await self.act("enter")
-            case _:
+            case "entered":
                 await self.end()
+            case _:
+                await self.answers_survey()
 
     # What the screen reads
 
@@ -130,6 +133,16 @@ class Visit:
         """病历, signed, and 结束问诊."""
         await self.signs_record()
         await self.hospital.doctor.act(f"{self.path}/end")
+        await self.until("ended")
+
+    async def survey(self) -> Json:
+        """满意度调查 as the patient sees it."""
+        return await self.patient.ask(f"{self.path}/survey")
+
+    async def answers_survey(self) -> None:
+        """Content with everything; the visit closes when nothing else of it is open."""
+        version = (await self.survey())["questionnaire"]["version"]
+        await self.act("survey", {"version": version, "answers": SATISFIED})
         await self.until("closed")
 
     # What the outside holds of it

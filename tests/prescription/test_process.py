@@ -306,7 +306,7 @@ async def test_a_visit_does_not_end_over_an_unsigned_one_and_closes_after_its_la
 
     await case.to(S.QUEUED)
     await case.visit.does(End)
-    await case.visit.goes_on()
+    await case.visit.answers_survey()
     assert case.visit.state is State.ENDED
 
     await case.to(S.COMPLETED)

@@ -33,6 +33,7 @@ from models.record import RetryFiling, WithdrawRecord
 from models.refund import HandOver, Office, PayOut, RefundReported, Retry, Withdraw
 from models.revisit import (
     Accept,
+    AnswerSurvey,
     Cancel,
     ChargeEnded,
     CheckIn,
@@ -67,6 +68,7 @@ _visit: list[Event | Alarm] = [
     Decline(**_ASKED, reason=DeclineReason.OTHER, note_id=_THING),
     Enter(**_ASKED),
     End(**_ASKED),
+    AnswerSurvey(**_ASKED, answer_id=_THING),
     ChargeEnded(id=_ID, seen=4, charge_id=_THING, outcome="unsettled"),
     PrescriptionEnded(id=_ID, seen=4, prescription_id=_THING),
     Stopped(id=_ID, seen=4, claim_id=_THING),

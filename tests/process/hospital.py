@@ -24,6 +24,7 @@ from models.charge import MOVES
 from models.eligibility import HisPatient, PastVisit, RegulatorField
 from models.kernel import ids
 from models.kernel.clock import SHANGHAI, Clock
+from models.kernel.errors import known
 from models.ledger import Account
 from models.message import Template
 from models.pathways import PATHWAYS
@@ -34,8 +35,10 @@ from models.signature import Trusted
 from models.stores import booking, intake, ledger
 from models.stores import record as records
 from models.stores import signature as signatures
+from models.stores import survey as surveys
 from models.stores.database import Database
 from models.stores.open_rows import PROCESSES
+from models.survey import QUESTIONNAIRES, check
 from models.tables.charge import ChargeRow, PaymentRow, RefundRow
 from models.tables.directory import SlotRow
 from models.tables.message import MessageRow
@@ -113,6 +116,15 @@ class Hospital:
         """The rules that new visits begin with: the standard ones but for `changes`."""
         async with self.database.transaction() as db:
             return await rules(db, changes)
+
+    async def answered(self, revisit_id: UUID, by: UUID, **said: object) -> UUID:
+        """What the patient filled in, stored as the API stores it; content with everything unless `said` otherwise."""
+        answer_id, values = ids.new(), {"overall": 5, "attitude": 5, "clarity": 5, "ease": 5, "solved": True} | said
+        async with self.database.transaction() as db:
+            asked = known(await surveys.of_revisit(db, revisit_id))
+            checked = check(QUESTIONNAIRES[asked.questionnaire], asked.questionnaire, values)
+            await surveys.keep(db, answer_id, asked.id, by, checked)
+        return answer_id
 
     async def unit(
         self, starts_in: timedelta = timedelta(hours=1), *, lasts: timedelta = timedelta(hours=3), slots: int = 1, capacity: int = 1

@@ -30,6 +30,7 @@ from models.record import SIGNED
 from models.revisit import (
     BY_DOCTOR,
     Accept,
+    AnswerSurvey,
     CheckIn,
     ChooseSlot,
     Consent,
@@ -154,7 +155,7 @@ class Live:
             State.BOOKED: lambda: self.does(CheckIn),
             State.WAITING: lambda: self.does(Accept),
             State.CONSULTING: self.is_seen,
-            State.ENDED: lambda: self.until(State.CLOSED),
+            State.ENDED: self.answers_survey,
         }
 
     async def state(self) -> State:
@@ -237,6 +238,9 @@ class Live:
         await self.does(Enter)
         await self.signs_record()
         return await self.does(End)
+
+    async def answers_survey(self) -> Revisit:
+        return await self.does(AnswerSurvey, answer_id=await self.hospital.answered(self.id, self.person.account_id))
 
     async def signs_record(self) -> UUID:
         """Saved, asked for by the doctor, confirmed on their phone, reported: until it is proved. Its process goes on to the HIS."""

@@ -14,6 +14,7 @@ from models.booking import ClaimState
 from models.charge import CAME, OrderState, Scene
 from models.charge import MOVES as CHARGE_MOVES
 from models.consent import Symptom
+from models.kernel import ids
 from models.kernel.errors import DomainError
 from models.ledger import Account
 from models.message import Template
@@ -24,6 +25,7 @@ from models.revisit import (
     COMMANDS,
     MOVES,
     Accept,
+    AnswerSurvey,
     Cancel,
     CheckIn,
     ChooseSlot,
@@ -96,8 +98,7 @@ class Walk:
             await self.look()
 
     def due(self, desk: VisitDesk | ChargeDesk) -> bool:
-        asks_nobody = desk.state in {State.CHECKING, State.ENDED}
-        return not asks_nobody and desk.now.wake_at is not None and desk.now.wake_at <= self.hospital.clock()
+        return desk.state is not State.CHECKING and desk.now.wake_at is not None and desk.now.wake_at <= self.hospital.clock()
 
     async def look(self) -> None:
         """As a run does that was refused, or that begins again; what is under way is finished first."""
@@ -157,9 +158,16 @@ class Walk:
             Describe: {"intake_id": await self.hospital.described(self.visit.id)},
             Relate: {"past_encounter_id": (await self.hospital.row(self.visit.id)).past_encounter_id or "enc-of-nobody"},
             Complete: {"supplement_id": self.visit.id},
+            AnswerSurvey: {"answer_id": await self._filled_in()},
             Decline: {"reason": self.chance.choice(list(DeclineReason))},
         }
         return self.command(kind, **fields.get(kind, {}))
+
+    async def _filled_in(self) -> UUID:
+        """An answer of the survey, once there is one."""
+        if self.visit.state is not State.ENDED:
+            return ids.new()
+        return await self.hospital.answered(self.visit.id, self.visit.person.account_id)
 
     async def a_person_goes_on(self) -> None:
         """What the state is for, by who is at turn."""
@@ -170,9 +178,10 @@ class Walk:
             State.BOOKED: CheckIn,
             State.WAITING: Accept,
             State.CONSULTING: End if self.visit.now.entered else Enter,
+            State.ENDED: AnswerSurvey,
         }
         match self.visit.state:
-            case State.CHECKING | State.ENDED:
+            case State.CHECKING:
                 await self.visit.goes_on()
             case State.PAYING if self.visit.has_charge and self.visit.charge.state == "open":
                 await self.visit.orders(self.chance.choice(list(Scene)))
@@ -185,14 +194,14 @@ class Walk:
                 pass
 
     async def anybody_asks_anything(self) -> None:
-        if self.visit.state in MOVES.ends() | {State.CHECKING, State.ENDED}:
+        if self.visit.state in MOVES.ends() | {State.CHECKING}:
             return
         kind = Cancel if self.chance.random() < 0.3 else self.chance.choice(COMMANDS)
         await self.visit.desk.happens(await self.made(kind))
         await self.visit.meets_its_charge()
 
     async def somebody_repeats(self) -> None:
-        if self.asked and self.visit.state not in MOVES.ends() | {State.CHECKING, State.ENDED}:
+        if self.asked and self.visit.state not in MOVES.ends() | {State.CHECKING}:
             await self.visit.desk.happens(self.chance.choice(self.asked))
 
     async def news(self) -> None:
@@ -264,7 +273,7 @@ class Walk:
                 return
             if self.owed:
                 await self.is_given_back(self.owed[0])
-            elif self.visit.state in {State.CHECKING, State.ENDED}:
+            elif self.visit.state is State.CHECKING:
                 await self.visit.goes_on()
             elif self.visit.has_charge and self.visit.charge.state == "paid":
                 await self.visit.charge.happens()

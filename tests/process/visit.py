@@ -19,6 +19,7 @@ from models.refund import RefundState
 from models.revisit import (
     BY_DOCTOR,
     Accept,
+    AnswerSurvey,
     CheckIn,
     ChooseSlot,
     Consent,
@@ -52,7 +53,7 @@ class Visit:
             State.BOOKED: self.checks_in,
             State.WAITING: lambda: self.does(Accept),
             State.CONSULTING: self.is_seen,
-            State.ENDED: self.goes_on,
+            State.ENDED: self.answers_survey,
         }
 
     @property
@@ -146,6 +147,9 @@ class Visit:
         await self.hospital.saved(self.id, self.unit.doctor_account_id)
         await self.signs_record()
         return await self.does(End)
+
+    async def answers_survey(self, **said: object) -> Revisit:
+        return await self.does(AnswerSurvey, answer_id=await self.hospital.answered(self.id, self.person.account_id, **said))
 
     async def asks_to_sign(self) -> RecordDesk:
         """The doctor wants to sign the record; their phone has not been asked yet."""

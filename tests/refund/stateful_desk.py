@@ -161,7 +161,7 @@ class RefundDesk(Shaky[Refund], RefundWorkflow):
 
 
 AnyDesk = VisitDesk | ChargeDesk | RefundDesk
-ASKS_NOBODY: Final = {"revisit": {"checking", "ended"}, "charge": {"paid"}, "refund": {"requested"}}
+ASKS_NOBODY: Final = {"revisit": {"checking"}, "charge": {"paid"}, "refund": {"requested"}}
 
 
 class SandboxHospital(Hospital):

@@ -273,7 +273,8 @@ async def test_ended_the_place_is_used_and_the_patient_told(hospital: Hospital) 
     visit = await at(hospital, State.ENDED)
 
     row = await hospital.row(visit.id)
-    assert (row.ended_at, row.due_at, row.wake_at) == (hospital.clock(), None, None)
+    until = hospital.clock() + timedelta(days=7)
+    assert (row.ended_at, row.due_at, row.wake_at) == (hospital.clock(), until, until), "the survey's"
     assert hospital.his.of_claim(row.claim_id).status == "fulfilled"
     assert (await hospital.claim(visit.id)).state is ClaimState.FULFILLED
     assert await told_since(hospital, visit) == [Template.REVISIT_CALLED, Template.REVISIT_ENDED]
@@ -303,7 +304,7 @@ async def test_a_whole_visit_is_told_step_by_step_and_costs_what_the_his_says(ho
 
     assert await hospital.story(visit.id) == [
         *("revisit.open", "eligibility.check", "consent.self_check", "consent.consent", "booking.hold", "intake.describe"),
-        *("booking.book", "queue.check_in", "queue.accept", "queue.enter", "revisit.end", "revisit.close"),
+        *("booking.book", "queue.check_in", "queue.accept", "queue.enter", "revisit.end", "survey.answer"),
     ]
     assert await hospital.story(visit.charge.id) == ["charge.order", "charge.query", "charge.settle"]
     assert await told_since(hospital, visit) == [Template.REVISIT_CALLED, Template.REVISIT_ENDED]
