@@ -34,7 +34,7 @@ run: has-setpriv $(VENV)/stack.stamp ## Start the whole stack and walk a patient
 books: $(VENV)/stack.stamp ## Prove the books of the running stack; PORT_BASE=8400 DATA=var/stack
 	@$(BIN)/python -m stack books --port-base "$$PORT_BASE" --data "$$DATA"
 
-test: lint has-setpriv ## All checks, then every test that fits into six minutes; TESTS=tests/stack for some
+test: lint has-setpriv ## All checks, then every test that is not marked `long`; TESTS=tests/stack for some
 	$(BIN)/pytest -m "not long" -n 2 --dist loadfile $(TESTS)
 
 test-long: $(VENV)/dev.stamp has-setpriv ## The tests that do not fit into `make test`

@@ -33,7 +33,7 @@ async def booked(running: Running) -> Live:
     return await (await running.opened()).to(State.BOOKED)
 
 
-async def test_a_bill_costs_two_activities(running: Running) -> None:
+async def test_a_bill_costs_one_activity(running: Running) -> None:
     visit = await booked(running)
     invoice_id = invoices.id_of(visit.charge_id)
     await until(running, invoice_id, InvoiceState.ISSUED)
@@ -44,7 +44,7 @@ async def test_a_bill_costs_two_activities(running: Running) -> None:
         async for event in running.handle("invoice", invoice_id).fetch_history_events()
         if event.HasField("activity_task_scheduled_event_attributes")
     ]
-    assert done == ["invoice.load", "invoice.issue"]
+    assert done == ["invoice.issue"]
 
 
 async def test_finance_tries_again_what_was_refused(running: Running, desk: httpx.AsyncClient, finance: Headers) -> None:

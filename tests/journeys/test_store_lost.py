@@ -3,6 +3,7 @@
 import shutil
 from datetime import datetime
 
+import pytest
 import pytest_asyncio
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
@@ -22,6 +23,7 @@ async def temporal(hospital: Hospital) -> Client:
     return await Client.connect(hospital.stack.addresses.temporal)
 
 
+@pytest.mark.long
 async def test_the_worker_that_lived_on_makes_the_new_one_ready_and_every_visit_goes_on(hospital: Hospital, temporal: Client) -> None:
     asks, waits = await hospital.visit("booked"), await hospital.visit("waiting")
     await all_is_well(hospital)  # what the histories tell of the journeys so far goes with them

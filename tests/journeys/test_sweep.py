@@ -13,6 +13,8 @@ from tests.journeys.hospital import Hospital
 from tests.journeys.people import Json, Person, key, refused, until
 from tests.journeys.visit import CONDITION, Visit
 
+pytestmark = pytest.mark.long
+
 HOSTILE = "' OR 1=1; -- \x00 \u202e 🫁 ${jndi:ldap://x} {{7*7}} <script>"
 BODIES: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "application/json"),

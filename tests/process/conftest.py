@@ -39,9 +39,9 @@ async def temporal(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Cl
         yield await Client.connect(address, data_converter=pydantic_data_converter)
 
 
-@pytest_asyncio.fixture(scope="session", params=[1000, 0], ids=["cached", "replayed"])
+@pytest_asyncio.fixture(scope="session", params=[pytest.param(1000, marks=pytest.mark.long), 0], ids=["cached", "replayed"])
 async def worked(server: Server, vault: Vault, temporal: Client, request: pytest.FixtureRequest) -> AsyncIterator[Running]:
-    """Each test once with workflows kept in memory, and once with every task replayed from its history."""
+    """Each test with every task replayed from its history, and once more with workflows kept in memory, which asks less of them."""
     async with server.clone() as url:
         database = Database(url, vault)
         async with Running(database, temporal).working(workflow_cache=request.param) as running:

@@ -17,6 +17,7 @@ def test_the_table_knows_what_the_library_lists(name: str) -> None:
     assert oracle.listed(get_fhir_model_class(model_name), field_name) <= oracle.REQUIRED[name]
 
 
+@pytest.mark.long
 async def test_every_kind_of_message_was_looked_at(client: Client) -> None:
     seen = await client.checked_in("c1")
     visit = (await client.create(a_visit("v1", seen))).json()
