@@ -1,6 +1,7 @@
-"""Sends what the outbox holds. Never lost, and never twice but for the one repeat that is marked and counted."""
+"""Sends what the outbox holds, and asks what became of it. Never lost, never twice but for the one repeat that is marked and counted."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -10,7 +11,7 @@ from models.kernel.clock import Clock
 from models.kernel.errors import DomainError, Unknown
 from models.stores import message as store
 from models.stores.database import Database
-from models.stores.message import Taken
+from models.stores.message import Gone, Taken
 
 AT_ONCE = 16
 """Messages in hand at a time, each to another phone."""
@@ -30,10 +31,33 @@ class MessageOutbox:
         """Takes what is due and tries it once; answers how many it took. One message's fault never holds up another's, and stays loud."""
         async with self._database.transaction() as db:
             taken = await store.take(db, self._clock(), AT_ONCE)
-        faults = [fault for fault in await asyncio.gather(*map(self._deliver, taken), return_exceptions=True) if fault is not None]
-        if faults:
-            raise BaseExceptionGroup("messages that could not be handled", faults)
+        _raise_together([fault for fault in await asyncio.gather(*map(self._deliver, taken), return_exceptions=True) if fault is not None])
         return len(taken)
+
+    async def ask_due(self) -> int:
+        """Asks the carrier what became of messages whose report is overdue; answers how many. As above of faults."""
+        async with self._database.transaction() as db:
+            gone = await store.asked_after(db, self._clock(), AT_ONCE)
+        _raise_together([fault for fault in await asyncio.gather(*map(self._ask_after, gone), return_exceptions=True) if fault is not None])
+        return len(gone)
+
+    async def _ask_after(self, gone: Gone) -> None:
+        """A carrier that is silent, will not tell or does not know yet is asked at the next time."""
+        try:
+            fate = await self._sms.sent(gone.id, gone.phone, gone.sent_at)
+        except (DomainError, Unknown) as silent:
+            log.info("message.not_told", **_named(gone), why=type(silent).__name__)
+            return
+        if fate is None or fate.arrived is None:
+            return
+        async with self._database.transaction() as db:
+            ours = await store.was_reported(db, gone.id, arrived=fate.arrived, code=fate.code, at=fate.at or self._clock())
+        if not ours:
+            return
+        if fate.arrived or gone.visit_id is None:  # who wants to sign in asks for another code
+            log.info("message.reported", **_named(gone), code=fate.code)
+        else:
+            log.warning("message.undelivered", **_named(gone), code=fate.code)
 
     async def _deliver(self, mine: Taken) -> None:
         try:
@@ -44,7 +68,7 @@ class MessageOutbox:
             await self._ask_later(mine)
         else:
             async with self._database.transaction() as db:
-                ours = await store.was_sent(db, mine, receipt)
+                ours = await store.was_sent(db, mine, receipt, self._clock())
             log.info("message.sent", **_named(mine), attempt=mine.attempt, ours=ours)
 
     async def _receipt(self, mine: Taken) -> str:
@@ -67,9 +91,10 @@ class MessageOutbox:
     async def _known(self, mine: Taken, at: datetime) -> str | None:
         """A carrier that will not tell has not said that it has no such message."""
         try:
-            return await self._sms.sent(mine.id, mine.phone, at)
+            fate = await self._sms.sent(mine.id, mine.phone, at)
         except DomainError as refused:
             raise Unknown(refused.code) from refused
+        return fate.receipt if fate else None
 
     async def _refused(self, mine: Taken, refused: DomainError) -> None:
         """For the phone's sake: it ends here. For ours (signature, arrears): it was not sent, and waits until that is mended."""
@@ -95,7 +120,12 @@ class MessageOutbox:
             await store.stays_unknown(db, mine, _later(mine, now))
 
 
-def _named(mine: Taken) -> dict[str, str | None]:
+def _raise_together(faults: Sequence[BaseException]) -> None:
+    if faults:
+        raise BaseExceptionGroup("messages that could not be handled", faults)
+
+
+def _named(mine: Taken | Gone) -> dict[str, str | None]:
     """How a log line names it, and the visit by which it is looked for."""
     return {"message_id": str(mine.id), "template": mine.template, "visit_id": str(mine.visit_id) if mine.visit_id else None}
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -175,3 +176,15 @@ class MessageState(StrEnum):
 
 TAKEN = frozenset({MessageState.SENT, MessageState.DELIVERED, MessageState.UNDELIVERED})
 """The carrier has it, whatever became of it then."""
+REPORT_PAUSES_S: Final = (60, 300, 1800, 3600, 7200, 14400)
+"""After how long the carrier is asked what became of a message, and then again: its own report mostly comes within seconds. The last one
+again and again."""
+REPORT_WITHIN: Final = timedelta(days=1)
+"""A phone that is switched off has its messages kept for about as long [G]; then it stays `sent`."""
+
+
+def report_asked_at(now: datetime, sent_at: datetime, asks: int) -> datetime | None:
+    """When the carrier is asked next of a message that it took then, after so many questions; None: not any more."""
+    until = sent_at + REPORT_WITHIN
+    at = now + timedelta(seconds=REPORT_PAUSES_S[min(asks, len(REPORT_PAUSES_S) - 1)])
+    return min(at, until) if now < until else None

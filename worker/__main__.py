@@ -60,6 +60,7 @@ async def main() -> None:
                     (Loop.RELAY, relay.knock_due, 0.5),
                     (Loop.SWEEP, relay.sweep_due, 2),
                     (Loop.OUTBOX, sending.send_due, 0.3),
+                    (Loop.REPORTS, sending.ask_due, 1),
                     (Loop.FORGET, lambda: _forget(database), 3600),
                     (Loop.LOCKS, locks.release_due, 10),
                     (Loop.DRUGS, catalogue.pull, 600),

@@ -51,6 +51,7 @@ class Loop(IntEnum):
     PROVISION = 0x46555A06
     ARCHIVE = 0x46555A07
     DRUGS = 0x46555A08
+    REPORTS = 0x46555A09
 
     def __str__(self) -> str:
         return self.name.lower()

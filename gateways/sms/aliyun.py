@@ -13,8 +13,9 @@ from pydantic import BaseModel, BeforeValidator, Field
 from structlog.typing import FilteringBoundLogger
 
 from gateways.sms.acs3 import canonical_query, signed_headers
+from gateways.sms.port import Fate
 from gateways.wire import LIMIT_S, Answer, Call, Wire
-from models.kernel.clock import Clock, business_day, now
+from models.kernel.clock import SHANGHAI, Clock, business_day, now
 from models.kernel.errors import DomainError, Kind, Unknown
 
 _VERSION = "2017-05-25"
@@ -59,6 +60,22 @@ class _Sent(_Refusal):
 class _Detail(BaseModel):
     number: Annotated[str, Field(alias="OutId"), BeforeValidator(lambda value: value or "")] = ""
     receipt: Annotated[str | None, Field(alias="BizId")] = None
+    status: Annotated[int | None, Field(alias="SendStatus")] = None
+    code: Annotated[str | None, Field(alias="ErrCode", max_length=64)] = None
+    received: Annotated[str | None, Field(alias="ReceiveDate")] = None
+
+    @property
+    def arrived(self) -> bool | None:
+        """1 waits for the network's word, 2 was given up, 3 is there [C]."""
+        return {2: False, 3: True}.get(self.status or 0)
+
+    @property
+    def at(self) -> datetime | None:
+        """In Beijing; None for what is no time: who asks then has a clock."""
+        try:
+            return datetime.strptime(self.received or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=SHANGHAI)
+        except ValueError:
+            return None
 
 
 class _Details(BaseModel):
@@ -102,19 +119,20 @@ class AliyunSMS:
             call.note(receipt=sent.receipt)
             return sent.receipt
 
-    async def sent(self, number: UUID, phone: str, at: datetime) -> str | None:
+    async def sent(self, number: UUID, phone: str, at: datetime) -> Fate | None:
         """QuerySendDetails by phone and day, then by OutId; it lists what the carrier took, delivered or not.
 
-        Its rows carry no BizId [C]: then our own number stands for the receipt. It may lag behind SendSms by seconds [G].
+        Its rows carry no BizId [C]: then our own number stands for the receipt. It may lag behind SendSms by seconds [G]. Of one that was
+        sent again under its number there are two rows: it has arrived when one has, and not when none will.
         """
         async with self._wire.call("sent", number=number.hex) as call:
             for day in sorted({business_day(at), business_day(at + _LATE)}):
                 found = await self._find(call, number, phone, day)
                 if found:
-                    return found.receipt or number.hex
+                    return _fate(found, number)
             return None
 
-    async def _find(self, call: Call, number: UUID, phone: str, day: date) -> _Detail | None:
+    async def _find(self, call: Call, number: UUID, phone: str, day: date) -> list[_Detail]:
         page = 0
         while True:
             page += 1
@@ -125,10 +143,10 @@ class AliyunSMS:
                 _log.error("sms.misunderstood", answered=code, status=answer.status, **call.numbers)
                 raise Unknown(f"asked, and answered {code}")
             seen = _Page.model_validate(answer.json())
-            if found := next((row for row in seen.details.rows if row.number == number.hex), None):
+            if found := [row for row in seen.details.rows if row.number == number.hex]:
                 return found
             if page * _PAGE >= seen.total:
-                return None
+                return []
 
     async def _ask(self, call: Call, action: str, parameters: dict[str, str]) -> Answer:
         """Parameters stand in the query, where Aliyun's own clients put them [C]: a phone number is in this URL, so nobody may log it.
@@ -162,3 +180,11 @@ def _code(call: Call, answer: Answer) -> str:
     if not said.code or said.code.startswith(_UNDECIDED):
         raise Unknown(f"answered {said.code or 'nothing'}")
     return said.code
+
+
+def _fate(rows: list[_Detail], number: UUID) -> Fate:
+    said = {row.arrived for row in rows}
+    arrived = True if True in said else None if None in said else False
+    row = next(row for row in rows if row.arrived is arrived)
+    code = f"sms.{row.code or 'UNKNOWN'}" if arrived is False else None
+    return Fate(row.receipt or number.hex, arrived, code, row.at if arrived is not None else None)

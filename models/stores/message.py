@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.message import TEXTS, MessageState, Template
+from models.message import TEXTS, MessageState, Template, report_asked_at
 from models.stores.database import vault
 from models.tables.message import MessageRow
 
@@ -35,6 +35,17 @@ class Taken:
     handed_over_at: datetime | None
     """When it was last given to the carrier, who is asked by that day before a repeat; None when it never was."""
     due_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A message that the carrier has, and of which nothing more is known."""
+
+    id: UUID
+    visit_id: UUID | None
+    template: Template
+    phone: str
+    sent_at: datetime
 
 
 async def enqueue(
@@ -96,9 +107,10 @@ async def giving(db: AsyncSession, mine: Taken, now: datetime, *, again: bool) -
     return await _write(db, mine, values)
 
 
-async def was_sent(db: AsyncSession, mine: Taken, receipt: str) -> bool:
-    """The carrier has it."""
-    return await _write(db, mine, {"state": MessageState.SENT, "receipt": receipt, "lease_until": None})
+async def was_sent(db: AsyncSession, mine: Taken, receipt: str, now: datetime) -> bool:
+    """The carrier has it, and is asked later what became of it."""
+    values = {"state": MessageState.SENT, "receipt": receipt, "lease_until": None, "ask_at": report_asked_at(now, now, 0), "asks": 0}
+    return await _write(db, mine, values)
 
 
 async def was_refused(db: AsyncSession, mine: Taken, code: str) -> bool:
@@ -114,6 +126,43 @@ async def was_not_taken(db: AsyncSession, mine: Taken, due_at: datetime) -> bool
 async def stays_unknown(db: AsyncSession, mine: Taken, ask_at: datetime) -> bool:
     """Asked again then; until then it holds up its recipient's later messages, and nobody else's."""
     return await _write(db, mine, {"lease_until": ask_at})
+
+
+async def asked_after(db: AsyncSession, now: datetime, limit: int) -> list[Gone]:
+    """Messages whose report is overdue, the longest first. Before the question its next time is committed: it is asked again by then,
+    whatever comes of it."""
+    row = MessageRow
+    rows = await db.scalars(
+        select(row)
+        .where(row.state == MessageState.SENT, row.ask_at <= now)
+        .order_by(row.ask_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .execution_options(populate_existing=True)
+    )
+    return [_gone(db, one, now) for one in rows.all()]
+
+
+async def was_reported(db: AsyncSession, id: UUID, *, arrived: bool, code: str | None, at: datetime) -> bool:
+    """What the carrier says of it; False when that was known already."""
+    state = MessageState.DELIVERED if arrived else MessageState.UNDELIVERED
+    written = await db.scalar(
+        update(MessageRow)
+        .where(MessageRow.id == id, MessageRow.state == MessageState.SENT)
+        .values(state=state, failure=code, reported_at=at, ask_at=None)
+        .returning(MessageRow.id)
+    )
+    return written is not None
+
+
+async def knocked(db: AsyncSession, id: UUID, receipt: str, now: datetime) -> bool:
+    """The carrier has news of one that it took: asked at once, if it is not known yet. Whether both numbers are of one of ours; where it
+    never told us its own, ours is all there is."""
+    ours = and_(MessageRow.id == id, MessageRow.receipt.in_([receipt, id.hex]))
+    await db.execute(
+        update(MessageRow).where(ours, MessageRow.state == MessageState.SENT).values(ask_at=func.least(MessageRow.ask_at, now))
+    )
+    return await db.scalar(select(MessageRow.id).where(ours)) is not None
 
 
 async def _write(db: AsyncSession, mine: Taken, values: Mapping[str, object]) -> bool:
@@ -152,3 +201,10 @@ def _taken_by(db: AsyncSession, row: MessageRow, now: datetime) -> Taken:
         handed_over_at=row.sent_at,
         due_at=row.due_at,
     )
+
+
+def _gone(db: AsyncSession, row: MessageRow, now: datetime) -> Gone:
+    sent_at = row.sent_at or row.due_at
+    row.asks, row.ask_at = row.asks + 1, report_asked_at(now, sent_at, row.asks + 1)
+    phone = vault(db).open(_PHONE, row.id, row.phone)
+    return Gone(row.id, row.visit_id, Template(row.template), phone, sent_at)

@@ -21,6 +21,10 @@ TELLING: dict[str, frozenset[str]] = {
 two equal sums."""
 
 
+TAKEN = frozenset({"sent", "delivered", "undelivered"})
+"""Our states of a message that the carrier has."""
+
+
 def check(books: Books) -> Iterator[Finding]:
     """All of it."""
     delivered: dict[str, list[theirs.Text]] = defaultdict(list)
@@ -38,9 +42,9 @@ def check(books: Books) -> Iterator[Finding]:
 def _of_one(message: ours.Message, texts: list[theirs.Text]) -> Iterator[Finding]:
     about, visit = f"message={message.id} template={message.template}", message.visit_id
     said = f"{message.state}{', repeated' if message.repeated else ''}"
-    if message.state == "sent" and not texts:
+    if message.state in TAKEN and not texts:
         yield Finding(kind=Kind.MESSAGE_MISSING, about=about, ours=said, theirs="nothing", visit=visit)
-    if message.state != "sent" and texts:
+    if message.state not in TAKEN and texts:
         yield Finding(kind=Kind.MESSAGE_UNKNOWN, about=about, ours=said, theirs=f"{len(texts)} delivered", visit=visit)
     if len(texts) > (2 if message.repeated else 1):
         yield Finding(kind=Kind.MESSAGE_TWICE, about=about, ours=said, theirs=f"{len(texts)} delivered", visit=visit)
@@ -48,7 +52,7 @@ def _of_one(message: ours.Message, texts: list[theirs.Text]) -> Iterator[Finding
     if codes:
         yield Finding(kind=Kind.MESSAGE_DIFFERS, about=about, ours=message.template, theirs=" ".join(sorted(codes)), visit=visit)
     receipts = {text.biz_id for text in texts} | {message.id.hex}
-    if texts and message.state == "sent" and message.receipt not in receipts:
+    if texts and message.state in TAKEN and message.receipt not in receipts:
         told = " ".join(sorted(receipts))
         yield Finding(kind=Kind.MESSAGE_DIFFERS, about=about, ours=f"receipt {message.receipt}", theirs=told, visit=visit)
 
@@ -61,7 +65,7 @@ def _again(books: Books) -> Iterator[Finding]:
     templates: dict[tuple[UUID, str, str], str] = {}
     for text in books.theirs.texts:
         message = by_number.get(text.out_id)
-        if message is None or message.visit_id is None:
+        if message is None or message.visit_id is None or message.state == "undelivered":  # nobody got that one: it may be sent again
             continue
         key = (message.visit_id, text.phone, text.text)
         times[key] += 1

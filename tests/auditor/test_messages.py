@@ -125,3 +125,24 @@ async def test_a_message_without_an_outcome(hospital: Hospital, state: str) -> N
 
     assert await hospital.kinds() == {Kind.MESSAGE_OPEN}
     assert await hospital.kinds(standing={f"message.{state}"}) == set()
+
+
+@pytest.mark.parametrize("state", ["delivered", "undelivered"])
+async def test_what_the_carrier_has_stands_in_its_books_whatever_became_of_it(hospital: Hospital, state: str) -> None:
+    message_id = await hospital.message(await hospital.visit("closed"), "revisit_ended", state=state)
+    assert await hospital.kinds() == {Kind.MESSAGE_MISSING}
+
+    hospital.deliver(message_id, "revisit_ended")
+
+    assert await hospital.audit() == []
+
+
+@pytest.mark.parametrize(("first", "kinds"), [("undelivered", set[Kind]()), ("delivered", {Kind.MESSAGE_AGAIN})])
+async def test_what_never_arrived_may_be_said_again(hospital: Hospital, first: str, kinds: set[Kind]) -> None:
+    visit = await hospital.visit("closed")
+    message_id = await hospital.message(visit, "revisit_ended", state=first)
+    hospital.deliver(message_id, "revisit_ended")
+
+    await hospital.message(visit, "revisit_ended")
+
+    assert await hospital.kinds() == kinds

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from gateways.sms.port import Fate
 from models.kernel import ids
 from models.message import Template
 from models.stores import message as store
@@ -19,6 +20,8 @@ class Killed(BaseException):
 
 
 Outcome = str | Exception
+Told = str | Fate | Exception
+"""A text is the receipt of one of which no more is known."""
 
 
 class Carrier:
@@ -28,7 +31,7 @@ class Carrier:
         self.took: list[tuple[UUID, str, str, dict[str, str]]] = []
         self.asked: list[UUID] = []
         self.to_send: deque[Outcome] = deque()
-        self.to_ask: deque[Outcome | None] = deque()
+        self.to_ask: deque[Told | None] = deque()
         self.meanwhile: Callable[[], Awaitable[None]] | None = None
 
     async def send(self, number: UUID, phone: str, template: str, params: dict[str, str]) -> str:
@@ -41,12 +44,12 @@ class Carrier:
         self.took.append((number, phone, template, params))
         return outcome
 
-    async def sent(self, number: UUID, phone: str, at: datetime) -> str | None:
+    async def sent(self, number: UUID, phone: str, at: datetime) -> Fate | None:
         self.asked.append(number)
         outcome = self.to_ask.popleft() if self.to_ask else next((f"biz-of-{one[0].hex}" for one in self.took if one[0] == number), None)
         if isinstance(outcome, Exception):
             raise outcome
-        return outcome
+        return Fate(outcome) if isinstance(outcome, str) else outcome
 
 
 async def enqueued(database: Database, phone: str, due_at: datetime, *, code: str = "271828", id: UUID | None = None) -> UUID:

@@ -118,7 +118,7 @@ async def test_what_is_urgent_is_not_held_up_by_what_waits(database: Database) -
     async with database.transaction() as db:
         [now] = await store.take(db, NIGHT + timedelta(minutes=2), 10)
         assert now.template is Template.PRESCRIPTION_APPROVED
-        await store.was_sent(db, now, "biz")
+        await store.was_sent(db, now, "biz", MORNING)
         assert await store.take(db, MORNING - timedelta(seconds=1), 10) == []
         [later] = await store.take(db, MORNING, 10)
 

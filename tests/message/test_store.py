@@ -57,7 +57,7 @@ async def test_a_later_message_waits_for_the_earlier_one_to_the_same_phone(datab
     assert [one.id for one in hand] == [first, elsewhere]
     assert await taken(database, clock) == []
     async with database.transaction() as db:
-        await store.was_sent(db, hand[0], "biz")
+        await store.was_sent(db, hand[0], "biz", clock())
 
     assert [one.id for one in await taken(database, clock)] == [second]
 
@@ -71,7 +71,7 @@ async def test_a_hand_that_is_too_slow_writes_nothing(database: Database, clock:
     async with database.transaction() as db:
         assert not await store.giving(db, slow, clock(), again=False)
         assert not await store.was_refused(db, slow, "sms.late")
-        assert await store.was_sent(db, quick, "biz")
+        assert await store.was_sent(db, quick, "biz", clock())
 
     assert quick.attempt == slow.attempt + 1
     assert (await row(database, message_id)).receipt == "biz"
@@ -83,7 +83,7 @@ async def test_what_is_over_stays_over(database: Database, clock: Hands) -> None
     async with database.transaction() as db:
         await store.was_refused(db, mine, "sms.isv.MOBILE_NUMBER_ILLEGAL")
 
-        assert not await store.was_sent(db, mine, "biz")
+        assert not await store.was_sent(db, mine, "biz", clock())
 
 
 async def test_hands_at_once_never_hold_the_same_message(own_database: Database, clock: Hands) -> None:

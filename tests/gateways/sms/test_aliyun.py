@@ -32,7 +32,11 @@ async def test_what_was_sent_is_found_by_our_number_and_nothing_else(sms: Aliyun
     number, phone = ids.new(), "13900300002"
     assert await sms.sent(number, phone, now()) is None
     await sms.send(number, phone, TEMPLATE, {"code": "407391"})
-    assert await sms.sent(number, phone, now()) == number.hex
+    found = await sms.sent(number, phone, now())
+    assert found is not None
+    assert (found.receipt, found.arrived, found.code) == (number.hex, True, None)
+    assert found.at is not None
+    assert abs(now() - found.at) < timedelta(minutes=1)
     assert await sms.sent(ids.new(), phone, now()) is None
     assert await sms.sent(number, "13900300003", now()) is None
     assert await sms.sent(number, phone, now() - timedelta(days=2)) is None
@@ -43,7 +47,9 @@ async def test_it_is_found_behind_many_others(sms: AliyunSMS) -> None:
     await sms.send(number, phone, TEMPLATE, {"code": "407391"})
     for _ in range(51):
         await sms.send(ids.new(), phone, TEMPLATE, {"code": "407391"})
-    assert await sms.sent(number, phone, now()) == number.hex
+    found = await sms.sent(number, phone, now())
+    assert found is not None
+    assert found.receipt == number.hex
 
 
 async def test_a_message_lost_after_it_went_is_unknown_found_and_not_sent_twice(
@@ -53,7 +59,9 @@ async def test_a_message_lost_after_it_went_is_unknown_found_and_not_sent_twice(
     fault("sms", "POST /SendSms", "lost", 0.05)
     with pytest.raises(Unknown):
         await sms.send(number, phone, TEMPLATE, {"code": "407391"})
-    assert await sms.sent(number, phone, now()) == number.hex
+    found = await sms.sent(number, phone, now())
+    assert found is not None
+    assert found.receipt == number.hex
     assert len(phones.messages(phone)) == 1
 
 
