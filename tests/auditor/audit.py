@@ -7,7 +7,22 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
-from tests.auditor import drugs, his, ledger, messages, money, ours, parcels, processes, records, refunds, signatures, theirs
+from tests.auditor import (
+    clinics,
+    drugs,
+    ebills,
+    his,
+    ledger,
+    messages,
+    money,
+    ours,
+    parcels,
+    processes,
+    records,
+    refunds,
+    signatures,
+    theirs,
+)
 from tests.auditor.books import Books
 from tests.auditor.finding import Finding, Kind, told
 from tests.auditor.ours import Ours
@@ -16,7 +31,7 @@ from tests.auditor.theirs import Theirs
 
 CHECKS = (
     *(money.check, refunds.check, ledger.check, his.check, messages.check, processes.check),
-    *(signatures.check, records.check, drugs.check, parcels.check),
+    *(signatures.check, records.check, drugs.check, parcels.check, ebills.check, clinics.check),
 )
 AT_ANY_TIME = frozenset(
     {Kind.SLOT_OVERSOLD, Kind.SLOT_TAKEN, Kind.LEDGER_UNBALANCED, Kind.LEDGER_LEGS, Kind.TIMELINE_TWICE, Kind.TIMELINE_GAP}

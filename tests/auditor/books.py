@@ -18,6 +18,8 @@ CHARGE_ENDS = frozenset({"settled", "closed", "unsettled"})
 REFUND_ENDS = frozenset({"arrived", "paid_out", "withdrawn"})
 PRESCRIPTION_ENDS = frozenset({"completed", "withdrawn", "cancelled", "expired"})
 RECORD_ENDS = frozenset({"filed", "refused", "expired", "withdrawn"})
+EBILL_ENDS = frozenset({"issued", "void"})
+SUSPENSION_ENDS = frozenset({"done", "unknown"})
 DELIVERY_ENDS = frozenset({"signed", "cancelled", "decided"})
 
 OUR_NUMBER = re.compile(r"[0-9a-f]{32}")

@@ -60,6 +60,16 @@ class Kind(StrEnum):
     PARCEL_DIFFERS = "parcel.differs"
     PARCEL_STATE = "parcel.state"
     PARCEL_UNFIT = "parcel.unfit"
+    EBILL_UNKNOWN = "ebill.unknown"
+    EBILL_MISSING = "ebill.missing"
+    EBILL_STATE = "ebill.state"
+    EBILL_DIFFERS = "ebill.differs"
+    EBILL_RED = "ebill.red"
+    EBILL_TWICE = "ebill.twice"
+    EBILL_TOTAL = "ebill.total"
+    CLINIC_TOLD = "clinic.told"
+    CLINIC_UNMET = "clinic.unmet"
+    CLINIC_LEFT = "clinic.left"
     SLOT_TAKEN = "slot.taken"
     SLOT_OVERSOLD = "slot.oversold"
     MESSAGE_MISSING = "message.missing"
@@ -132,6 +142,16 @@ WORDS: dict[Kind, str] = {
     Kind.PARCEL_DIFFERS: "a parcel has another waybill at the carrier",
     Kind.PARCEL_STATE: "a parcel stands otherwise at the carrier",
     Kind.PARCEL_UNFIT: "a prescription and its parcels do not tell one story",
+    Kind.EBILL_UNKNOWN: "the issuer has an e-bill that is none of ours",
+    Kind.EBILL_MISSING: "an e-bill that is issued here is unknown to the issuer",
+    Kind.EBILL_STATE: "the issuer has an e-bill that has ended here without one",
+    Kind.EBILL_DIFFERS: "an e-bill has other numbers, or another amount, at the issuer",
+    Kind.EBILL_RED: "an e-bill that is undone here is not undone, or by another red bill, at the issuer",
+    Kind.EBILL_TWICE: "more than one e-bill of a charge stands at the issuer",
+    Kind.EBILL_TOTAL: "what stands at the issuer for a charge is not what the ledger has as earned",
+    Kind.CLINIC_TOLD: "a visit was told that its clinic is stopped more or less often than that became of it",
+    Kind.CLINIC_UNMET: "a visit ended as stopped, and no stop has met it",
+    Kind.CLINIC_LEFT: "a visit keeps its place in a slot that is stopped",
     Kind.SLOT_TAKEN: "the places taken in a slot are not its claims",
     Kind.SLOT_OVERSOLD: "more places of a slot are given away than there are",
     Kind.MESSAGE_MISSING: "a message is sent here and unknown to the carrier",

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from models.kernel.ids import new
+from tests.auditor import issuer
 from tests.auditor.audit import audit
 from tests.auditor.finding import Finding, Kind
 from tests.auditor.outside import Outside, Row
@@ -41,6 +42,7 @@ STAGES: dict[str, Stage] = {
     "closed": Stage("fulfilled", "fulfilled", "settled", (*_TO_BOOKED, "waiting", "consulting", "ended", "closed"), "finished"),
     "cancelled": Stage("released", "booked", "settled", (*_TO_BOOKED, "cancelled")),
     "declined": Stage("released", "checked-in", "settled", (*_TO_BOOKED, "waiting", "consulting", "declined"), "cancelled"),
+    "suspended": Stage("released", "booked", "settled", (*_TO_BOOKED, "suspended")),
     "absent": Stage("released", "noshow", "settled", (*_TO_BOOKED, "absent")),
     "unsettled": Stage("released", "cancelled", "unsettled", (*_TO_PAYING, "cancelled")),
 }
@@ -155,6 +157,7 @@ class Hospital:
             await self.entry("charge.paid", visit.charge_id, to="wechat_pay", of="patient_due")
         if state == "settled":
             await self.entry("charge.settled", visit.charge_id, to="patient_due", of="hospital_income")
+            await issuer.billed(self, visit, FEE_FEN)
 
     async def order(self, charge_id: UUID, order_id: UUID, ours: str, theirs: str) -> None:
         """A channel order on both sides."""
@@ -205,6 +208,7 @@ class Hospital:
         await self._booked_back(visit, states, "patient_due" if wanted else "suspense", fen, cleared=cleared)
         if cleared and visit:
             self._reversed(visit, refund_id, fen)
+            await issuer.undone(self, visit, fen)
         if "accepted" in states:
             await self._at_the_bank(refund_id, whose["payment_id"], fen, states[-1])
         return refund_id

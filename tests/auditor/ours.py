@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 from uuid import UUID
 
+from tests.auditor.ours_care import Account, Content, Delivery, Prescription, RecordSigning, Signature
 from tests.auditor.wire import connect, rows
 
 
@@ -120,82 +121,7 @@ class Slot:
     id: str
     capacity: int
     taken: int
-
-
-@dataclass(frozen=True, slots=True)
-class Prescription:
-    """Its number at the HIS is its content's id in 32 hex digits."""
-
-    TABLE: ClassVar = "prescription"
-    id: UUID
     state: str
-    version: int
-    step: str | None
-    visit_id: UUID
-    content_id: UUID
-    way: str | None
-    delivery_id: UUID | None
-    invoice_id: str | None
-    amount_fen: int | None
-    valid_until: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What was written, sealed; an amendment is another one."""
-
-    TABLE: ClassVar = "prescription_content"
-    id: UUID
-    prescription_id: UUID
-    content: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """A task at the CA, under its id in 32 hex digits; what was proved of it is sealed, as its text is."""
-
-    TABLE: ClassVar = "signature"
-    id: UUID
-    prescription_id: UUID | None
-    content_id: UUID | None
-    record_id: UUID | None
-    account_id: UUID
-    side: str
-    text: bytes
-    signature: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class RecordSigning:
-    TABLE: ClassVar = "record_signing"
-    id: UUID
-    state: str
-    version: int
-    step: str | None
-    visit_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    TABLE: ClassVar = "account"
-    id: UUID
-    staff_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """A parcel; its id in 32 hex digits is its order number at the carrier."""
-
-    TABLE: ClassVar = "delivery"
-    id: UUID
-    state: str
-    version: int
-    step: str | None
-    visit_id: UUID
-    prescription_id: UUID
-    attempt: int
-    waybill: str | None
-    decision: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +136,50 @@ class Message:
     state: str
     repeated: bool
     receipt: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ebill:
+    """An e-bill; its id in 32 hex digits is our number for it at the issuer."""
+
+    TABLE: ClassVar = "invoice"
+    id: UUID
+    state: str
+    version: int
+    step: str | None
+    visit_id: UUID
+    charge_id: UUID
+    fund_fen: int
+    account_fen: int
+    cash_fen: int
+    code: str | None
+    number: str | None
+    red_number: str | None
+
+    @property
+    def total_fen(self) -> int:
+        return self.fund_fen + self.account_fen + self.cash_fen
+
+
+@dataclass(frozen=True, slots=True)
+class Suspension:
+    """A clinic that was stopped or rearranged."""
+
+    TABLE: ClassVar = "suspension"
+    id: UUID
+    state: str
+    version: int
+    step: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A visit that a suspension found."""
+
+    TABLE: ClassVar = "suspension_visit"
+    suspension_id: UUID
+    revisit_id: UUID
+    outcome: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +235,9 @@ class Ours:
     records: Sequence[RecordSigning]
     accounts: Sequence[Account]
     deliveries: Sequence[Delivery]
+    ebills: Sequence[Ebill]
+    suspensions: Sequence[Suspension]
+    stopped: Sequence[Stopped]
 
 
 async def read(database_url: str) -> Ours:
@@ -291,6 +264,9 @@ async def read(database_url: str) -> Ours:
                 records=await rows(wire, RecordSigning),
                 accounts=await rows(wire, Account),
                 deliveries=await rows(wire, Delivery),
+                ebills=await rows(wire, Ebill),
+                suspensions=await rows(wire, Suspension),
+                stopped=await rows(wire, Stopped),
             )
     finally:
         await wire.close()

@@ -16,7 +16,7 @@ def _rows() -> list[Row]:
 
 @dataclass
 class Outside:
-    """Five parties' books, named as the auditor's rows are; their keys are the sandbox's."""
+    """Six parties' books, named as the auditor's rows are; their keys are the sandbox's."""
 
     orders: list[Row] = field(default_factory=_rows)
     payments: list[Row] = field(default_factory=_rows)
@@ -34,6 +34,7 @@ class Outside:
     tasks: list[Row] = field(default_factory=_rows)
     parcels: list[Row] = field(default_factory=_rows)
     scans: list[Row] = field(default_factory=_rows)
+    bills: list[Row] = field(default_factory=_rows)
 
     def page(self, party: str) -> dict[str, list[Row]]:
         """As the sandbox's `/books/<party>` answers."""
@@ -47,6 +48,8 @@ class Outside:
                 return {"tasks": self.tasks, "certificates": []}
             case "logistics":
                 return {"orders": self.parcels, "routes": self.scans, "pushes": []}
+            case "invoice":
+                return {"bills": self.bills}
             case _:
                 return {"messages": self.texts}
 

@@ -6,10 +6,20 @@ from itertools import pairwise
 from uuid import UUID
 
 from tests.auditor import ours
-from tests.auditor.books import CHARGE_ENDS, DELIVERY_ENDS, PRESCRIPTION_ENDS, RECORD_ENDS, REFUND_ENDS, VISIT_ENDS, Books
+from tests.auditor.books import (
+    CHARGE_ENDS,
+    DELIVERY_ENDS,
+    EBILL_ENDS,
+    PRESCRIPTION_ENDS,
+    RECORD_ENDS,
+    REFUND_ENDS,
+    SUSPENSION_ENDS,
+    VISIT_ENDS,
+    Books,
+)
 from tests.auditor.finding import Finding, Kind
 
-Row = ours.Visit | ours.Charge | ours.Refund | ours.Prescription | ours.RecordSigning | ours.Delivery
+Row = ours.Visit | ours.Charge | ours.Refund | ours.Prescription | ours.RecordSigning | ours.Delivery | ours.Ebill | ours.Suspension
 ENDS: Mapping[str, Collection[str]] = {
     "revisit": VISIT_ENDS,
     "charge": CHARGE_ENDS,
@@ -17,6 +27,8 @@ ENDS: Mapping[str, Collection[str]] = {
     "prescription": PRESCRIPTION_ENDS,
     "record": RECORD_ENDS,
     "delivery": DELIVERY_ENDS,
+    "invoice": EBILL_ENDS,
+    "suspension": SUSPENSION_ENDS,
 }
 
 
@@ -59,6 +71,8 @@ def rows(books: Books) -> Iterator[tuple[str, Row]]:
         ("prescription", books.ours.prescriptions),
         ("record", books.ours.records),
         ("delivery", books.ours.deliveries),
+        ("invoice", books.ours.ebills),
+        ("suspension", books.ours.suspensions),
     )
     for process, found in processes:
         for row in found:
@@ -66,7 +80,9 @@ def rows(books: Books) -> Iterator[tuple[str, Row]]:
 
 
 def owner(books: Books, row: Row) -> UUID | None:
-    """The visit of a row; None of a refund of nobody's money."""
+    """The visit of a row; None of a refund of nobody's money, and of a clinic."""
+    if isinstance(row, ours.Suspension):
+        return None
     if isinstance(row, ours.Refund):
         return books.visit_of_refund(row)
     return row.id if isinstance(row, ours.Visit) else row.visit_id

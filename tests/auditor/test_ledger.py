@@ -70,6 +70,7 @@ async def test_a_settlement_is_booked_twice(hospital: Hospital) -> None:
         (Kind.LEDGER_ROWS, "hospital_income -10000 fen", "-5000 fen"),
         (Kind.LEDGER_SIGN, "patient_due 5000 fen", "never above zero"),
         (Kind.LEDGER_HIS, "-10000 fen", "-5000 fen"),
+        (Kind.EBILL_TOTAL, "10000 fen earned", "5000 fen billed"),
     }
 
 

@@ -18,6 +18,8 @@ from tests.database import Server
 from tests.house.rooms import HOUSE
 from tests.sandbox.conftest import running
 from tests.sandbox.his.client import Client, Json, a_payment, a_refund, invoice_of
+from tests.sandbox.invoice.hospital import ISSUE, UNDO
+from tests.sandbox.invoice.hospital import Hospital as Customer
 from tests.sandbox.sms.sender import Sender
 from tests.sandbox.wechat_pay.merchant import Merchant
 
@@ -63,8 +65,9 @@ async def test_the_sandboxs_own_pages_agree_with_books_that_tell_the_same(hospit
     message_id = await hospital.message(visit, "revisit_ended", phone=PHONE)
     transaction_id = _paid_and_refunded(merchant, visit, refund_id.hex)
     booked = await _settled_and_reversed(his, visit, transaction_id, refund_id.hex)
-    keys = (await his.http.get("/credentials")).json()["sms"]
-    sent = Sender(keys, merchant.http).send(PHONE, "SMS_REVISIT_ENDED", OutId=message_id.hex)
+    keys = (await his.http.get("/credentials")).json()
+    sent = Sender(keys["sms"], merchant.http).send(PHONE, "SMS_REVISIT_ENDED", OutId=message_id.hex)
+    await _billed_and_undone(hospital, Customer(keys["invoice"], merchant.http))
 
     await _told_to_us(hospital, visit, booked, transaction_id, sent["BizId"])
 
@@ -112,6 +115,16 @@ async def _settled_and_reversed(his: Client, visit: Visit, transaction_id: str, 
     assert (await his.settle(invoice_of(booked)["id"], payment)).is_success
     assert (await his.reverse(invoice_of(booked)["id"], a_refund(refund_no))).is_success
     return booked
+
+
+async def _billed_and_undone(hospital: Hospital, customer: Customer) -> None:
+    """Over the issuer's wire, whose numbers are then ours."""
+    [row] = await hospital.wire.fetch("select id from invoice where number is not null")
+    bill = customer.done(ISSUE, customer.bill(busNo=row["id"].hex))
+    red = customer.done(UNDO, customer.undoing(bill))
+    numbers = (bill["billBatchCode"], bill["billNo"], red["eScarletBillBatchCode"], red["eScarletBillNo"])
+    told = "update invoice set code = $2, number = $3, red_code = $4, red_number = $5 where id = $1"
+    await hospital.do(told, row["id"], *numbers)
 
 
 async def _told_to_us(hospital: Hospital, visit: Visit, booked: Json, transaction_id: str, receipt: str) -> None:

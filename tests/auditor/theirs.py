@@ -170,6 +170,17 @@ class Scan:
     remark: str
 
 
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """An e-bill under its customer's number, or a red one under none, which `undoes` the one of that number."""
+
+    code: str
+    number: str
+    bus_no: str | None
+    undoes: str | None
+    total_fen: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Theirs:
     orders: Sequence[Order]
@@ -188,15 +199,17 @@ class Theirs:
     tasks: Sequence[Task]
     parcels: Sequence[Parcel]
     scans: Sequence[Scan]
+    bills: Sequence[Bill]
 
 
 R = TypeVar("R")
+PARTIES = ("wechat_pay", "his", "sms", "signature", "logistics", "invoice")
 
 
 async def read(sandbox_url: str) -> Theirs:
-    """Each party's books are of one instant; five parties are five instants."""
+    """Each party's books are of one instant; six parties are six instants."""
     async with httpx.AsyncClient(base_url=sandbox_url, timeout=_LIMIT_S, trust_env=False) as outside:
-        bank, his, sms, ca, carrier = [await _page(outside, one) for one in ("wechat_pay", "his", "sms", "signature", "logistics")]
+        bank, his, sms, ca, carrier, issuer = [await _page(outside, one) for one in PARTIES]
     return Theirs(
         orders=_rows(Order, bank["orders"]),
         payments=_rows(Payment, bank["payments"]),
@@ -214,6 +227,7 @@ async def read(sandbox_url: str) -> Theirs:
         tasks=_rows(Task, [{"signature": None} | one for one in ca["tasks"]]),  # told once it is signed
         parcels=_rows(Parcel, carrier["orders"]),
         scans=_rows(Scan, carrier["routes"]),
+        bills=_rows(Bill, issuer["bills"]),
     )
 
 

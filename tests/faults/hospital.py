@@ -145,7 +145,7 @@ class Hospital(process.Hospital):
         self.outside, self.seen = outside, Seen()
         super().__init__(database, outside.clock, self.seen)
         line: dict[str, Any] = {
-            name: self._line(getattr(parties, name)) for name in ("his", "wechat_pay", "logistics", "review", "signature")
+            name: self._line(getattr(parties, name)) for name in ("his", "wechat_pay", "logistics", "review", "signature", "issuer")
         }
         self.lines, self.sms = replace(self.parties, **line, trusted=parties.trusted), cast(SMS, self._line(parties.sms))
         self.asks(self.lines, self.seen)
