@@ -121,6 +121,8 @@ class Case:
     answer: ChannelOrder | None = None
     trade: Trade | None = None
     encounter_id: str | None = None
+    scanned: bool = False
+    """The code is paid once; what else is asked outside may be asked again under its numbers."""
 
     @property
     def charge_id(self) -> UUID:
@@ -140,11 +142,13 @@ class Case:
         if stand.outside < BILLED:
             return
         self.lock = lock = await behind.his.lock(self.claim_id, self._place, self.patient.card.id)
-        if stand.ordered:
+        if stand.ordered and not self.answer:
             what: dict[str, Any] = {"amount_fen": lock.fee_fen, "description": "线上复诊医事服务费", "expires_at": self.at + self.lasts}
             self.answer = await behind.wechat_pay.order(self.order_id.hex, scene=Scene.NATIVE, **what)
         if stand.paid:
-            await behind.hospital.pay(str(self.order_id))
+            if not self.scanned:
+                await behind.hospital.pay(str(self.order_id))
+            self.scanned = True
             self.trade = await behind.wechat_pay.query(self.order_id.hex)
         if stand.outside >= SETTLED:
             trade = known(self.trade)
