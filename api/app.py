@@ -20,6 +20,7 @@ from api import (
     intake,
     invoice,
     ledger,
+    message,
     metrics,
     patient,
     prescription,
@@ -37,7 +38,7 @@ from api import (
 )
 from api.idempotency import KEY_HEADER
 from api.logs import Journal
-from api.webhooks import his, sf, wechat_pay
+from api.webhooks import his, sf, sms, wechat_pay
 from api.webhooks import signature as signature_webhook
 from api.wiring import Wiring, wire, wiring_of
 
@@ -61,6 +62,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     delivery.router,
     invoice.router,
     suspension.router,
+    message.router,
     ledger.router,
     history.router,
     events.router,
@@ -68,6 +70,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     signature_webhook.router,
     his.router,
     sf.router,
+    sms.router,
 )
 """One a capability. Each carries its whole path (`/v1/…`), which is also the scope of its intents."""
 

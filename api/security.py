@@ -35,6 +35,7 @@ OPEN_DOORS: frozenset[str] = frozenset(
         "POST /webhooks/his",
         "POST /webhooks/sf",
         "POST /webhooks/signature",
+        "POST /webhooks/sms",
         "POST /webhooks/wechat-pay",
     }
 )

@@ -68,6 +68,8 @@ Permission = Literal[
     "survey:read_own",
     "suspension:read",
     "suspension:act",
+    "message:read",
+    "message:resend",
 ]
 """`<word>:<verb>`, the word being one of `docs/words.md`. Which patient's or department's rows it reaches is said by the SQL."""
 
@@ -117,7 +119,7 @@ ROLES: dict[Role, frozenset[Permission]] = {
             *("account:read", "directory:read", "directory:sync", "revisit:read_any", "revisit:decline", "history:read"),
             *("invoice:read_any", "invoice:act"),
             *("ledger:read", "refund:read", "refund:act", "delivery:read_any", "delivery:decide", "record:file"),
-            *("suspension:read", "suspension:act", "survey:read"),
+            *("suspension:read", "suspension:act", "message:read", "message:resend", "survey:read"),
         },
     ),
     Role.FINANCE: frozenset(

@@ -174,8 +174,18 @@ class MessageState(StrEnum):
     FAILED = "failed"
 
 
+STATE_TEXTS: Final[dict[MessageState, str]] = {
+    MessageState.DUE: "待发送",
+    MessageState.SENDING: "发送中",
+    MessageState.SENT: "已发送，等待送达回执",
+    MessageState.DELIVERED: "已送达",
+    MessageState.UNDELIVERED: "未送达",
+    MessageState.FAILED: "发送失败",
+}
 TAKEN = frozenset({MessageState.SENT, MessageState.DELIVERED, MessageState.UNDELIVERED})
 """The carrier has it, whatever became of it then."""
+NOT_THERE = frozenset({MessageState.UNDELIVERED, MessageState.FAILED})
+"""It may be sent again."""
 REPORT_PAUSES_S: Final = (60, 300, 1800, 3600, 7200, 14400)
 """After how long the carrier is asked what became of a message, and then again: its own report mostly comes within seconds. The last one
 again and again."""

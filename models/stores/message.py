@@ -4,13 +4,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import Select, and_, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
-from models.message import TEXTS, MessageState, Template, report_asked_at
+from models.kernel import ids
+from models.kernel.errors import DomainError
+from models.kernel.vault import Vault
+from models.message import CODES, NOT_THERE, TEXTS, MessageState, Template, report_asked_at
 from models.stores.database import vault
 from models.tables.message import MessageRow
 
@@ -128,14 +133,82 @@ async def stays_unknown(db: AsyncSession, mine: Taken, ask_at: datetime) -> bool
     return await _write(db, mine, {"lease_until": ask_at})
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message as the management reads it, its phone still whole."""
+
+    id: UUID
+    created_at: datetime
+    phone: str
+    text: str
+    facts: dict[str, Any]
+
+
+def phone_index(box: Vault, phone: str) -> bytes:
+    """By which the messages to a phone are found."""
+    return box.index(_PHONE, phone)
+
+
+async def listed(
+    db: AsyncSession,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+    *,
+    visit_id: UUID | None = None,
+    state: MessageState | None = None,
+    phone_bidx: bytes | None = None,
+) -> list[Said]:
+    """Newest first."""
+    row, query = MessageRow, _saying()
+    if after is not None:
+        query = query.where(tuple_(row.created_at, row.id) < after)
+    if visit_id is not None:
+        query = query.where(row.visit_id == visit_id)
+    if state is not None:
+        query = query.where(row.state == state)
+    if phone_bidx is not None:
+        query = query.where(row.phone_bidx == phone_bidx)
+    rows = await db.execute(query.order_by(row.created_at.desc(), row.id.desc()).limit(limit))
+    return [_said(db, one, resent_as) for one, resent_as in rows]
+
+
+async def said(db: AsyncSession, id: UUID) -> Said:
+    """One of them. Raises `message.missing`."""
+    row = (await db.execute(_saying().where(MessageRow.id == id))).one_or_none()
+    if row is None:
+        raise DomainError("message.missing", "missing")
+    return _said(db, *row)
+
+
+async def resend(db: AsyncSession, id: UUID, wish: UUID, now: datetime) -> UUID:
+    """The same words to the same phone once more, in a row whose id is that of the message and the wish; answers it.
+
+    Raises `message.missing`, `message.is_code`, `message.under_way` (it may still arrive), `message.arrived`, `message.resent_already`.
+    """
+    first = await db.get(MessageRow, id, with_for_update=True, populate_existing=True)
+    if first is None:
+        raise DomainError("message.missing", "missing")
+    state = MessageState(first.state)
+    if Template(first.template) in CODES:
+        raise DomainError("message.is_code", "conflict")
+    if state is MessageState.DELIVERED:
+        raise DomainError("message.arrived", "conflict")
+    if state not in NOT_THERE:
+        raise DomainError("message.under_way", "conflict")
+    if await db.scalar(select(MessageRow.id).where(MessageRow.resend_of == id)) is not None:
+        raise DomainError("message.resent_already", "conflict")
+    again = ids.derived("message", id, wish)
+    await enqueue(db, again, Template(first.template), *_opened(db, first), visit_id=first.visit_id, due_at=now)
+    await db.execute(update(MessageRow).where(MessageRow.id == again).values(resend_of=id))
+    return again
+
+
 async def asked_after(db: AsyncSession, now: datetime, limit: int) -> list[Gone]:
-    """Messages whose report is overdue, the longest first. Before the question its next time is committed: it is asked again by then,
-    whatever comes of it."""
-    row = MessageRow
+    """Messages whose report is overdue, the longest first; when each is asked again is committed before it is asked."""
     rows = await db.scalars(
-        select(row)
-        .where(row.state == MessageState.SENT, row.ask_at <= now)
-        .order_by(row.ask_at)
+        select(MessageRow)
+        .where(MessageRow.state == MessageState.SENT, MessageRow.ask_at <= now)
+        .order_by(MessageRow.ask_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
@@ -185,6 +258,23 @@ async def _first_of_each_recipient(db: AsyncSession, now: datetime) -> list[UUID
         .order_by(MessageRow.phone_bidx, MessageRow.due_at, MessageRow.created_at, MessageRow.id)
     )
     return list(await db.scalars(first))
+
+
+def _saying() -> Select[MessageRow, UUID]:
+    again = aliased(MessageRow)
+    return select(MessageRow, again.id).outerjoin(again, again.resend_of == MessageRow.id)
+
+
+def _said(db: AsyncSession, row: MessageRow, resent_as: UUID | None) -> Said:
+    phone, params = _opened(db, row)
+    told = ("id", "visit_id", "template", "state", "failure", "created_at", "due_at", "sent_at", "reported_at", "resend_of")
+    facts = {name: getattr(row, name) for name in told} | {"resent_as": resent_as}
+    return Said(row.id, row.created_at, phone, TEXTS[Template(row.template)].shown(params), facts)
+
+
+def _opened(db: AsyncSession, row: MessageRow) -> tuple[str, dict[str, str]]:
+    box = vault(db)
+    return box.open(_PHONE, row.id, row.phone), json.loads(box.open(_PARAMS, row.id, row.params))
 
 
 def _taken_by(db: AsyncSession, row: MessageRow, now: datetime) -> Taken:

@@ -111,6 +111,9 @@ RIGHTS: Final[dict[str, str]] = {
     "GET /v1/suspensions/{suspension_id}": "M",
     "POST /v1/doctors/{doctor_id}/suspension": "M",
     "POST /v1/doctors/{doctor_id}/resumption": "M",
+    # What was said.
+    "GET /v1/messages": "M",
+    "POST /v1/messages/{message_id}/resend": "M",
 }
 """Every route that asks who comes."""
 
