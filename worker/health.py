@@ -116,6 +116,7 @@ def _standing(one: metric.Standing) -> list[Metric]:
         gauge("fuzhen_refunds_stuck", "Refunds that wait for a person.", ("trouble", "office"), one.stuck),
         gauge("fuzhen_messages_due", "Messages due and not sent.", (), {(): one.messages.number}),
         gauge("fuzhen_messages_oldest_seconds", "Age of the oldest.", (), {(): one.messages.oldest_s}),
+        gauge("fuzhen_messages_undelivered", "Messages about a visit that no phone got.", (), {(): one.undelivered}),
         gauge("fuzhen_histories_open", "Closed runs whose history is not yet archived.", (), {(): one.histories.number}),
         gauge("fuzhen_histories_oldest_seconds", "Since the oldest of them ended.", (), {(): one.histories.oldest_s}),
         gauge("fuzhen_loop_held", "Whether a worker holds the lock of this loop.", ("loop",), _keyed(one.loops)),

@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, func, select, text
+from sqlalchemy import and_, exists, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 from sqlalchemy.pool import QueuePool
 
+from models.message import MessageState
 from models.refund import RefundState
 from models.stores import history as histories
 from models.stores import message, mirror
@@ -46,6 +48,8 @@ class Standing:
     stuck: dict[tuple[str, str], int]
     """Refunds by trouble and office."""
     messages: Count
+    undelivered: int
+    """Messages about a visit that no phone got, and that nobody has sent again."""
     histories: Count
     """Closed runs not yet archived; their age since they ended."""
     mirror_s: dict[str, int | None]
@@ -61,6 +65,10 @@ async def standing(db: AsyncSession, at: datetime, loops: Mapping[str, int]) -> 
     )
     waiting = and_(MessageRow.state.in_(message.OPEN), MessageRow.due_at <= at)
     due, due_since = (await db.execute(select(func.count(), func.min(MessageRow.due_at)).where(waiting))).one()
+    again = aliased(MessageRow)
+    lost = and_(MessageRow.state == MessageState.UNDELIVERED, MessageRow.visit_id.is_not(None))
+    not_sent_again = ~exists().where(again.resend_of == MessageRow.id)
+    undelivered = await db.scalar(select(func.count()).select_from(MessageRow).where(lost, not_sent_again))
     stuck = await db.execute(
         select(RefundRow.trouble, RefundRow.office, func.count())
         .where(RefundRow.state == RefundState.STUCK)
@@ -75,6 +83,7 @@ async def standing(db: AsyncSession, at: datetime, loops: Mapping[str, int]) -> 
         late=late,
         stuck={(trouble or "none", office or "none"): number for trouble, office, number in stuck},
         messages=_count(due, due_since, at),
+        undelivered=undelivered or 0,
         histories=_count(unarchived, ended, at),
         mirror_s=await mirror.ages_s(db, at),
         loops={name: key in held for name, key in loops.items()},

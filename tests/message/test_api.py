@@ -12,6 +12,7 @@ from models.account import Role
 from models.kernel import ids
 from models.message import MessageState, Template
 from models.stores import message as store
+from models.stores import metric
 from models.stores.database import Database
 from models.tables.message import MessageRow
 from models.tables.process import AuditRow
@@ -105,6 +106,22 @@ async def test_what_nobody_got_is_said_again_once(
     assert (taken.template, taken.params, done) == (Template.REFUND_ARRIVED, SAID, 1)
     first = (await api.get("/v1/messages", params={"state": "undelivered"}, headers=manager)).json()["items"][0]
     assert first["resent_as"] == again["id"]
+
+
+async def test_what_nobody_got_is_counted_until_it_is_sent_again(
+    api: httpx.AsyncClient, database: Database, clock: Hands, manager: dict[str, str]
+) -> None:
+    async def counted() -> int:
+        async with database.reading() as db:
+            return (await metric.standing(db, clock(), {})).undelivered
+
+    message_id, _ = await a_message(database, clock, MessageState.UNDELIVERED)
+    await a_message(database, clock, MessageState.DELIVERED)
+    assert await counted() == 1
+
+    await resends(api, message_id, manager)
+
+    assert await counted() == 0
 
 
 @pytest.mark.parametrize(
