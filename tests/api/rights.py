@@ -111,6 +111,12 @@ RIGHTS: Final[dict[str, str]] = {
     "GET /v1/suspensions/{suspension_id}": "M",
     "POST /v1/doctors/{doctor_id}/suspension": "M",
     "POST /v1/doctors/{doctor_id}/resumption": "M",
+    # 满意度调查.
+    "GET /v1/revisits/{revisit_id}/survey": "P",
+    "POST /v1/revisits/{revisit_id}/survey": "P",
+    "GET /v1/surveys": "M",
+    "GET /v1/surveys/results": "M",
+    "GET /v1/surveys/mine": "D",
     # What was said.
     "GET /v1/messages": "M",
     "POST /v1/messages/{message_id}/resend": "M",
@@ -133,6 +139,7 @@ BODIES: Final[dict[str, Any]] = {
     "POST /v1/revisits/{revisit_id}/choose-slot": {"slot_id": "slot-1"},
     "POST /v1/revisits/{revisit_id}/describe": {"text": "咳嗽气喘三天，夜间加重，想复诊开药。"},
     "POST /v1/revisits/{revisit_id}/decline": {"reason": "in_person"},
+    "POST /v1/revisits/{revisit_id}/survey": {"version": "survey-2026-11", "answers": {"overall": 5}},
     "POST /v1/revisits/{revisit_id}/chat": {"text": "您好"},
     "PUT /v1/revisits/{revisit_id}/record": _RECORD,
     "POST /v1/revisits/{revisit_id}/prescriptions": _PRESCRIPTION,

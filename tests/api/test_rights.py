@@ -46,6 +46,7 @@ NOT_WRITTEN = {
     "GET /v1/revisits/{revisit_id}/intake": "intake.missing",
     "GET /v1/revisits/{revisit_id}/decline": "revisit.not_declined",
     "GET /v1/revisits/{revisit_id}/record": "record.not_written",
+    "GET /v1/revisits/{revisit_id}/survey": "survey.missing",
 }
 """What this visit's people have not said yet."""
 NOT_THEIRS = ("R", "GET /v1/revisits/{revisit_id}/prescriptions")
