@@ -127,7 +127,7 @@ TEXTS: Final[dict[Template, Text]] = {
     Template.REVISIT_CALLED: Text("医生已接诊，请在${minutes}分钟内进入诊室。", Waits.NEVER),
     Template.REVISIT_CALLED_AGAIN: Text("医生再次呼叫您，请尽快进入诊室。${time}前未进入将过号，需重新排队候诊。", Waits.NEVER),
     # Nothing is to be done about it by night.
-    Template.REVISIT_ENDED: Text("您的线上复诊已结束，病历可在就诊详情中查看。", Waits.ALWAYS),
+    Template.REVISIT_ENDED: Text("您的线上复诊已结束，病历可在就诊详情中查看，并请填写满意度调查。", Waits.ALWAYS),
     # Who would come online for a clinic of this night or early morning must not wait in vain.
     Template.REVISIT_CANCELLED: Text("您的线上复诊已取消：${reason}。如需就诊请重新预约。", Waits.UNLESS_NEAR),
     Template.REVISIT_DECLINED: Text("您的线上复诊已退诊，已缴费用将原路退回。${reason}", Waits.UNLESS_NEAR),

@@ -33,6 +33,8 @@ class Asked:
 
 Ask = Callable[[Asked, Mapping[str, object]], Awaitable[Sequence[Any]]]
 """`Database.ask`: the rows."""
+KEPT = "kept"
+"""In a session's `info`: what never changes once it is read, for the life of the process."""
 
 
 class Database:
@@ -49,17 +51,18 @@ class Database:
             connect_args={"timeout": 5, "server_settings": {"application_name": "fuzhen"}},
         )
         self.vault = vault
+        self._info = {"vault": vault, KEPT: dict[str, object]()}
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[AsyncSession]:
-        async with AsyncSession(self.engine, expire_on_commit=False, info={"vault": self.vault}) as session, session.begin():
+        async with AsyncSession(self.engine, expire_on_commit=False, info=self._info) as session, session.begin():
             yield session
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncSession]:
         async with self.engine.connect() as wire:
             await wire.execution_options(postgresql_readonly=True)
-            async with AsyncSession(wire, expire_on_commit=False, info={"vault": self.vault}) as session:
+            async with AsyncSession(wire, expire_on_commit=False, info=self._info) as session:
                 yield session
 
     async def ask(self, asked: Asked, values: Mapping[str, object]) -> Sequence[Any]:

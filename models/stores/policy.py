@@ -9,15 +9,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.consent import ConsentText
 from models.kernel.errors import DomainError
 from models.policy import Policy
+from models.stores.database import KEPT
 from models.tables.message import PolicyRow
 from models.tables.revisit import ConsentTextRow
 
 
 async def pinned(db: AsyncSession, version: str) -> Policy:
-    row = await db.get(PolicyRow, version)
-    if row is None:
-        raise DomainError("policy.missing", "missing", version=version)
-    return Policy.model_validate(row, from_attributes=True)
+    """Read once: a version is never changed. Raises `policy.missing`."""
+    kept: dict[str, Policy] = db.info.get(KEPT, {})
+    if version not in kept:
+        row = await db.get(PolicyRow, version)
+        if row is None:
+            raise DomainError("policy.missing", "missing", version=version)
+        kept[version] = Policy.model_validate(row, from_attributes=True)
+    return kept[version]
 
 
 async def in_force(db: AsyncSession, line: str, at: datetime) -> Policy:

@@ -12,7 +12,7 @@ TEMPLATES = {
     "SMS_REVISIT_REMINDER": "提醒您：线上复诊将于${time}开始，请提前报到。",
     "SMS_REVISIT_CALLED": "医生已接诊，请在${minutes}分钟内进入诊室。",
     "SMS_REVISIT_CALLED_AGAIN": "医生再次呼叫您，请尽快进入诊室。${time}前未进入将过号，需重新排队候诊。",
-    "SMS_REVISIT_ENDED": "您的线上复诊已结束，病历可在就诊详情中查看。",
+    "SMS_REVISIT_ENDED": "您的线上复诊已结束，病历可在就诊详情中查看，并请填写满意度调查。",
     "SMS_REVISIT_CANCELLED": "您的线上复诊已取消：${reason}。如需就诊请重新预约。",
     "SMS_REVISIT_DECLINED": "您的线上复诊已退诊，已缴费用将原路退回。${reason}",
     "SMS_REVISIT_SUSPENDED": "您${time}的线上复诊因医生停诊已取消，${reason}。查看其他号源并重新预约：fuzhen.example/again/${visit}",
