@@ -27,7 +27,7 @@ def create_app(settings: Settings) -> FastAPI:
     faults = Faults(store)
     hospital = his.build(store, faults, settings)
     bank = wechat_pay.build(store, faults, settings)
-    operator = sms.build(store, faults)
+    operator = sms.build(store, faults, settings)
     carrier = logistics.build(store, faults, settings)
     signing = signature.build(store, faults, settings)
     reviewer = review.build(store, faults)
@@ -35,7 +35,8 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
-        working = [asyncio.create_task(work) for work in (bank.run(), carrier.pusher.run(), signing.notifier.run(), hospital.run())]
+        work = (bank.run(), operator.reporter.run(), carrier.pusher.run(), signing.notifier.run(), hospital.run())
+        working = [asyncio.create_task(one) for one in work]
         try:
             yield
         finally:
@@ -79,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     @app.get("/health")
     async def health() -> JSONResponse:
         store.row("SELECT 1")
-        working = {"bank": bank, "carrier": carrier.pusher, "HIS": hospital, "CA": signing.notifier}
+        working = {"bank": bank, "SMS carrier": operator.reporter, "carrier": carrier.pusher, "HIS": hospital, "CA": signing.notifier}
         still = next((name for name, party in working.items() if not party.alive), None)
         return JSONResponse({"status": f"the {still} stands still" if still else "ok"}, 503 if still else 200)
 

@@ -28,6 +28,12 @@ class Settings(BaseSettings):
     """Where SF pushes routes to; empty: nowhere until somebody registers an address at `/logistics/desk/push`."""
     push_retry_s: Annotated[tuple[float, ...], NoDecode] = (60.0, 300.0, 900.0)
     """Seconds before each repetition of a push that was not answered OK: three times [B], the pauses [G]; a comma list."""
+    sms_report_url: str = ""
+    """Where the SMS carrier reports what became of texts; empty: nowhere."""
+    sms_report_s: Annotated[float, Field(ge=0)] = 0.5
+    """How long a phone's network takes to say what became of a text, in seconds; really some seconds [G]."""
+    sms_report_retry_s: Annotated[tuple[float, ...], NoDecode] = (60.0, 300.0, 600.0)
+    """Seconds before each repetition of a report that was not answered with code 0 [G]; a comma list."""
     his_listener: str = ""
     """Where the HIS tells what happens there; empty: nowhere until somebody registers an address at `/his/desk/listener`."""
     his_retry_s: Annotated[tuple[float, ...], NoDecode] = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -39,7 +45,7 @@ class Settings(BaseSettings):
     lock_s: int = 1800
     """How long the HIS keeps a slot locked that nobody settles, in seconds."""
 
-    @field_validator("notify_retry_s", "push_retry_s", "his_retry_s", mode="before")
+    @field_validator("notify_retry_s", "push_retry_s", "sms_report_retry_s", "his_retry_s", mode="before")
     @classmethod
     def _from_comma_list(cls, value: object) -> object:
         return [part for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -31,8 +31,12 @@ def program(title: str, log: Path, arguments: list[str], settings: Mapping[str, 
 
 def sandbox(data: DataFolder, ports: Ports, settings: Mapping[str, str]) -> HttpPart:
     """The outside world, with its books in a folder of its own."""
-    webhooks = f"http://{HOST}:{ports.api}/webhooks"  # registered by hand at the real carrier and in the real HIS
-    told = {"SANDBOX_PUSH_URL": f"{webhooks}/sf", "SANDBOX_HIS_LISTENER": f"{webhooks}/his"}
+    webhooks = f"http://{HOST}:{ports.api}/webhooks"  # registered by hand at the real carriers and in the real HIS
+    told = {
+        "SANDBOX_PUSH_URL": f"{webhooks}/sf",
+        "SANDBOX_SMS_REPORT_URL": f"{webhooks}/sms",
+        "SANDBOX_HIS_LISTENER": f"{webhooks}/his",
+    }
     own = {"SANDBOX_PORT": str(ports.sandbox), "SANDBOX_DATA": str(data.path / "sandbox")} | told | dict(settings)
     process = program("Sandbox", data.log("sandbox"), ["sandbox"], own)
     return HttpPart(process, ports.sandbox, "/health", stop_within_s=SANDBOX_STOP_WITHIN_S)

@@ -10,6 +10,7 @@ from sandbox.console.clinics import add_clinic_routes
 from sandbox.console.faults import add_fault_routes
 from sandbox.console.invoices import add_invoice_routes
 from sandbox.console.logistics import add_parcel_routes
+from sandbox.console.messages import add_message_routes
 from sandbox.console.notice import back
 from sandbox.console.page import Outside, page
 from sandbox.console.pharmacy import add_pharmacy_routes
@@ -43,6 +44,7 @@ def router(outside: Outside) -> APIRouter:
         return back("bank", f"已重发 {due} 条通知。")
 
     add_fault_routes(console, outside.faults)
+    add_message_routes(console, outside.sms)
     add_clinic_routes(console, outside.his)
     add_pharmacy_routes(console, outside.his)
     add_refund_routes(console, outside.wechat_pay)

@@ -11,6 +11,7 @@ from sandbox.console.faults import faults_section
 from sandbox.console.html import ROWS_SHOWN, Html, button, fate, join, section, short, show, table, yuan
 from sandbox.console.invoices import invoices_section
 from sandbox.console.logistics import parcels_section
+from sandbox.console.messages import messages_section
 from sandbox.console.pharmacy import pharmacy_section
 from sandbox.console.refunds import refunds_section
 from sandbox.console.reviews import reviews_section
@@ -62,7 +63,7 @@ def page(outside: Outside, phone: str | None, notice: str | None) -> str:
         (
             Html(f'<p class="notice" role="status">{show(notice)}</p>') if notice else "",
             _orders(outside),
-            _phones(outside, phone),
+            messages_section(outside.sms, phone),
             _bank(outside),
             refunds_section(outside.wechat_pay),
             _his(outside),
@@ -108,26 +109,6 @@ def _orders(outside: Outside) -> Html:
     ]
     headings = ("商品", "金额", "方式", "商户订单号", "下单", "截止", "")
     return section("orders", "收银台", "替患者在微信里付款。过了截止时间的订单由系统关闭。", table(headings, rows, "没有待支付的订单。"))
-
-
-def _phones(outside: Outside, phone: str | None) -> Html:
-    phones = outside.sms.messages.phones()
-    links = join(
-        Html(
-            f'<a href="/console?phone={quote(str(one["phone"]))}#phones"{" aria-current" if one["phone"] == phone else ""}>'
-            f"{show(one['phone'])}（{show(one['messages'])}）</a>"
-        )
-        for one in phones
-    )
-    messages = outside.sms.messages.inbox(phone)[:ROWS_SHOWN] if phone else []
-    shown = join(
-        Html(f'<p class="message">{show(message["text"])}<time>{short(str(message["sent_at"]))}</time></p>') for message in messages
-    )
-    empty = Html('<p class="empty">还没有发出过短信。</p>') if not phones else ""
-    unread = Html('<p class="empty">这部手机没有收到短信。</p>') if phone and not messages else ""
-    return section(
-        "phones", "手机短信", "选一部手机，看它收到的短信和验证码。", Html(f'<div class="phones">{links}</div>'), empty, unread, shown
-    )
 
 
 def _bank(outside: Outside) -> Html:

@@ -1,4 +1,4 @@
-"""Aliyun SMS (dysmsapi 2017-05-25): SendSms and QuerySendDetails on the real wire, and the inbox of each phone."""
+"""Aliyun SMS (dysmsapi 2017-05-25): SendSms, QuerySendDetails and SmsReport on the real wire, and each phone with its inbox."""
 
 import secrets
 from dataclasses import dataclass
@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 
 from sandbox.faults import Faults
+from sandbox.settings import Settings
 from sandbox.sms import api
 from sandbox.sms.messages import Messages
+from sandbox.sms.notify import Reporter
 from sandbox.sms.signature import Gatekeeper
 from sandbox.store import Store
 
@@ -23,21 +25,23 @@ CREATE TABLE IF NOT EXISTS sms_access_key (id TEXT PRIMARY KEY, secret TEXT NOT 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sms:
-    """The operator with its doors; `router` hangs under `/sms`."""
+    """The operator with its doors; `router` hangs under `/sms`, `reporter.run` is the app's background task."""
 
     messages: Messages
+    reporter: Reporter
     access_key_id: str
     access_key_secret: str
     router: APIRouter
 
     def books(self) -> dict[str, object]:
-        """Every text ever sent."""
-        return self.messages.books()
+        """Every text ever sent, and the reports of them."""
+        return self.messages.books() | {"reports": self.reporter.books()}
 
 
-def build(store: Store, faults: Faults) -> Sms:
+def build(store: Store, faults: Faults, settings: Settings) -> Sms:
     """Make the tables and, once, the access key; open the doors."""
-    messages, secret = Messages(store), _access_key_secret(store)
+    reporter = Reporter(store, faults, settings.sms_report_url, settings.sms_report_retry_s)
+    messages, secret = Messages(store, reporter, settings.sms_report_s), _access_key_secret(store)
     router = APIRouter()
     router.include_router(api.router(messages, Gatekeeper(ACCESS_KEY_ID, secret), faults))
 
@@ -45,7 +49,7 @@ def build(store: Store, faults: Faults) -> Sms:
     async def inbox(phone: str) -> list[dict[str, object]]:
         return messages.inbox(phone)
 
-    return Sms(messages=messages, access_key_id=ACCESS_KEY_ID, access_key_secret=secret, router=router)
+    return Sms(messages=messages, reporter=reporter, access_key_id=ACCESS_KEY_ID, access_key_secret=secret, router=router)
 
 
 def _access_key_secret(store: Store) -> str:

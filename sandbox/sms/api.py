@@ -1,6 +1,7 @@
 """Aliyun dysmsapi 2017-05-25 on one path: `POST /`, the action in `x-acs-action`, parameters in the query [C]. Texts of errors [G]."""
 
 import json
+import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
@@ -12,7 +13,7 @@ from starlette.types import Scope
 from sandbox import clock
 from sandbox.fault_kinds import Manners
 from sandbox.faults import Faults
-from sandbox.sms.messages import Messages, mainland
+from sandbox.sms.messages import ERR_CODES, WAITING, Messages, mainland, wire_time
 from sandbox.sms.signature import Gatekeeper, SmsError, parameters
 from sandbox.sms.templates import SIGN_NAME, TEMPLATES, variables
 
@@ -115,18 +116,18 @@ def _query(messages: Messages, given: Mapping[str, str]) -> dict[str, object]:
     return {"TotalCount": total, "SmsSendDetailDTOs": {"SmsSendDetailDTO": [_detail(row) for row in rows]}}
 
 
-def _detail(row: Mapping[str, str]) -> dict[str, object]:
-    """One text's fate: 3 is delivered [C]."""
-    at = datetime.fromisoformat(row["sent_at"]).strftime("%Y-%m-%d %H:%M:%S")
+def _detail(row: sqlite3.Row) -> dict[str, object]:
+    """One text's fate: 1 waits for the network's word, 2 was given up, 3 is delivered [C]. Without a BizId [C]."""
+    known = row["status"] != WAITING
     return {
         "PhoneNum": row["phone"],
         "TemplateCode": row["template_code"],
         "Content": row["text"],
         "OutId": row["out_id"],
-        "SendStatus": 3,
-        "ErrCode": "DELIVERED",
-        "SendDate": at,
-        "ReceiveDate": at,
+        "SendStatus": row["status"],
+        "ErrCode": ERR_CODES[row["status"]][0],
+        "SendDate": wire_time(row["sent_at"]),
+        "ReceiveDate": wire_time(row["reported_at"] or row["sent_at"]) if known else "",
     }
 
 

@@ -26,9 +26,9 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def running(data: Path, notify_retry_s: tuple[float, ...] = (0.05, 0.05), refund_s: float = 0.1) -> Generator[str]:
+def running(data: Path, notify_retry_s: tuple[float, ...] = (0.05, 0.05), refund_s: float = 0.1, sms_report_s: float = 0) -> Generator[str]:
     """A sandbox on its own thread and port for as long as the block lasts; yields its address."""
-    settings = Settings(data=data, notify_retry_s=notify_retry_s, refund_s=refund_s)
+    settings = Settings(data=data, notify_retry_s=notify_retry_s, refund_s=refund_s, sms_report_s=sms_report_s)
     server = _Server(
         uvicorn.Config(lambda: create_app(settings), factory=True, port=0, log_config=None, access_log=False, timeout_graceful_shutdown=1)
     )

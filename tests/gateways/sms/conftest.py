@@ -23,6 +23,10 @@ class Phones:
         """A phone's texts, newest first."""
         return self.outside.get(f"/sms/phones/{phone}/messages").raise_for_status().json()
 
+    def switch(self, phone: str, state: str) -> None:
+        """`on`, `off`, or `away`: out of reach."""
+        assert self.outside.post("/console/phones", data={"phone": phone, "state": state}).status_code == 303
+
 
 @pytest.fixture
 def phones(outside: httpx.Client) -> Phones:

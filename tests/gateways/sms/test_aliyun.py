@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import parse_qs
+from uuid import UUID
 
 import pytest
 from structlog.typing import EventDict
@@ -40,6 +41,39 @@ async def test_what_was_sent_is_found_by_our_number_and_nothing_else(sms: Aliyun
     assert await sms.sent(ids.new(), phone, now()) is None
     assert await sms.sent(number, "13900300003", now()) is None
     assert await sms.sent(number, phone, now() - timedelta(days=2)) is None
+
+
+async def fate(sms: AliyunSMS, number: UUID, phone: str) -> tuple[bool | None, str | None]:
+    found = await sms.sent(number, phone, now())
+    assert found is not None
+    return found.arrived, found.code
+
+
+async def test_what_a_phone_that_is_off_never_got(sms: AliyunSMS, phones: Phones) -> None:
+    number, phone = ids.new(), "13900300011"
+    phones.switch(phone, "off")
+    await sms.send(number, phone, TEMPLATE, {"code": "407391"})
+
+    assert await fate(sms, number, phone) == (False, "sms.MOBILE_NOT_ON_SERVICE")
+
+
+async def test_what_the_network_has_not_said_is_not_known(sms: AliyunSMS, phones: Phones) -> None:
+    number, phone = ids.new(), "13900300012"
+    phones.switch(phone, "away")
+    await sms.send(number, phone, TEMPLATE, {"code": "407391"})
+
+    assert await fate(sms, number, phone) == (None, None)
+
+
+async def test_of_two_under_one_number_one_that_is_there_is_enough(sms: AliyunSMS, phones: Phones) -> None:
+    number, phone = ids.new(), "13900300013"
+    told: list[bool | None] = []
+    for state in ("off", "away", "on"):
+        phones.switch(phone, state)
+        await sms.send(number, phone, TEMPLATE, {"code": "407391"})
+        told.append((await fate(sms, number, phone))[0])
+
+    assert told == [False, None, True]
 
 
 async def test_it_is_found_behind_many_others(sms: AliyunSMS) -> None:

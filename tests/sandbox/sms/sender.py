@@ -54,3 +54,8 @@ class Sender:
     def details(self, phone: str, day: str, **changes: str) -> dict[str, Any]:
         params = {"PhoneNumber": phone, "SendDate": day, "PageSize": "10", "CurrentPage": "1"}
         return self.call("QuerySendDetails", params | changes).json()
+
+    def switches(self, phone: str, state: str) -> str:
+        """A person at the console: `on`, `off` or `away`. The page that they then see."""
+        form = {"phone": phone, "state": state}
+        return self.http.post("/console/phones", data=form, follow_redirects=True).text
