@@ -75,8 +75,10 @@ class Kind(StrEnum):
     MESSAGE_MISSING = "message.missing"
     MESSAGE_UNKNOWN = "message.unknown"
     MESSAGE_DIFFERS = "message.differs"
+    MESSAGE_FATE = "message.fate"
     MESSAGE_TWICE = "message.twice"
     MESSAGE_AGAIN = "message.again"
+    MESSAGE_RESENT = "message.resent"
     MESSAGE_OPEN = "message.open"
     INBOX_UNHANDLED = "inbox.unhandled"
     TIMELINE_TWICE = "timeline.twice"
@@ -157,8 +159,10 @@ WORDS: dict[Kind, str] = {
     Kind.MESSAGE_MISSING: "a message is sent here and unknown to the carrier",
     Kind.MESSAGE_UNKNOWN: "the carrier sent what is not sent here",
     Kind.MESSAGE_DIFFERS: "a message went by another template, to another phone, or under another receipt",
+    Kind.MESSAGE_FATE: "a message arrived here and not at the carrier, or the other way round",
     Kind.MESSAGE_TWICE: "the carrier sent a message more often than it is marked here",
     Kind.MESSAGE_AGAIN: "a phone got the same text for the same visit more often than there was reason to",
+    Kind.MESSAGE_RESENT: "a message was sent again that arrived, or otherwise than it was",
     Kind.MESSAGE_OPEN: "a message has no outcome yet",
     Kind.INBOX_UNHANDLED: "something that came was not acted on",
     Kind.TIMELINE_TWICE: "a key stands twice in a process's timeline",

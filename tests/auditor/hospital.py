@@ -243,19 +243,19 @@ class Hospital:
     # Words
 
     async def message(self, visit: Visit | None, template: str, *, state: str = "sent", phone: str = "13800000000", **columns: Any) -> UUID:
-        """A message that was sent, and what the phone shows of it."""
+        """A message, and what the carrier has of it where it took it."""
         message_id = new()
         how = {"state": state, "due_at": AT, "receipt": message_id.hex, "visit_id": visit.id if visit else None} | columns
         sealed = {"phone": b"sealed", "phone_bidx": phone.encode(), "params": b"sealed"}
         await self.insert("message", id=message_id, template=template, **how, **sealed)
-        if state == "sent":
-            self.deliver(message_id, template, phone)
+        if state in {"sent", "delivered", "undelivered"}:
+            self.deliver(message_id, template, phone, status=2 if state == "undelivered" else 3)
         return message_id
 
-    def deliver(self, message_id: UUID, template: str, phone: str = "13800000000") -> Row:
-        """The carrier brings it to a phone."""
+    def deliver(self, message_id: UUID, template: str, phone: str = "13800000000", status: int = 3) -> Row:
+        """The carrier brings it to a phone, or has given it up."""
         text = {"phone": phone, "template_code": f"SMS_{template.upper()}", "text": f"text of {template}", "out_id": message_id.hex}
-        self.outside.texts.append(text | {"biz_id": f"{len(self.outside.texts):018d}^0"})
+        self.outside.texts.append(text | {"biz_id": f"{len(self.outside.texts):018d}^0", "status": status})
         return self.outside.texts[-1]
 
     # Our own story

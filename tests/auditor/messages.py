@@ -23,6 +23,10 @@ two equal sums."""
 
 TAKEN = frozenset({"sent", "delivered", "undelivered"})
 """Our states of a message that the carrier has."""
+NOT_THERE = frozenset({"undelivered", "failed"})
+"""Our states of a message that may be sent again."""
+DELIVERED, WAITING = 3, 1
+"""The carrier's states: on the phone, and not known."""
 
 
 def check(books: Books) -> Iterator[Finding]:
@@ -36,6 +40,7 @@ def check(books: Books) -> Iterator[Finding]:
         told = f"{len(texts)} of {texts[0].template_code}"
         yield Finding(kind=Kind.MESSAGE_UNKNOWN, about=f"out_id={number}", ours="no such message", theirs=told)
     yield from _again(books)
+    yield from _resent(books)
     yield from _phones(books)
 
 
@@ -55,31 +60,57 @@ def _of_one(message: ours.Message, texts: list[theirs.Text]) -> Iterator[Finding
     if texts and message.state in TAKEN and message.receipt not in receipts:
         told = " ".join(sorted(receipts))
         yield Finding(kind=Kind.MESSAGE_DIFFERS, about=about, ours=f"receipt {message.receipt}", theirs=told, visit=visit)
+    if texts and message.state in TAKEN and message.state not in _fates({text.status for text in texts}):
+        told = " ".join(str(text.status) for text in texts)
+        yield Finding(kind=Kind.MESSAGE_FATE, about=about, ours=said, theirs=f"status {told}", visit=visit)
+
+
+def _fates(statuses: set[int]) -> set[str]:
+    """What it may be here by what the carrier says of each time that it took it. We may not know yet, but never more."""
+    if DELIVERED in statuses:
+        return {"sent", "delivered"}
+    return {"sent"} if WAITING in statuses else {"sent", "undelivered"}
 
 
 def _again(books: Books) -> Iterator[Finding]:
     """Same visit, same phone, same words, whichever of our messages brought them."""
     by_number = {one.id.hex: one for one in books.ours.messages}
     times = Counter[tuple[UUID, str, str]]()
-    marked: dict[tuple[UUID, str, str], set[UUID]] = defaultdict(set)
+    marked: dict[tuple[UUID, str, str], set[tuple[UUID, str]]] = defaultdict(set)
     templates: dict[tuple[UUID, str, str], str] = {}
     for text in books.theirs.texts:
         message = by_number.get(text.out_id)
-        if message is None or message.visit_id is None or message.state == "undelivered":  # nobody got that one: it may be sent again
+        if message is None or message.visit_id is None:
             continue
         key = (message.visit_id, text.phone, text.text)
         times[key] += 1
         templates[key] = message.template
-        if message.repeated:
-            marked[key].add(message.id)
+        marked[key] |= {(message.id, why) for why in ("repeated", "resend_of") if getattr(message, why)}
     known = _reasons(books)
     for key, count in times.items():
         visit_id, template = key[0], templates[key]
         reasons = max(1, known[visit_id, template])
         if count > reasons + len(marked[key]):
-            said = f"{reasons} reasons, {len(marked[key])} marked as repeated"
+            said = f"{reasons} reasons, {len(marked[key])} marked as repeated or resent"
             about = f"visit={visit_id} template={template}"
             yield Finding(kind=Kind.MESSAGE_AGAIN, about=about, ours=said, theirs=f"{count} delivered", visit=visit_id)
+
+
+def _resent(books: Books) -> Iterator[Finding]:
+    """Only what did not arrive is sent again: the same words to the same phone."""
+    by_id = {one.id: one for one in books.ours.messages}
+    for again in books.ours.messages:
+        if again.resend_of is None:
+            continue
+        first = by_id.get(again.resend_of)
+        if first is None or first.state not in NOT_THERE or _whose(first) != _whose(again):
+            told = f"{first.template} {first.state}" if first else "no such message"
+            about = f"message={again.id} resend_of={again.resend_of}"
+            yield Finding(kind=Kind.MESSAGE_RESENT, about=about, ours=again.template, theirs=told, visit=again.visit_id)
+
+
+def _whose(message: ours.Message) -> tuple[str, bytes, UUID | None]:
+    return message.template, message.phone_bidx, message.visit_id
 
 
 def _reasons(books: Books) -> Counter[tuple[UUID, str]]:

@@ -136,6 +136,7 @@ class Message:
     state: str
     repeated: bool
     receipt: str | None
+    resend_of: UUID | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,7 +80,7 @@ async def test_two_messages_with_the_same_words_for_one_visit(hospital: Hospital
     [found] = await hospital.audit()
 
     assert (found.kind, found.visit) == (Kind.MESSAGE_AGAIN, visit.id)
-    assert (found.ours, found.theirs) == ("1 reasons, 0 marked as repeated", "2 delivered")
+    assert (found.ours, found.theirs) == ("1 reasons, 0 marked as repeated or resent", "2 delivered")
 
 
 async def test_the_same_words_for_two_visits(hospital: Hospital) -> None:
@@ -129,20 +129,64 @@ async def test_a_message_without_an_outcome(hospital: Hospital, state: str) -> N
 
 @pytest.mark.parametrize("state", ["delivered", "undelivered"])
 async def test_what_the_carrier_has_stands_in_its_books_whatever_became_of_it(hospital: Hospital, state: str) -> None:
-    message_id = await hospital.message(await hospital.visit("closed"), "revisit_ended", state=state)
-    assert await hospital.kinds() == {Kind.MESSAGE_MISSING}
-
-    hospital.deliver(message_id, "revisit_ended")
-
+    await hospital.message(await hospital.visit("closed"), "revisit_ended", state=state)
     assert await hospital.audit() == []
 
+    hospital.outside.texts.clear()
 
-@pytest.mark.parametrize(("first", "kinds"), [("undelivered", set[Kind]()), ("delivered", {Kind.MESSAGE_AGAIN})])
-async def test_what_never_arrived_may_be_said_again(hospital: Hospital, first: str, kinds: set[Kind]) -> None:
-    visit = await hospital.visit("closed")
-    message_id = await hospital.message(visit, "revisit_ended", state=first)
-    hospital.deliver(message_id, "revisit_ended")
+    assert await hospital.kinds() == {Kind.MESSAGE_MISSING}
 
-    await hospital.message(visit, "revisit_ended")
+
+@pytest.mark.parametrize(
+    ("state", "statuses", "kinds"),
+    [
+        ("sent", [3], set[Kind]()),
+        ("sent", [2], set[Kind]()),
+        ("delivered", [2], {Kind.MESSAGE_FATE}),
+        ("delivered", [1], {Kind.MESSAGE_FATE}),
+        ("undelivered", [1], {Kind.MESSAGE_FATE}),
+        ("undelivered", [3], {Kind.MESSAGE_FATE}),
+        ("undelivered", [2, 3], {Kind.MESSAGE_FATE}),
+        ("undelivered", [2, 1], {Kind.MESSAGE_FATE}),
+        ("delivered", [2, 3], set[Kind]()),
+    ],
+)
+async def test_it_ended_here_as_it_did_at_the_carrier(hospital: Hospital, state: str, statuses: list[int], kinds: set[Kind]) -> None:
+    message_id = await hospital.message(None, "sign_in_code", state=state, repeated=len(statuses) > 1)
+    hospital.outside.texts.clear()
+    for status in statuses:
+        hospital.deliver(message_id, "sign_in_code", status=status)
 
     assert await hospital.kinds() == kinds
+
+
+async def test_what_never_arrived_is_sent_again(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    first = await hospital.message(visit, "revisit_ended", state="undelivered")
+    again = await hospital.message(visit, "revisit_ended", resend_of=first)
+    assert await hospital.audit() == []
+
+    await hospital.do("update message set resend_of = null where id = $1", again)
+
+    assert await hospital.kinds() == {Kind.MESSAGE_AGAIN}
+
+
+@pytest.mark.parametrize("first", ["delivered", "sent"])
+async def test_what_arrived_or_may_still_is_not_sent_again(hospital: Hospital, first: str) -> None:
+    visit = await hospital.visit("closed")
+    message_id = await hospital.message(visit, "revisit_ended", state=first)
+    await hospital.message(visit, "revisit_ended", resend_of=message_id)
+
+    assert await hospital.kinds() == {Kind.MESSAGE_RESENT}
+
+
+@pytest.mark.parametrize(
+    ("template", "phone", "known"),
+    [("revisit_booked", "13800000000", True), ("revisit_ended", "13800000001", True), ("revisit_ended", "13800000000", False)],
+)
+async def test_sent_again_is_the_same_words_to_the_same_phone(hospital: Hospital, template: str, phone: str, *, known: bool) -> None:
+    visit = await hospital.visit("closed")
+    first = await hospital.message(visit, "revisit_ended", state="undelivered")
+    await hospital.message(visit, template, phone=phone, resend_of=first if known else new())
+
+    assert Kind.MESSAGE_RESENT in await hospital.kinds()

@@ -129,13 +129,15 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One delivered message. `phone` and `text` are compared and never told."""
+    """One message that the carrier took; `status` is 1 while the phone's network says nothing, 2 given up, 3 delivered. `phone` and `text`
+    are compared and never told."""
 
     biz_id: str
     phone: str
     template_code: str
     text: str
     out_id: str
+    status: int
 
 
 @dataclass(frozen=True, slots=True)
