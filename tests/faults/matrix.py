@@ -68,11 +68,11 @@ class Unsent:
 
 @dataclass(frozen=True)
 class Back:
-    """The prescription, or its parcel, stands so and says why; somebody does it anew."""
+    """The prescription, its parcel or an e-bill stands so and says why; it is done anew."""
 
     table: str
     state: str
-    why: str
+    why: str | None
 
 
 After = Asked | Told | Stuck | Kept | Ends | Unsent | Back
@@ -116,7 +116,7 @@ class Case:
     @property
     def name(self) -> str:
         wire = self.spot.call.replace(" ", "_").replace("/", ".")
-        where = self.spot.step if self.spot.path in WITH_DRUGS else None
+        where = self.spot.step if self.spot.path in WITH_DRUGS or self.spot.system == "invoice" else None
         return "-".join(part for part in (self.spot.method, wire, where, self.kind, self.code) if part)
 
     @property

@@ -6,6 +6,7 @@ from typing import Final
 import pytest
 
 from gateways.his.port import HIS
+from gateways.invoice.port import Issuer
 from gateways.logistics.port import Logistics
 from gateways.review.port import Review
 from gateways.signature.port import SignatureService
@@ -14,7 +15,7 @@ from gateways.wechat_pay.port import WeChatPay
 from models.timeline import UNDER_WAY
 from sandbox.fault_kinds import BEHAVIOURS
 from sandbox.faults import NOTIFY_KINDS
-from tests.faults import matrix_drugs
+from tests.faults import matrix_bills, matrix_drugs
 from tests.faults.hospital import Town
 from tests.faults.matrix import NOTIFIES as OF_THE_BANK
 from tests.faults.matrix import SPOTS as OF_A_VISIT
@@ -22,7 +23,7 @@ from tests.faults.matrix import Case, cases
 from tests.faults.trial import tried
 from tests.house.rooms import sources
 
-SPOTS: Final = (*OF_A_VISIT, *matrix_drugs.SPOTS)
+SPOTS: Final = (*OF_A_VISIT, *matrix_drugs.SPOTS, *matrix_bills.SPOTS)
 NOTIFIES: Final = (*OF_THE_BANK, *matrix_drugs.NOTIFIES)
 MIRRORED: Final = ("departments", "doctors", "schedules", "slots", "drugs")
 PORTS: Final = {
@@ -32,6 +33,7 @@ PORTS: Final = {
     "logistics": Logistics,
     "signature": SignatureService,
     "review": Review,
+    "invoice": Issuer,
 }
 NOT_OF_A_VISIT: Final = {
     **{f"HIS.{one}": "the mirror is pulled beside all visits; a pull that fails leaves the old copy" for one in MIRRORED},

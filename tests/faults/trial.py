@@ -26,9 +26,9 @@ STATES: Final = {
     Path.ABSENT: "absent",
     Path.DECLINED: "declined",
 }
-WENT_WELL: Final = Counter(places=1, settlements=1, encounters=1, orders=1, payments=1, signatures=1, records=1)
-WITH_DRUGS_PAID: Final = WENT_WELL + Counter(settlements=1, orders=1, payments=1, checks=1, signatures=2, prescriptions=1)
-GIVEN_BACK: Final = Counter(settlements=1, reversals=1, orders=1, payments=1, refunds=1)
+WENT_WELL: Final = Counter(places=1, settlements=1, encounters=1, orders=1, payments=1, signatures=1, records=1, bills=1)
+WITH_DRUGS_PAID: Final = WENT_WELL + Counter(settlements=1, orders=1, payments=1, bills=1, checks=1, signatures=2, prescriptions=1)
+GIVEN_BACK: Final = Counter(settlements=1, reversals=1, orders=1, payments=1, refunds=1, bills=1, reds=1)
 NEVER_SETTLED: Final = Counter(orders=1, payments=1, refunds=1)
 BOOKS: Final = {
     Path.STRAIGHT: WENT_WELL,
@@ -40,7 +40,7 @@ BOOKS: Final = {
     Path.GIVEN_UP: Counter[str](),
     Path.PICKED_UP: WITH_DRUGS_PAID,
     Path.SENT: WITH_DRUGS_PAID + Counter(parcels=1),
-    Path.NOT_SENT: WITH_DRUGS_PAID + Counter(reversals=1, refunds=1) - Counter(prescriptions=1),
+    Path.NOT_SENT: WITH_DRUGS_PAID + Counter(reversals=1, refunds=1, reds=1) - Counter(prescriptions=1),
     Path.NOT_WANTED: WENT_WELL + Counter(checks=1, signatures=2),
 }
 """What the outside's books hold at the end."""
@@ -109,8 +109,8 @@ class Trial:
                 table = cast(str, self.spot.under_way).partition(" ")[0]
                 assert await self._one(f"select refusal from {table}") == (code,)
             case Back(table, state, why):
-                column = "trouble" if table == "delivery" else "reason"
-                assert await self._one(f"select state, {column} from {table}") == (state, why)
+                column = "trouble" if table in {"delivery", "invoice"} else "reason"
+                assert await self._one(f"select {column} from {table} where state = '{state}'") == (why,)
             case Ends(state, why):
                 assert await self._one("select state, refusal from revisit") == (state, why)
             case _:
@@ -184,6 +184,8 @@ class Trial:
             payments=len(rows("wechat_payment")),
             refunds=len(rows("wechat_refund")),
             records=len(rows("his_composition")),
+            bills=sum(one["bus_no"] is not None for one in rows("invoice_bill")),
+            reds=sum(one["undoes"] is not None for one in rows("invoice_bill")),
             checks=len(rows("review_check")),
             signatures=sum(one["state"] == "SIGNED" for one in rows("signature_task")),
             prescriptions=len({one["number"] for one in rows("his_prescription_line") if one["status"] == "completed"} & self._ours),
