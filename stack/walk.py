@@ -1,4 +1,4 @@
-"""The demonstration: one patient's paid visit and their drugs, through public HTTP interfaces and the sandbox's wires, line by line."""
+"""The demonstration: one patient's paid visit with its drugs, and another's whose clinic is stopped, through public interfaces."""
 
 import asyncio
 import secrets
@@ -17,6 +17,8 @@ from stack.errors import WalkError
 from stack.seed import DOCTOR, MANAGER, PASSWORD, PHARMACIST, PHONES
 from stack.supervisor import Addresses
 from stack.walk_drugs import Drugs
+from stack.walk_stop import PATIENT_NAME as OTHER_NAME
+from stack.walk_stop import Stop
 
 PATIENT_NAME = "周桂兰"
 """A person new at the registration desk for each walk, so that none meets what an earlier one left."""
@@ -65,7 +67,7 @@ class Walk:
         self._addresses = addresses
         self._http = httpx.AsyncClient(base_url=addresses.api, timeout=20, trust_env=False)
         self._outside = httpx.AsyncClient(base_url=addresses.sandbox, timeout=20, trust_env=False)
-        self._told = 0
+        self._told: set[tuple[str, ...]] = set()
 
     async def aclose(self) -> None:
         await self._http.aclose()
@@ -73,12 +75,16 @@ class Walk:
 
     async def _code(self, phone: str, before: int) -> str:
         """The newest code on the phone, read where a person would read it."""
-        texts = await self._until(f"a code on the phone {phone[:3]}****", lambda: self._texts(phone), lambda found: len(found) > before)
+        texts = await self._until(f"a code on the phone {phone[:3]}****", lambda: self._codes(phone), lambda found: len(found) > before)
         return "".join(char for char in texts[-1].partition("验证码")[2] if char.isdigit())[:6]
 
-    async def _texts(self, phone: str) -> list[str]:
+    async def _codes(self, phone: str) -> list[str]:
+        return [one for one in await self.texts(phone) if "验证码" in one]
+
+    async def texts(self, phone: str) -> list[str]:
+        """What the phone shows, oldest first."""
         found = _read(await self._outside.get(f"/sms/phones/{phone}/messages"))
-        return [one["text"] for one in sorted(found, key=lambda one: one["sent_at"]) if "验证码" in one["text"]]
+        return [one["text"] for one in sorted(found, key=lambda one: one["sent_at"])]
 
     async def _until(self, what: str, look: Callable[[], Any], fits: Callable[[Any], bool]) -> Any:
         """A demonstration watches as a person's screen does: it looks again until it sees what it waits for."""
@@ -89,19 +95,20 @@ class Walk:
             await asyncio.sleep(0.1)
         return seen
 
-    async def patient(self, phone: str) -> tuple[Person, str]:
-        """Registered at the hospital with a past visit, and signed in; their ID number beside them."""
-        card = {"name": PATIENT_NAME, "phone": phone, "address": "北京市通州区北马厂149号", "encounters": [{"days_ago": 40}]}
+    async def patient(self, name: str, phone: str) -> tuple[Person, str]:
+        """Registered at the hospital with a past visit, signed in and bound; the bound patient's id beside them."""
+        card = {"name": name, "phone": phone, "address": "北京市通州区北马厂149号", "encounters": [{"days_ago": 40}]}
         registered = _read(await self._outside.post("/his/desk/patients", json=card))
         person = await self._sign_in("患者", phone, "/v1/account/codes", "/v1/account/sessions", {"phone": phone})
-        return person, registered["id_number"]
+        bound = await person.act("/v1/patients", {"name": name, "id_number": registered["id_number"], "relation": "self"})
+        return person, bound["id"]
 
     async def staff(self, login: str) -> Person:
         secret = {"login": login, "password": PASSWORD}
         return await self._sign_in(login, PHONES[login], "/v1/account/staff/codes", "/v1/account/staff/sessions", secret)
 
     async def _sign_in(self, name: str, phone: str, codes: str, sessions: str, who: dict[str, str]) -> Person:
-        before = len(await self._texts(phone))
+        before = len(await self._codes(phone))
         answer = await self._http.post(codes, json=who)
         if answer.status_code == 429:  # one code a minute: who was here a moment ago waits like everybody
             pause = int(answer.headers["Retry-After"])
@@ -122,16 +129,23 @@ class Walk:
         """Somebody at a desk of the outside world."""
         return _read(await self._outside.post(path, json={} if body is None else body))
 
+    async def at_console(self, path: str, **form: str) -> None:
+        """Somebody presses a button of the sandbox's console."""
+        answer = await self._outside.post(f"/console/{path}", data=form)
+        if not answer.is_redirect:
+            raise WalkError(f"the console answered {answer.status_code} at {path}")
+
     async def seen_outside(self, path: str) -> Any:
         return _read(await self._outside.get(path))
 
     async def told(self, person: Person, visit: str) -> Any:
-        """The timeline as the patient reads it; what is new is printed."""
+        """The timeline as the patient reads it; what is new is printed, wherever it stands: processes side by side commit out of order."""
         story = await person.ask(f"/v1/revisits/{visit}/timeline")
-        for step in story["steps"][self._told :]:
+        steps = {(visit, one["at"], one["title"], one["state_text"]): one for one in story["steps"]}
+        for step in (one for number, one in steps.items() if number not in self._told):
             at = datetime.fromisoformat(step["at"]).astimezone(SHANGHAI)
             say(f"{at:%H:%M:%S}  {step['title']}{'　' * (9 - len(step['title']))}→ {step['state_text']}")
-        self._told = len(story["steps"])
+        self._told |= steps.keys()
         return story["revisit"]
 
     async def until(self, person: Person, visit: str, *states: str) -> Any:
@@ -153,6 +167,21 @@ class Walk:
             return [one for one in found["items"] if _fits(one)]
 
         return (await self._until("an open slot of today", look, bool))[0]["id"]
+
+    async def booked(self, patient: Person, patient_id: str, slot: str) -> tuple[str, str]:
+        """From 发起 to 待报到, paid; answers the visit and its charge."""
+        visit: str = (await patient.act(f"/v1/patients/{patient_id}/revisits", {}))["id"]
+        text = await patient.ask("/v1/consent-texts/revisit")
+        await self.until(patient, visit, "consenting")
+        story = "活动后气短较前减轻，偶有咳嗽，规律用药，想复诊。"
+        steps: dict[str, Any] = {"self-check": {"symptoms": []}, "consent": {"text_version": text["version"], "text_hash": text["hash"]}}
+        for action, body in (steps | {"choose-slot": {"slot_id": slot}, "describe": {"text": story}}).items():
+            await patient.act(f"/v1/revisits/{visit}/{action}", body)
+            await self.told(patient, visit)
+        charge: str = (await self.until(patient, visit, "paying"))["charge_id"]
+        await self.pay(charge, patient)
+        await self.until(patient, visit, "booked")
+        return visit, charge
 
     async def pay(self, charge: str, person: Person) -> None:
         """The phone scans the code: the bank's side, by the sandbox's cashier."""
@@ -183,21 +212,29 @@ class Walk:
         for one in await self.until_found(f"a task on the phone of {staff_id}", task):
             await self.outside(f"/signature/phone/tasks/{uuid.UUID(one['number']).hex}/confirm")
 
-    async def books(self, manager: Person, charge: str) -> bool:
-        """Our ledger, the bank and the HIS, to the fen."""
-        money = (await manager.ask(f"/v1/charges/{charge}"))["amount_fen"]
-        numbers = {uuid.UUID(one["order_id"]).hex for one in (await manager.ask(f"/v1/charges/{charge}"))["orders"]}
-        bank = _read(await self._outside.get("/books/wechat_pay"))
-        paid = sum(one["total_fen"] for one in bank["payments"] if one["out_trade_no"] in numbers)
-        his = _read(await self._outside.get("/books/his"))
-        settled = sum(one["amount_fen"] for one in his["settlements"] if one["payment_no"] == uuid.UUID(charge).hex)
+    async def books(self, manager: Person, charge: str, *, given_back: bool = False) -> bool:
+        """Our ledger, the bank and the HIS, to the fen; given back, nothing of it is left with any of them."""
+        ours = await manager.ask(f"/v1/charges/{charge}")
+        due = 0 if given_back else ours["amount_fen"]
+        numbers = {uuid.UUID(one["order_id"]).hex for one in ours["orders"]}
+        bank, his = await self.seen_outside("/books/wechat_pay"), await self.seen_outside("/books/his")
+        paid = _sum(bank["payments"], "total_fen", lambda one: one["out_trade_no"] in numbers)
+        paid -= _sum(bank["refunds"], "refund_fen", lambda one: one["out_trade_no"] in numbers and one["status"] == "SUCCESS")
+        bills = {one["invoice_id"] for one in his["settlements"] if one["payment_no"] == uuid.UUID(charge).hex}
+        settled = _sum(his["settlements"], "amount_fen", lambda one: one["invoice_id"] in bills)
+        settled -= _sum(his["reversals"], "amount_fen", lambda one: one["invoice_id"] in bills)
         legs = (await manager.ask(f"/v1/charges/{charge}/ledger"))["lines"]
-        sum_of_legs = sum(one["amount_fen"] for one in legs)
-        income = -sum(one["amount_fen"] for one in legs if one["account"] == "hospital_income")
+        sum_of_legs = _sum(legs, "amount_fen")
+        income = -_sum(legs, "amount_fen", lambda one: one["account"] == "hospital_income")
         proof = await manager.ask("/v1/ledger/proof")
         proved = "无误" if proof["proved"] else f"有误 {proof['faults']}"
-        say(f"账目核对（分）：应收 {money}，微信支付 {paid}，HIS {settled}，医院收入 {income}，分录合计 {sum_of_legs}；账务核验{proved}")
-        return money == paid == settled == income and sum_of_legs == 0 and proof["proved"]
+        told = f"微信支付 {paid}，HIS {settled}，医院收入 {income}，分录合计 {sum_of_legs}；账务核验{proved}"
+        say(f"账目核对（分）：{'退费后' if given_back else ''}应收 {due}，{told}")
+        return due == paid == settled == income and sum_of_legs == 0 and proof["proved"]
+
+
+def _sum(rows: list[dict[str, Any]], name: str, which: Callable[[dict[str, Any]], bool] = bool) -> int:
+    return sum(one[name] for one in rows if which(one))
 
 
 def _fits(slot: dict[str, Any]) -> bool:
@@ -227,26 +264,20 @@ async def surveyed(on: Walk, patient: Person, visit: str) -> None:
 
 async def _visit(on: Walk) -> bool:
     say(f"演示：{PATIENT_NAME} 的一次线上复诊（北京时间）")
-    phone = f"137{secrets.randbelow(10**8):08}"
-    (patient, id_number), doctor, pharmacist, manager = await asyncio.gather(
-        on.patient(phone), on.staff(DOCTOR), on.staff(PHARMACIST), on.staff(MANAGER)
+    phone, other_phone = (f"137{secrets.randbelow(10**8):08}" for _ in range(2))
+    (patient, patient_id), (other, other_id), doctor, pharmacist, manager = await asyncio.gather(
+        on.patient(PATIENT_NAME, phone),
+        on.patient(OTHER_NAME, other_phone),
+        on.staff(DOCTOR),
+        on.staff(PHARMACIST),
+        on.staff(MANAGER),
     )
-    bound = await patient.act("/v1/patients", {"name": PATIENT_NAME, "id_number": id_number, "relation": "self"})
-    visit = (await patient.act(f"/v1/patients/{bound['id']}/revisits", {}))["id"]
+    visit, charge = await on.booked(patient, patient_id, await on.open_slot(patient))
 
     async def act(who: Person, action: str, body: object = None) -> None:
         await who.act(f"/v1/revisits/{visit}/{action}", body)
         await on.told(patient, visit)
 
-    await on.until(patient, visit, "consenting")
-    await act(patient, "self-check", {"symptoms": []})
-    text = await patient.ask("/v1/consent-texts/revisit")
-    await act(patient, "consent", {"text_version": text["version"], "text_hash": text["hash"]})
-    await act(patient, "choose-slot", {"slot_id": await on.open_slot(patient)})
-    await act(patient, "describe", {"text": "活动后气短较前减轻，偶有咳嗽，规律用药，想复诊。"})
-    paying = await on.until(patient, visit, "paying")
-    await on.pay(paying["charge_id"], patient)
-    await on.until(patient, visit, "booked")
     await act(patient, "check-in")
     await act(doctor, "accept")
     await act(patient, "enter")
@@ -264,4 +295,6 @@ async def _visit(on: Walk) -> bool:
     await surveyed(on, patient, visit)
     ended = await on.until(patient, visit, "closed")
     say(f"就诊状态：{ended['state_text']}，药品已签收")
-    return await on.books(manager, paying["charge_id"]) and await on.books(manager, drugs_charge)
+    given_back = await Stop(on, other, other_phone, manager, say).walked(other_id)
+    proved = [await on.books(manager, one) for one in (charge, drugs_charge)]
+    return all((*proved, await on.books(manager, given_back, given_back=True)))
