@@ -7,6 +7,8 @@ POLICY ?= standard
 ONCE ?=
 TESTS ?=
 ONLY ?=
+TO ?=
+FROM ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +24,7 @@ export PIP_ROOT_USER_ACTION := ignore
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run books test test-long bench lint format lock has-python has-setpriv has-node
+.PHONY: help run books backup restore test test-long bench lint format lock has-python has-setpriv has-node
 .DELETE_ON_ERROR:
 
 help: ## List what there is
@@ -33,6 +35,12 @@ run: has-setpriv $(VENV)/stack.stamp ## Start the whole stack and walk a patient
 
 books: $(VENV)/stack.stamp ## Prove the books of the running stack; PORT_BASE=8400 DATA=var/stack
 	@$(BIN)/python -m stack books --port-base "$$PORT_BASE" --data "$$DATA"
+
+backup: $(VENV)/stack.stamp has-setpriv ## Copy rows, files and keys of the running stack; TO=… PORT_BASE=8400 DATA=var/stack
+	@$(BIN)/python -m stack backup --to "$(TO)" --port-base "$$PORT_BASE" --data "$$DATA"
+
+restore: $(VENV)/stack.stamp has-setpriv ## Put a backup into an empty folder; FROM=… DATA=var/stack
+	@$(BIN)/python -m stack restore --from "$(FROM)" --data "$$DATA"
 
 test: lint has-setpriv ## All checks, then every test that is not marked `long`; TESTS=tests/stack for some
 	$(BIN)/pytest -m "not long" -n 2 --dist loadfile $(TESTS)

@@ -30,7 +30,8 @@ from models.suspension import Rearranged, Stopped
 from models.timeline import DECLINE_TEXTS
 
 Leaving = Cancel | Decline | ChargeEnded | Stopped | Alarm
-OURS = {"his.slot-full": "slot.sold_out", "his.slot-stopped": "slot.stopped", "his.duplicate-booking": "booking.held_already"}
+STOPPED = "his.slot-stopped"
+OURS = {"his.slot-full": "slot.sold_out", STOPPED: "slot.stopped", "his.duplicate-booking": "booking.held_already"}
 """The HIS's refusals in our words."""
 
 
@@ -108,6 +109,8 @@ class BookingActivities:
         Raises `revisit.too_late_to_cancel` when the hospital's own cut-off has passed, `prescription.signed` for a late 退诊.
         """
         to, reason = leaves_as(why, now)
+        if reason is Reason.UNSETTLED and await self._was_stopped(known(now.charge_id)):
+            to, reason = State.SUSPENDED, Reason.SUSPENDED
         step = self._guard.step(now, "booking.leave", why, reason=reason)
         if now.state in PAID and isinstance(why, Cancel | Decline) and not await step.begun():
             await self._check(step, now, why)
@@ -122,6 +125,11 @@ class BookingActivities:
                 begun = await self._give_back(db, step, now.charge_id, Cause(reason))
         await start(self._runs, begun)
         return step.row
+
+    async def _was_stopped(self, charge_id: UUID) -> bool:
+        """The HIS took no money for a clinic that is stopped: said by the charge before the visit hears of the stop itself."""
+        async with self._guard.database.reading() as db:
+            return await charges.refusal(db, charge_id) == STOPPED
 
     async def _tell_patient(self, db: AsyncSession, step: Step[Revisit], reason: Reason, why: Leaving) -> None:
         """Once. Of 退诊 in the approved words of its reason: what the doctor wrote stands in no text."""

@@ -73,8 +73,8 @@ class MessageOutbox:
 
     async def _receipt(self, mine: Taken) -> str:
         """Asks first where an earlier hand may have sent it. What the carrier does not know is sent again, once."""
-        if mine.handed_over_at is not None:
-            known = await self._known(mine, mine.handed_over_at)
+        if asked_by := mine.handed_over_at or mine.lost_since:
+            known = await self._known(mine, asked_by)
             if known is not None:
                 return known
             if mine.repeated:

@@ -17,8 +17,8 @@ from models.kernel.phone import Phone
 from models.kernel.text import masked_phone
 from models.message import STATE_TEXTS, MessageState, Template
 from models.stores import audit
-from models.stores import message as messages
-from models.stores.message import Said
+from models.stores import message_history as messages
+from models.stores.message_history import Said
 
 router = APIRouter(tags=["message"])
 MayRead = Annotated[Principal, Depends(may("message:read"))]

@@ -132,12 +132,12 @@ _HOW_FAR = text("""
 select (select count(*) from revisit where id = any(:visits) and state = 'suspended'),
     (select count(distinct visit_id) from refund where visit_id = any(:visits) and accepted_at is not null),
     (select count(distinct visit_id) from message
-        where visit_id = any(:visits) and template = 'revisit_suspended' and state = 'sent')
+        where visit_id = any(:visits) and template = 'revisit_suspended' and state in ('sent', 'delivered', 'undelivered'))
 """)
 _MOVING = text("""
 select (select count(*) from refund where visit_id = any(:visits) and state <> 'arrived')
     + (select count(*) from invoice where visit_id = any(:visits) and state not in ('issued', 'void'))
-    + (select count(*) from message where visit_id = any(:visits) and state not in ('sent', 'failed'))
+    + (select count(*) from message where visit_id = any(:visits) and state not in ('sent', 'delivered', 'undelivered', 'failed'))
     + (select count(*) from inbox where handled_at is null) + (select count(*) from suspension where state not in ('done', 'unknown'))
 """)
 

@@ -50,7 +50,7 @@ MOVES = Moves[State](
         State.CONSENTING: _to(State.CONSENTING, State.CHOOSING, State.REFUSED, State.CANCELLED),
         State.CHOOSING: _to(State.CHOOSING, State.DESCRIBING, State.CANCELLED),
         State.DESCRIBING: _to(State.DESCRIBING, State.PAYING, State.CANCELLED, State.SUSPENDED),
-        State.PAYING: _to(State.PAYING, State.CLOSING, State.BOOKED, State.CANCELLED),
+        State.PAYING: _to(State.PAYING, State.CLOSING, State.BOOKED, State.CANCELLED, State.SUSPENDED),
         State.CLOSING: _to(State.CLOSING, State.CANCELLED, State.SUSPENDED),
         State.BOOKED: _to(State.BOOKED, State.WAITING, State.ABSENT, State.CANCELLED, State.SUSPENDED),
         State.WAITING: _to(State.WAITING, State.CONSULTING, State.DECLINED, State.CANCELLED, State.SUSPENDED),

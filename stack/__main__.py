@@ -1,14 +1,17 @@
-"""`python -m stack up` and `python -m stack books`."""
+"""`python -m stack up`, `books`, `backup` and `restore`."""
 
 import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
+from stack.backup import backup as take_backup
+from stack.backup import restore as put_back
 from stack.data import DataFolder
 from stack.errors import StackError
 from stack.ports import Ports
@@ -16,6 +19,7 @@ from stack.postgres import PostgreSQL
 from stack.programs import PROJECT, Policy
 from stack.up import up as run_stack
 
+T = TypeVar("T")
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="The embedded stack of Fuzhen.")
 
 
@@ -47,6 +51,37 @@ def books(
     environment = os.environ | {"FUZHEN_DATABASE_URL": database.url}
     proof = subprocess.run([sys.executable, "-m", "worker.books"], cwd=PROJECT, env=environment, check=False)
     raise typer.Exit(proof.returncode)
+
+
+@app.command()
+def backup(
+    *,
+    to: Annotated[Path, typer.Option(help="A folder that is not there yet.")],
+    port_base: Annotated[int, typer.Option(help="The first of the running stack's ports.")] = 8400,
+    data: Annotated[Path, typer.Option(help="The running stack's folder.")] = Path("var/stack"),
+) -> None:
+    """Copy rows, files and keys of a stack that is up; nobody waits for it."""
+    taken = _or_exit(take_backup(DataFolder(data), Ports.from_base(port_base).postgres, to.absolute()))
+    sys.stdout.write(f"Backed up into {to}: the database, {taken.files} files, {len(taken.secrets)} keys.\n")
+
+
+@app.command()
+def restore(
+    *,
+    kept: Annotated[Path, typer.Option("--from", help="A backup.")],
+    data: Annotated[Path, typer.Option(help="A folder that is empty or not there yet.")] = Path("var/stack"),
+) -> None:
+    """Put a backup into an empty folder, on which a stack may then be started."""
+    taken = _or_exit(put_back(kept.absolute(), DataFolder(data)))
+    sys.stdout.write(f"Restored into {data}, as of {taken.taken_at:%Y-%m-%d %H:%M:%S} UTC. A stack started on it goes on from there.\n")
+
+
+def _or_exit(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except StackError as failed:
+        sys.stderr.write(f"\n{failed}\n")
+        raise typer.Exit(1) from None
 
 
 if __name__ == "__main__":

@@ -44,7 +44,16 @@ class PostgreSQL(Part):
     @property
     def url(self) -> str:
         """For SQLAlchemy with asyncpg, as the owner of the database."""
-        return f"postgresql+asyncpg://{ROLE}:{self._data.secret(_SECRET, _password)}@{HOST}:{self._port}/{DATABASE}"
+        return f"postgresql+asyncpg://{ROLE}:{self.password}@{HOST}:{self._port}/{DATABASE}"
+
+    @property
+    def password(self) -> str:
+        """The owner's."""
+        return self._data.secret(_SECRET, _password)
+
+    def program(self, name: str) -> Path:
+        """One of the programs that come with the server."""
+        return self._programs / name
 
     async def prepare(self) -> None:
         if not self._folder.exists():

@@ -132,6 +132,11 @@ async def wanted(
     return await load(db, charge_id)
 
 
+async def refusal(db: AsyncSession, charge_id: UUID) -> str | None:
+    """Why the HIS did not take what was paid; None where it did, or was not asked."""
+    return await db.scalar(select(ChargeRow.refusal).where(ChargeRow.id == charge_id))
+
+
 async def opening(db: AsyncSession, order_id: UUID, charge_id: UUID, scene: Scene, amount_fen: int, expires_at: datetime) -> None:
     """Our number first, then the call: a channel order exists in our books before it does at the channel."""
     await db.execute(

@@ -4,25 +4,23 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Select, and_, func, or_, select, tuple_, update
+from sqlalchemy import and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
-from models.kernel import ids
-from models.kernel.errors import DomainError
-from models.kernel.vault import Vault
-from models.message import CODES, NOT_THERE, TEXTS, MessageState, Template, report_asked_at
+from models.message import TEXTS, MessageState, Template, report_asked_at
 from models.stores.database import vault
 from models.tables.message import MessageRow
+from models.tables.process import RestoredRow
 
 LEASE = timedelta(seconds=20)
 """How long a hand may be at a message before the next one asks after it: longer than the gateway's own limit."""
+AFTER_RESTORE = timedelta(days=1)
+"""By then what was on its way when the machine was lost has been done again."""
 OPEN = (MessageState.DUE, MessageState.SENDING)
-_PHONE, _PARAMS = "message.phone", "message.params"
+PHONE, _PARAMS = "message.phone", "message.params"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +38,8 @@ class Taken:
     handed_over_at: datetime | None
     """When it was last given to the carrier, who is asked by that day before a repeat; None when it never was."""
     due_at: datetime
+    lost_since: datetime | None
+    """A backup of then was put back within the day: the carrier may have it from the time that was lost, and is asked first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +74,8 @@ async def enqueue(
             id=message_id,
             visit_id=visit_id,
             template=template,
-            phone=box.seal(_PHONE, message_id, phone),
-            phone_bidx=box.index(_PHONE, phone),
+            phone=box.seal(PHONE, message_id, phone),
+            phone_bidx=box.index(PHONE, phone),
             params=box.seal(_PARAMS, message_id, json.dumps(fitted, ensure_ascii=False)),
             state=MessageState.DUE,
             due_at=due_at,
@@ -101,7 +101,8 @@ async def take(db: AsyncSession, now: datetime, limit: int) -> list[Taken]:
         .with_for_update(skip_locked=True)
         .execution_options(populate_existing=True)
     )
-    return [_taken_by(db, row, now) for row in rows.all()]
+    lost_since = await db.scalar(select(func.max(RestoredRow.taken_at)).where(RestoredRow.restored_at > now - AFTER_RESTORE))
+    return [_taken_by(db, row, now, lost_since) for row in rows.all()]
 
 
 async def giving(db: AsyncSession, mine: Taken, now: datetime, *, again: bool) -> bool:
@@ -131,76 +132,6 @@ async def was_not_taken(db: AsyncSession, mine: Taken, due_at: datetime) -> bool
 async def stays_unknown(db: AsyncSession, mine: Taken, ask_at: datetime) -> bool:
     """Asked again then; until then it holds up its recipient's later messages, and nobody else's."""
     return await _write(db, mine, {"lease_until": ask_at})
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A message as the management reads it, its phone still whole."""
-
-    id: UUID
-    created_at: datetime
-    phone: str
-    text: str
-    facts: dict[str, Any]
-
-
-def phone_index(box: Vault, phone: str) -> bytes:
-    """By which the messages to a phone are found."""
-    return box.index(_PHONE, phone)
-
-
-async def listed(
-    db: AsyncSession,
-    after: tuple[datetime, UUID] | None,
-    limit: int,
-    *,
-    visit_id: UUID | None = None,
-    state: MessageState | None = None,
-    phone_bidx: bytes | None = None,
-) -> list[Said]:
-    """Newest first."""
-    row, query = MessageRow, _saying()
-    if after is not None:
-        query = query.where(tuple_(row.created_at, row.id) < after)
-    if visit_id is not None:
-        query = query.where(row.visit_id == visit_id)
-    if state is not None:
-        query = query.where(row.state == state)
-    if phone_bidx is not None:
-        query = query.where(row.phone_bidx == phone_bidx)
-    rows = await db.execute(query.order_by(row.created_at.desc(), row.id.desc()).limit(limit))
-    return [_said(db, one, resent_as) for one, resent_as in rows]
-
-
-async def said(db: AsyncSession, id: UUID) -> Said:
-    """One of them. Raises `message.missing`."""
-    row = (await db.execute(_saying().where(MessageRow.id == id))).one_or_none()
-    if row is None:
-        raise DomainError("message.missing", "missing")
-    return _said(db, *row)
-
-
-async def resend(db: AsyncSession, id: UUID, wish: UUID, now: datetime) -> UUID:
-    """The same words to the same phone once more, in a row whose id is that of the message and the wish; answers it.
-
-    Raises `message.missing`, `message.is_code`, `message.under_way` (it may still arrive), `message.arrived`, `message.resent_already`.
-    """
-    first = await db.get(MessageRow, id, with_for_update=True, populate_existing=True)
-    if first is None:
-        raise DomainError("message.missing", "missing")
-    state = MessageState(first.state)
-    if Template(first.template) in CODES:
-        raise DomainError("message.is_code", "conflict")
-    if state is MessageState.DELIVERED:
-        raise DomainError("message.arrived", "conflict")
-    if state not in NOT_THERE:
-        raise DomainError("message.under_way", "conflict")
-    if await db.scalar(select(MessageRow.id).where(MessageRow.resend_of == id)) is not None:
-        raise DomainError("message.resent_already", "conflict")
-    again = ids.derived("message", id, wish)
-    await enqueue(db, again, Template(first.template), *_opened(db, first), visit_id=first.visit_id, due_at=now)
-    await db.execute(update(MessageRow).where(MessageRow.id == again).values(resend_of=id))
-    return again
 
 
 async def asked_after(db: AsyncSession, now: datetime, limit: int) -> list[Gone]:
@@ -260,41 +191,31 @@ async def _first_of_each_recipient(db: AsyncSession, now: datetime) -> list[UUID
     return list(await db.scalars(first))
 
 
-def _saying() -> Select[MessageRow, UUID]:
-    again = aliased(MessageRow)
-    return select(MessageRow, again.id).outerjoin(again, again.resend_of == MessageRow.id)
-
-
-def _said(db: AsyncSession, row: MessageRow, resent_as: UUID | None) -> Said:
-    phone, params = _opened(db, row)
-    told = ("id", "visit_id", "template", "state", "failure", "created_at", "due_at", "sent_at", "reported_at", "resend_of")
-    facts = {name: getattr(row, name) for name in told} | {"resent_as": resent_as}
-    return Said(row.id, row.created_at, phone, TEXTS[Template(row.template)].shown(params), facts)
-
-
-def _opened(db: AsyncSession, row: MessageRow) -> tuple[str, dict[str, str]]:
+def opened(db: AsyncSession, row: MessageRow) -> tuple[str, dict[str, str]]:
+    """Its phone and its parameters."""
     box = vault(db)
-    return box.open(_PHONE, row.id, row.phone), json.loads(box.open(_PARAMS, row.id, row.params))
+    return box.open(PHONE, row.id, row.phone), json.loads(box.open(_PARAMS, row.id, row.params))
 
 
-def _taken_by(db: AsyncSession, row: MessageRow, now: datetime) -> Taken:
+def _taken_by(db: AsyncSession, row: MessageRow, now: datetime, lost_since: datetime | None) -> Taken:
     box = vault(db)
     row.state, row.attempt, row.lease_until = MessageState.SENDING, row.attempt + 1, now + LEASE
     return Taken(
         id=row.id,
         visit_id=row.visit_id,
         template=Template(row.template),
-        phone=box.open(_PHONE, row.id, row.phone),
+        phone=box.open(PHONE, row.id, row.phone),
         params=json.loads(box.open(_PARAMS, row.id, row.params)),
         attempt=row.attempt,
         repeated=row.repeated,
         handed_over_at=row.sent_at,
         due_at=row.due_at,
+        lost_since=lost_since,
     )
 
 
 def _gone(db: AsyncSession, row: MessageRow, now: datetime) -> Gone:
     sent_at = row.sent_at or row.due_at
     row.asks, row.ask_at = row.asks + 1, report_asked_at(now, sent_at, row.asks + 1)
-    phone = vault(db).open(_PHONE, row.id, row.phone)
+    phone = vault(db).open(PHONE, row.id, row.phone)
     return Gone(row.id, row.visit_id, Template(row.template), phone, sent_at)

@@ -96,3 +96,11 @@ class AuditRow(Table):
     subject_id: Mapped[UUID | None]
     purpose: Mapped[str | None]
     detail: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'::jsonb"))
+
+
+class RestoredRow(Table):
+    """A backup of `taken_at` was put back: what was done outside between the two instants is not known here."""
+
+    __tablename__ = "restored"
+    taken_at: Mapped[datetime] = mapped_column(primary_key=True)
+    restored_at: Mapped[datetime] = mapped_column(primary_key=True)

@@ -22,7 +22,8 @@ _GONE = text("select count(*) from revisit where id = any(:visits) and state = '
 _AT_REST = text("""
 select (select count(*) from revisit where id = any(:visits) and state = 'suspended')
     + (select count(*) from refund where visit_id = any(:visits) and state = 'arrived')
-    + (select count(*) from message where visit_id = any(:visits) and template = 'revisit_suspended' and state = 'sent')
+    + (select count(*) from message where visit_id = any(:visits) and template = 'revisit_suspended'
+        and state in ('sent', 'delivered', 'undelivered'))
 """)
 
 

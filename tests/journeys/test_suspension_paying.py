@@ -98,7 +98,7 @@ async def test_stopped_while_fifty_people_are_paying(hospital: Hospital) -> None
     for id, one in ended.items():
         assert one["back_fen"] == ([paid[id]] if id in paid else []), id
         assert len(one["words"]) == 1, id
-        assert (one["state"], one["reason"], one["words"][0]) in _honest(id in paid, id in overdue), id
+        assert (one["state"], one["reason"], one["words"][0]) in _honest(id in overdue), id
     await hospital.audited(*paying.visits)
 
 
@@ -159,13 +159,11 @@ def _at_rest(seen: Mapping[str, Mapping[str, Any]], paid: Counter[str]) -> bool:
     )
 
 
-def _honest(paid: bool, overdue: bool) -> set[tuple[str, str, str]]:
-    """How a visit may end, why, and in which words. Money that the HIS did not take any more goes back as what it is."""
+def _honest(overdue: bool) -> set[tuple[str, str, str]]:
+    """How a visit may end, why, and in which words."""
     ways = {("suspended", "suspended", "revisit_suspended")}
     if overdue:
         ways.add(("cancelled", "unpaid", "revisit_cancelled"))
-    if paid:
-        ways.add(("cancelled", "unsettled", "revisit_cancelled"))
     return ways
 
 

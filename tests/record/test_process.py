@@ -270,7 +270,7 @@ async def test_the_his_away_delays_the_filing_and_never_the_end(hospital: Hospit
     assert await confirmed(desk) is S.FILING
 
     await visit.does(End)
-    await visit.goes_on()
+    await visit.answers_survey()
     hospital.his.silent("write_record", times=3)
     hospital.his.silent("write_record", landed=True)
     await desk.happens()
