@@ -24,7 +24,7 @@ from tests.account.builders import a_staff_member, patient_signed_in, staff_sign
 from tests.builders import FEE_FEN, NAME, a_visit
 from tests.client import Hands, key
 from tests.history.conftest import archive_of, closed, listed
-from tests.history.visits import HOW_MANY, Desk, a_desk, a_visit_with_a_story, lines, renewed, rests, until
+from tests.history.visits import HOW_MANY, Desk, a_desk, a_visit_with_a_story, lines, renewed, rests, until, version
 from tests.process.hospital import wish
 from tests.process.running import Live, Running
 from tests.settings import settings
@@ -269,7 +269,7 @@ async def test_to_whom_a_refund_was_given_and_by_whom(desk: Desk, running: Runni
     await until(running, refund_id, RefundState.STUCK)
     async with running.database.transaction() as db:
         clerk = await a_staff_member(db, Role.FINANCE)
-    await running.runs.ask("refund", refund_id, wish(HandOver, clerk, office=Office.INSURANCE))
+    await running.runs.ask("refund", refund_id, wish(HandOver, clerk, office=Office.INSURANCE, seen=await version(running, refund_id)))
 
     told = await desk.reads(visit.id)
 
@@ -304,7 +304,7 @@ async def test_a_refund_of_a_lost_store_is_told_from_the_timeline_with_office_an
     await until(running, refund_id, RefundState.STUCK)
     async with running.database.transaction() as db:
         clerk = await a_staff_member(db, Role.FINANCE)
-    await running.runs.ask("refund", refund_id, wish(HandOver, clerk, office=Office.INSURANCE))
+    await running.runs.ask("refund", refund_id, wish(HandOver, clerk, office=Office.INSURANCE, seen=await version(running, refund_id)))
 
     told = [one for one in (await later.reads(visit.id))["story"] if one["process"] == "refund"]
 

@@ -45,7 +45,7 @@ async def a_visit_with_a_story(running: Running) -> Live:
     await until(running, refund_id, RefundState.STUCK)
     async with running.database.transaction() as db:
         clerk = await a_staff_member(db, Role.FINANCE)
-    await running.runs.ask("refund", refund_id, wish(Retry, clerk))
+    await running.runs.ask("refund", refund_id, wish(Retry, clerk, seen=await version(running, refund_id)))
     await until(running, refund_id, RefundState.ACCEPTED)
     running.wechat_pay.ends(refund_id.hex)
     report = RefundReported(id=ids.new())
@@ -77,6 +77,11 @@ async def until(running: Running, refund_id: UUID, state: RefundState) -> None:
     async with asyncio.timeout(SOON_S), running.moved:
         while (await running.refund(refund_id)).state != state:
             await running.moved.wait()
+
+
+async def version(running: Running, refund_id: UUID) -> int:
+    """Of the refund as a screen has read it: a run behind it looks again before it answers."""
+    return (await running.refund(refund_id)).version
 
 
 @asynccontextmanager

@@ -347,7 +347,7 @@ async def test_whom_nobody_accepted_is_given_back_all(hospital: Hospital) -> Non
 
 async def test_what_the_his_did_not_settle_goes_back_without_asking_it(hospital: Hospital) -> None:
     visit = await (await opened(hospital)).to(State.PAYING)
-    hospital.his.refuses("settle", "his.slot-stopped")
+    hospital.his.refuses("settle", "his.amount-differs")
     await visit.pays()
 
     await is_left(visit, State.CANCELLED, Reason.UNSETTLED, [("unsettled", FEE_FEN)])

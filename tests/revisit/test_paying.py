@@ -135,7 +135,7 @@ async def test_paid_after_all_the_visit_is_cancelled_and_the_money_wanted_back(h
 
 async def test_the_his_refuses_to_settle_and_the_visit_leaves_with_the_money_wanted_back(hospital: Hospital) -> None:
     visit = await paying(hospital)
-    hospital.his.refuses("settle", "his.slot-stopped")
+    hospital.his.refuses("settle", "his.amount-differs")
 
     await visit.pays()
 

@@ -205,7 +205,7 @@ def test_faults_are_shown_and_cleared(outside: httpx.Client, merchant: Merchant)
         {"call": "NOTIFY NOTHING"},
         {"call": "NOTIFY *", "kind": "slow"},
         {"call": "NOTIFY *", "kind": "refused"},
-        {"system": "sms", "call": "NOTIFY *"},
+        {"system": "review", "call": "NOTIFY *"},
         {"system": "alipay"},
         {"kind": "tired"},
         {"kind": "lost", "code": "NOT_ENOUGH"},
