@@ -130,6 +130,7 @@ class Relay:
                 found = await self._client.get_workflow_handle(run_id(row.process, row.id)).describe(rpc_timeout=SHORT)
         except RPCError as lost:
             if lost.status is not RPCStatusCode.NOT_FOUND:
+                log.info("run.not_seen", process=row.process, id=str(row.id), status=lost.status.name)
                 return False
         else:
             if found.status is WorkflowExecutionStatus.RUNNING:

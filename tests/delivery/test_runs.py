@@ -172,9 +172,7 @@ async def test_a_push_whose_knock_is_lost_is_knocked_by_the_relay(running: Runni
     await until(running, delivery_id, DeliveryState.PICKED_UP)
 
 
-@pytest.mark.parametrize(
-    "marks", [None, (), (Mark.PICKED_UP,), (Mark.REFUSED,), pytest.param((Mark.RETURNING, Mark.DELIVERED), marks=pytest.mark.long)]
-)
+@pytest.mark.parametrize("marks", [None, (), (Mark.PICKED_UP,), (Mark.REFUSED,), (Mark.RETURNING, Mark.DELIVERED)])
 async def test_a_parcel_whose_run_is_lost_is_begun_again_from_its_row(
     running: Running, door: httpx.AsyncClient, pharmacy: Headers, marks: tuple[Mark, ...] | None
 ) -> None:
