@@ -182,7 +182,7 @@ async def test_a_parcel_whose_run_is_lost_is_begun_again_from_its_row(
         state = (await until(running, delivery_id, DeliveryState.CREATED)).state
         if marks:
             await pushes(running, door, delivery_id, *marks)
-            row = await until(running, delivery_id, *(one for one in DeliveryState if one is not state))
+            row = await until(running, delivery_id, *(one for one in DeliveryState if one != state))
             state = row.state
         await running.handle("delivery", delivery_id).terminate("its store is lost")
     ahead = Hands(running.clock() + timedelta(hours=1))
