@@ -17,12 +17,13 @@ from tests.account.builders import a_phone
 from tests.client import Hands
 from tests.message.builders import enqueued, row
 from tests.sandbox.conftest import caller, running
-from tests.sandbox.sms.test_reports import Doorbell, doorbell
+from tests.sandbox.doorbell import Doorbell, doorbell
+from tests.sandbox.sms.test_reports import batch_of, code
 
 
 @pytest.fixture(scope="module")
 def bell() -> Iterator[Doorbell]:
-    with doorbell() as door:
+    with doorbell(usual=code(0), path="/webhooks/sms") as door:
         yield door
 
 
@@ -107,7 +108,7 @@ async def test_the_carriers_report_makes_us_ask_and_its_answer_is_written(
     await outbox.send_due()
     assert await outbox.ask_due() == 0
 
-    pushed = await asyncio.to_thread(bell.of, message_id.hex)
+    pushed = await asyncio.to_thread(batch_of, bell, message_id.hex)
     answer = await api.post("/webhooks/sms", content=json.dumps(pushed))
 
     assert (answer.status_code, answer.json()["code"]) == (200, 0)

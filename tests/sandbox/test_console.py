@@ -6,8 +6,9 @@ import httpx
 import pytest
 
 from tests.sandbox.conftest import caller, running
+from tests.sandbox.doorbell import doorbell
 from tests.sandbox.sms.sender import Sender
-from tests.sandbox.wechat_pay.merchant import Merchant, doorbell
+from tests.sandbox.wechat_pay.merchant import Merchant
 
 
 @pytest.fixture

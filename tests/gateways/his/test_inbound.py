@@ -18,7 +18,7 @@ from models.kernel.clock import now
 from models.kernel.errors import DomainError
 from models.prescription_his import Written
 from tests.gateways.his.hospital import Hospital
-from tests.sandbox.wechat_pay.merchant import doorbell
+from tests.sandbox.doorbell import doorbell
 
 KEY = "68" * 32
 ACCOUNT = HisAccount(base_url="http://his", client_id="fuzhen", client_secret="s3cret", webhook_key=KEY)

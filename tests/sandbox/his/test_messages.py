@@ -15,10 +15,10 @@ from sandbox import his
 from sandbox.faults import FaultIn, Faults
 from sandbox.his import wire
 from sandbox.his.pharmacy.dispensing import Dispensing
+from tests.sandbox.doorbell import Doorbell, Notify, doorbell
 from tests.sandbox.his import oracle
 from tests.sandbox.his.client import Client, Clock, a_payment
 from tests.sandbox.his.pharmacy import an_open_visit, at_the_counter, bill_of, valid
-from tests.sandbox.wechat_pay.merchant import Doorbell, Notify, doorbell
 
 gmssl: Any = import_module("gmssl.sm3")
 """It has no types."""

@@ -1,12 +1,8 @@
 """Routes pushed to the partner: until it says OK, and three times more at most."""
 
 import json
-import queue
-import threading
 from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,50 +10,22 @@ import httpx
 import pytest
 
 from tests.sandbox.conftest import caller, running, until
+from tests.sandbox.doorbell import Doorbell, doorbell
 from tests.sandbox.logistics.partner import Partner
 
 OK = b'{"return_code":"0000","return_msg":"OK"}'
 NO = b'{"return_code":"1000","return_msg":"no"}'
 
 
-@dataclass
-class Doorbell:
-    answers: list[bytes]
-    url: str = ""
-    came: "queue.Queue[dict[str, Any]]" = field(default_factory=queue.Queue["dict[str, Any]"])
-
-    def next(self) -> dict[str, Any]:
-        """The one route of the next push."""
-        [route] = self.came.get(timeout=20)["Body"]["WaybillRoute"]
-        return route
+def sf_door(*answers: bytes) -> AbstractContextManager[Doorbell]:
+    """Answers the first pushes as listed and every later one with OK."""
+    return doorbell(*answers, usual=OK, path="/webhooks/sf")
 
 
-@contextmanager
-def doorbell(*answers: bytes) -> Generator[Doorbell]:
-    """A door that answers the first pushes as listed and every later one with OK."""
-    bell = Doorbell(list(answers))
-
-    class Door(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = bell.answers.pop(0) if bell.answers else OK
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-            bell.came.put(json.loads(body))
-
-        def log_message(self, format: str, *args: Any) -> None:
-            del format, args
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    bell.url = f"http://127.0.0.1:{server.server_address[1]}/webhooks/sf"
-    try:
-        yield bell
-    finally:
-        server.shutdown()
-        server.server_close()
+def route(bell: Doorbell) -> dict[str, Any]:
+    """The one route of the next push."""
+    [one] = json.loads(bell.next().body)["Body"]["WaybillRoute"]
+    return one
 
 
 @pytest.fixture
@@ -77,11 +45,11 @@ def pushes(outside: httpx.Client, order_id: str) -> list[dict[str, Any]]:
 
 
 def test_each_move_is_pushed_as_the_routes_tell_it(patient: Partner) -> None:
-    with doorbell() as bell:
+    with sf_door() as bell:
         register(patient, bell)
         order_id = patient.orders()
         patient.moves(order_id, "picked_up").raise_for_status()
-        told = bell.next()
+        told = route(bell)
         [seen] = patient.routes(order_id)
 
         assert {name: told[name] for name in seen} == seen
@@ -90,11 +58,11 @@ def test_each_move_is_pushed_as_the_routes_tell_it(patient: Partner) -> None:
 
 
 def test_a_push_that_is_not_taken_comes_three_times_more_and_then_no_more(patient: Partner) -> None:
-    with doorbell(*[NO] * 9) as bell:
+    with sf_door(*[NO] * 9) as bell:
         register(patient, bell)
         order_id = patient.orders()
         patient.moves(order_id, "picked_up").raise_for_status()
-        assert len({bell.next()["id"] for _ in range(4)}) == 1
+        assert len({route(bell)["id"] for _ in range(4)}) == 1
         until(lambda: pushes(patient.http, order_id)[0]["due_at"] is None)
 
         [push] = pushes(patient.http, order_id)
@@ -111,24 +79,24 @@ def test_nothing_is_pushed_to_who_has_not_registered(patient: Partner) -> None:
 
 @pytest.mark.parametrize(("kind", "times"), [("lost", 1), ("duplicated", 2), ("late", 1)])
 def test_a_push_may_be_lost_doubled_or_late(patient: Partner, kind: str, times: int) -> None:
-    with doorbell() as bell:
+    with sf_door() as bell:
         register(patient, bell)
         fault = {"system": "logistics", "call": "NOTIFY route", "kind": kind, "seconds": 0.05}
         patient.http.post("/faults", json=fault).raise_for_status()
         order_id = patient.orders()
         patient.moves(order_id, "picked_up").raise_for_status()
-        assert {bell.next()["orderid"] for _ in range(times)} == {order_id}
+        assert {route(bell)["orderid"] for _ in range(times)} == {order_id}
         until(lambda: pushes(patient.http, order_id)[0]["delivered_at"])
         assert pushes(patient.http, order_id)[0]["attempts"] == (2 if kind == "lost" else 1)
 
 
 def test_a_push_changed_on_the_way_names_another_waybill(patient: Partner) -> None:
-    with doorbell() as bell:
+    with sf_door() as bell:
         register(patient, bell)
         patient.http.post("/faults", json={"system": "logistics", "call": "NOTIFY *", "kind": "tampered"}).raise_for_status()
         patient.moves(patient.orders(), "picked_up").raise_for_status()
 
-        assert bell.next()["mailno"].startswith("SX")
+        assert route(bell)["mailno"].startswith("SX")
 
 
 def test_a_person_moves_a_parcel_on_the_console(patient: Partner) -> None:

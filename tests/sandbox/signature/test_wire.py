@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from tests.sandbox.conftest import until
+from tests.sandbox.doorbell import Doorbell, Notify, doorbell
 from tests.sandbox.signature.hospital import DOCTOR, Hospital
-from tests.sandbox.wechat_pay.merchant import Doorbell, Notify, doorbell
 
 REQUEST, QUERY = "POST /v1/tasks", "GET /v1/tasks/{number}"
 

@@ -1,73 +1,41 @@
 """What became of a text: by QuerySendDetails, and by a batch of reports that is sent until it is taken."""
 
 import json
-import queue
-import threading
 from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.sandbox.conftest import caller, running, until
+from tests.sandbox.doorbell import Doorbell, doorbell
 from tests.sandbox.sms.sender import Sender
 from tests.sandbox.sms.test_messages import TODAY
 
 PHONE = "13933330001"
 
 
-@dataclass
-class Doorbell:
-    codes: list[int] = field(default_factory=list[int])
-    url: str = ""
-    came: "queue.Queue[list[dict[str, Any]]]" = field(default_factory=queue.Queue["list[dict[str, Any]]"])
-
-    def next(self) -> list[dict[str, Any]]:
-        """The next batch."""
-        return self.came.get(timeout=20)
-
-    def of(self, out_id: str) -> list[dict[str, Any]]:
-        """The next batch about that one alone."""
-        while True:
-            batch = self.next()
-            if [one["out_id"] for one in batch] == [out_id]:
-                return batch
+def code(number: int) -> bytes:
+    """What a door of ours says; anything but 0 asks for the batch again."""
+    return json.dumps({"code": number, "msg": ""}).encode()
 
 
-@contextmanager
-def doorbell() -> Generator[Doorbell]:
-    """A door that answers with the codes that it was given, and then with 0."""
-    bell = Doorbell()
+def batch(bell: Doorbell) -> list[dict[str, Any]]:
+    """The next one."""
+    return json.loads(bell.next().body)
 
-    class Door(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            answer = json.dumps({"code": bell.codes.pop(0) if bell.codes else 0, "msg": ""}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-            bell.came.put(json.loads(body))
 
-        def log_message(self, format: str, *args: Any) -> None:
-            del format, args
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    bell.url = f"http://127.0.0.1:{server.server_address[1]}/webhooks/sms"
-    try:
-        yield bell
-    finally:
-        server.shutdown()
-        server.server_close()
+def batch_of(bell: Doorbell, out_id: str) -> list[dict[str, Any]]:
+    """The next batch about that one alone."""
+    while True:
+        reports = batch(bell)
+        if [one["out_id"] for one in reports] == [out_id]:
+            return reports
 
 
 @pytest.fixture(scope="module")
 def bell() -> Generator[Doorbell]:
-    with doorbell() as door:
+    with doorbell(usual=code(0), path="/webhooks/sms") as door:
         yield door
 
 
@@ -93,7 +61,7 @@ def reports(sender: Sender) -> list[dict[str, Any]]:
 def test_a_report_says_what_aliyuns_page_says(told: Sender, bell: Doorbell) -> None:
     sent = told.send(PHONE, OutId="m-1")
 
-    [one] = bell.next()
+    [one] = batch(bell)
 
     assert [*one] == ["phone_number", "send_time", "report_time", "success", "err_code", "err_msg", "sms_size", "biz_id", "out_id"]
     assert (one["biz_id"], one["out_id"], one["phone_number"]) == (sent["BizId"], "m-1", PHONE)
@@ -107,7 +75,7 @@ def test_a_phone_that_is_off_never_gets_it(told: Sender, bell: Doorbell) -> None
     assert "手机已关机" in told.switches(phone, "off")
     told.send(phone, OutId="m-2")
 
-    [one] = bell.next()
+    [one] = batch(bell)
 
     assert (one["success"], one["err_code"]) == (False, "MOBILE_NOT_ON_SERVICE")
     assert (detail(told, phone)["SendStatus"], detail(told, phone)["ErrCode"]) == (2, "MOBILE_NOT_ON_SERVICE")
@@ -128,7 +96,7 @@ def test_nothing_is_said_of_a_phone_out_of_reach_until_it_is_back(told: Sender, 
 
     assert "2 条短信有了结果" in told.switches(phone, "on")
 
-    assert [(one["out_id"], one["success"]) for one in bell.next()] == [("m-3", True), ("m-4", True)]
+    assert [(one["out_id"], one["success"]) for one in batch(bell)] == [("m-3", True), ("m-4", True)]
     assert detail(told, phone)["SendStatus"] == 3
     assert len(told.http.get(f"/sms/phones/{phone}/messages").json()) == 2
 
@@ -141,20 +109,20 @@ def test_there_is_no_such_switch(told: Sender, switch: dict[str, str]) -> None:
 def test_several_phones_are_told_in_one_batch(told: Sender, bell: Doorbell) -> None:
     told.send(f"{PHONE},13933330004", OutId="m-5")
 
-    assert [one["phone_number"] for one in bell.next()] == [PHONE, "13933330004"]
+    assert [one["phone_number"] for one in batch(bell)] == [PHONE, "13933330004"]
 
 
 def test_what_is_not_taken_comes_three_times_more_and_by_hand(told: Sender, bell: Doorbell) -> None:
-    bell.codes.extend([1] * 4)
+    bell.answers.extend([code(1)] * 4)
     told.send(PHONE, OutId="m-6")
-    assert {bell.next()[0]["out_id"] for _ in range(4)} == {"m-6"}
+    assert {batch(bell)[0]["out_id"] for _ in range(4)} == {"m-6"}
     until(lambda: reports(told)[-1]["due_at"] is None)
     assert (reports(told)[-1]["attempts"], reports(told)[-1]["delivered_at"]) == (4, None)
     assert bell.came.empty()
 
     assert told.http.post("/console/phones/report", data={"id": reports(told)[-1]["id"]}).status_code == 303
 
-    assert bell.next()[0]["out_id"] == "m-6"
+    assert batch(bell)[0]["out_id"] == "m-6"
     until(lambda: reports(told)[-1]["delivered_at"])
 
 
@@ -163,7 +131,7 @@ def test_a_report_may_be_lost_doubled_or_late(told: Sender, bell: Doorbell, kind
     told.http.post("/faults", json={"system": "sms", "call": "NOTIFY report", "kind": kind, "seconds": 0.05}).raise_for_status()
     told.send(PHONE, OutId=kind)
 
-    assert [bell.next()[0]["out_id"] for _ in range(times)] == [kind] * times
+    assert [batch(bell)[0]["out_id"] for _ in range(times)] == [kind] * times
 
     until(lambda: reports(told)[-1]["delivered_at"])
     assert reports(told)[-1]["attempts"] == attempts

@@ -2,14 +2,10 @@
 
 import base64
 import json
-import queue
 import secrets
-import threading
 import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -113,50 +109,3 @@ class Merchant:
         assert answer.headers["Wechatpay-Serial"] == self.keys["public_key_id"]
         message = f"{answer.headers['Wechatpay-Timestamp']}\n{answer.headers['Wechatpay-Nonce']}\n".encode() + answer.content + b"\n"
         key.verify(base64.b64decode(answer.headers["Wechatpay-Signature"]), message, PKCS1v15(), SHA256())
-
-
-@dataclass(frozen=True)
-class Notify:
-    """One delivery as it came in."""
-
-    headers: dict[str, str]
-    body: bytes
-
-
-@dataclass
-class Doorbell:
-    """Our side of the notify: keeps what came, answers as told (then 200)."""
-
-    answers: list[int] = field(default_factory=list[int])
-    came: "queue.Queue[Notify]" = field(default_factory=queue.Queue["Notify"])
-    url: str = ""
-
-    def next(self) -> Notify:
-        """The next delivery, however long the schedule takes to bring it."""
-        return self.came.get(timeout=30)
-
-
-@contextmanager
-def doorbell(*answers: int) -> Generator[Doorbell]:
-    """A door that answers the first deliveries as listed and every later one with 200."""
-    bell = Doorbell(answers=list(answers))
-
-    class Door(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(bell.answers.pop(0) if bell.answers else 200)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-            bell.came.put(Notify({name.lower(): value for name, value in self.headers.items()}, body))
-
-        def log_message(self, format: str, *args: Any) -> None:
-            del format, args
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Door)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-    bell.url = f"http://127.0.0.1:{server.server_address[1]}/webhooks/wechat_pay"
-    try:
-        yield bell
-    finally:
-        server.shutdown()
-        server.server_close()

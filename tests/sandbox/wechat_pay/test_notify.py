@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from tests.sandbox.conftest import caller, running
-from tests.sandbox.wechat_pay.merchant import Merchant, doorbell
+from tests.sandbox.doorbell import doorbell
+from tests.sandbox.wechat_pay.merchant import Merchant
 
 
 def paid(merchant: Merchant, notify_url: str) -> str:

@@ -10,7 +10,8 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 
 from tests.sandbox.conftest import until
-from tests.sandbox.wechat_pay.merchant import Doorbell, Merchant, Notify, doorbell
+from tests.sandbox.doorbell import Doorbell, Notify, doorbell
+from tests.sandbox.wechat_pay.merchant import Merchant
 from tests.sandbox.wechat_pay.oracle import Client
 
 PAID = "NOTIFY TRANSACTION.SUCCESS"

@@ -8,7 +8,8 @@ import httpx
 from wechatpayv3 import WeChatPayType
 
 from sandbox import clock
-from tests.sandbox.wechat_pay.merchant import Merchant, doorbell
+from tests.sandbox.doorbell import doorbell
+from tests.sandbox.wechat_pay.merchant import Merchant
 from tests.sandbox.wechat_pay.oracle import Client
 
 

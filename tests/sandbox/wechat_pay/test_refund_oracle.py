@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox.wechat_pay.merchant import Doorbell, Merchant, doorbell
+from tests.sandbox.doorbell import Doorbell, doorbell
+from tests.sandbox.wechat_pay.merchant import Merchant
 from tests.sandbox.wechat_pay.oracle import Client
 
 

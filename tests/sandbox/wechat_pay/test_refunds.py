@@ -12,7 +12,8 @@ import time_machine
 
 from sandbox import clock
 from tests.sandbox.conftest import caller, running
-from tests.sandbox.wechat_pay.merchant import REFUNDS, Merchant, doorbell
+from tests.sandbox.doorbell import doorbell
+from tests.sandbox.wechat_pay.merchant import REFUNDS, Merchant
 
 NOW = clock.now()
 
