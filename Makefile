@@ -46,7 +46,7 @@ test: lint has-setpriv ## All checks, then every test that is not marked `long`;
 	$(BIN)/pytest -m "not long" -n 2 --dist loadfile $(TESTS)
 
 test-long: $(VENV)/dev.stamp has-setpriv ## The tests that do not fit into `make test`
-	$(BIN)/pytest -m long --timeout 1800 $(TESTS)
+	$(BIN)/pytest -m long -n 2 --dist loadfile --timeout 1800 $(TESTS)
 
 bench: $(VENV)/dev.stamp has-setpriv ## How fast, as ratios to bare programs in one run; ONLY="reads claims" for some
 	$(BIN)/python -m bench $(ONLY)
