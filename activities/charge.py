@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio import activity
 
 from activities.invoice import start as start_invoice
@@ -69,16 +70,18 @@ class ChargeActivities:
         try:
             async with outside():
                 came = await self._close_orders(others)
-                answer = came or await self._open_order(charge, order_id, wish, expires_at, late=late)
+                answer = [] if _wanted(charge, came) else await self._open_order(charge, order_id, wish, expires_at, late=late)
         except DomainError:
             async with step.give_up() as db:
                 await charges.closed(db, order_id, *(one.id for one in others))
             raise
         if isinstance(answer, list):
-            return await self._paid(step, charge, answer)
+            return await self._came(step, charge, [*came, *answer])
         async with step.move(ChargeState.OPEN) as db:
             await charges.closed(db, *(one.id for one in others))
             await charges.opened(db, order_id, answer)
+            begun = await self._unwanted(db, step, charge, came)
+        await start(self._runs, *begun)
         return step.row
 
     async def _open_order(
@@ -109,15 +112,18 @@ class ChargeActivities:
         step = self._guard.step(now, "charge.query", knock)
         async with self._guard.database.reading() as db:
             charge = await charges.facts(db, now.id)
-        came = [(order, trade) for order in charge.orders if (trade := await self._asked(order)).state in CAME]
-        if not came:
+            unwanted = await payments.unwanted_orders(db, now.id)
+        asked = [one for one in charge.orders if one.number not in unwanted]
+        came = [(order, trade) for order in asked if (trade := await self._asked(order)).state in CAME]
+        if not came and knock.order_no not in unwanted and not await step.begun():
             raise DomainError("charge.not_now", "conflict")
-        if others := [one for one in charge.orders if one.state in LIVE and one.id not in {order.id for order, _ in came}]:
+        others = [one for one in charge.orders if one.state in LIVE and one.id not in {order.id for order, _ in came}]
+        if others and _wanted(charge, came):
             async with step.fence():
                 pass
             async with outside():
                 came += await self._close_orders(others)
-        return await self._paid(step, charge, came)
+        return await self._came(step, charge, came)
 
     async def _asked(self, order: charges.ChannelOrderFacts) -> Trade:
         trade = await self._wechat_pay.query(order.number)
@@ -133,12 +139,14 @@ class ChargeActivities:
             charge = await charges.facts(db, now.id)
         async with outside():
             came = await self._close_orders(charge.orders)
-        if came:
-            return await self._paid(step, charge, came)
+        if _wanted(charge, came):
+            return await self._came(step, charge, came)
         ended = _ended(charge, "closed")
         async with step.move(ChargeState.CLOSED, due_at=None, wake_at=None) as db:
             await charges.closed(db, *(one.id for one in charge.orders))
             await inbox.bring(db, charge.payable, charge.payable_id, ended, party="charge")
+            begun = await self._unwanted(db, step, charge, came)
+        await start(self._runs, *begun)
         await self._runs.knock(charge.payable, charge.payable_id, ended)
         return step.row
 
@@ -154,20 +162,32 @@ class ChargeActivities:
             came.append((order, trade))
         return came
 
-    async def _paid(self, step: Step[Charge], charge: charges.Facts, came: list[Came]) -> Charge:
-        """The first that was paid is the charge's payment; money that came on another order too is nobody's, and goes back."""
-        (order, trade), *more = sorted(came, key=lambda one: known(one[1].paid_at))
-        begun: list[refunds.Begun] = []
+    async def _came(self, step: Step[Charge], charge: charges.Facts, came: list[Came]) -> Charge:
+        """The first paid in full is the charge's payment. What else came is nobody's and goes back; alone, it leaves the charge open."""
+        wanted = _wanted(charge, came)
+        if wanted is None:
+            async with step.move(ChargeState.OPEN) as db:
+                await charges.closed(db, *(order.id for order, _ in came))
+                begun = await self._unwanted(db, step, charge, came)
+            await start(self._runs, *begun)
+            return step.row
+        order, trade = wanted
         async with step.move(ChargeState.PAID, due_at=None, wake_at=None, paid_order_id=order.id) as db:
             await charges.paid(db, order.id)
             await payments.keep(db, trade, charge_id=charge.id, visit_id=charge.visit_id)
             legs = transfer(Fen(trade.amount_fen), to=Account.WECHAT_PAY, of=Account.PATIENT_DUE)
             await ledger.post(db, "charge.paid", legs, of=order.id, charge_id=charge.id, at=step.at)
-            policy = await policies.pinned(db, charge.policy)
-            for _, second in more:
-                begun += await give_back_unwanted(db, second, Cause.SECOND, step.at, policy, charge=charge)
+            begun = await self._unwanted(db, step, charge, [one for one in came if one is not wanted])
         await start(self._runs, *begun)
         return step.row
+
+    async def _unwanted(self, db: AsyncSession, step: Step[Charge], charge: charges.Facts, came: list[Came]) -> list[refunds.Begun]:
+        policy = await policies.pinned(db, charge.policy)
+        begun: list[refunds.Begun] = []
+        for _, trade in came:
+            cause = Cause.SECOND if trade.amount_fen == charge.amount_fen else Cause.OTHER_AMOUNT
+            begun += await give_back_unwanted(db, trade, cause, step.at, policy, charge=charge)
+        return begun
 
     @step("charge.settle")
     async def settle(self, now: Charge) -> Charge:
@@ -201,6 +221,12 @@ class ChargeActivities:
         except DomainError as refused:
             return None if await self._his.settled(payment.payment_no) else refused.code
         return None
+
+
+def _wanted(charge: charges.Facts, came: Iterable[Came]) -> Came | None:
+    """The payment that the charge asked for: of what came, the first that is its amount to the fen."""
+    full = (one for one in came if one[1].amount_fen == charge.amount_fen)
+    return min(full, key=lambda one: known(one[1].paid_at), default=None)
 
 
 def _ended(charge: charges.Facts, outcome: str) -> ChargeEnded:

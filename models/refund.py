@@ -64,11 +64,13 @@ class Cause(StrEnum):
     """Paid after the channel had confirmed that it was closed."""
     SECOND = "second"
     """Paid on two orders of one charge."""
+    OTHER_AMOUNT = "other_amount"
+    """Not the sum that the charge asked for."""
     UNKNOWN_ORDER = "unknown_order"
     """Paid on an order that we don't know."""
 
 
-UNWANTED: Final = (Cause.LATE, Cause.SECOND, Cause.UNKNOWN_ORDER)
+UNWANTED: Final = (Cause.LATE, Cause.SECOND, Cause.OTHER_AMOUNT, Cause.UNKNOWN_ORDER)
 """Money that no charge wanted: it stands in suspense until it has gone back, and the HIS knows nothing of it."""
 
 CHANNEL_REASONS: Final[dict[Cause, str]] = {
@@ -82,6 +84,7 @@ CHANNEL_REASONS: Final[dict[Cause, str]] = {
     Cause.RETURNED: "退药退费",
     Cause.LATE: "逾期缴费退回",
     Cause.SECOND: "重复缴费退回",
+    Cause.OTHER_AMOUNT: "金额不符退回",
     Cause.UNKNOWN_ORDER: "误缴退回",
 }
 """What the payer reads at the channel; never a diagnosis. The same words on every repeat, or the channel takes it for another refund."""
@@ -179,11 +182,28 @@ COMMANDS: tuple[type[Command], ...] = (Retry, HandOver, PayOut, Withdraw)
 
 
 GIVEN_BACK_AT_THE_HIS: Final = "his.already-reversed"
+NOT_ENOUGH: Final = "wechat_pay.not_enough"
+DIFFERS: Final = "wechat_pay.parameters_differ"
+CLOSED: Final = "wechat_pay.refund_closed"
+ABNORMAL: Final = "wechat_pay.refund_abnormal"
+ABSENT: Final = "wechat_pay.refund_absent"
+OVERDUE: Final = "refund.overdue"
+"""Troubles that rules turn on; the others are refusals of the HIS or the channel."""
+
+_MAY_STILL_PAY: Final = frozenset({ABNORMAL, DIFFERS, OVERDUE})
+"""Troubles of a refund that the channel has under its present number."""
 
 
-def may_pay_out(*, cleared: bool) -> bool:
-    """Only what the HIS has let go; whether the channel may still pay is asked of the channel."""
-    return cleared
+def still_stuck(trouble: str, *, absent: bool) -> str:
+    """Why a refund goes on being stuck that the channel was asked about, and has neither paid nor given up."""
+    if absent:
+        return ABSENT if trouble in _MAY_STILL_PAY else trouble
+    return trouble if trouble in _MAY_STILL_PAY else OVERDUE
+
+
+def may_pay_out(trouble: str | None, *, cleared: bool) -> bool:
+    """Only what the HIS has let go, and what the channel does not have: it refused it, closed it, or knows nothing of it."""
+    return cleared and trouble not in _MAY_STILL_PAY
 
 
 def may_withdraw(cause: Cause, trouble: str | None, *, cleared: bool) -> bool:

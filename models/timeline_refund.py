@@ -28,6 +28,7 @@ CAUSE_TEXTS: Final[dict[Cause, str]] = {
     Cause.RETURNED: "退药退费",
     Cause.LATE: "缴费已逾期",
     Cause.SECOND: "重复缴费",
+    Cause.OTHER_AMOUNT: "缴费金额不符",
     Cause.UNKNOWN_ORDER: "未知订单的缴费",
 }
 

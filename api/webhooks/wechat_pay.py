@@ -45,15 +45,19 @@ async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathw
 
 
 async def _reported(database: Database, notify: Notify) -> tuple[str, UUID, News] | None:
-    """For money of an order that we don't know there is no desk: kept, and the relay looks after it."""
+    """Money of an unknown order has no desk: kept, and the relay looks after it. Another sum is only said: the query decides."""
     event = Reported(id=ids.derived("inbox", "wechat_pay", notify.notify_id), order_no=notify.order_no, request=request_id())
     async with database.transaction() as db:
         charge_id = await charges.of_order_no(db, notify.order_no)
+        charge = await charges.facts(db, charge_id) if charge_id else None
         await inbox.bring(db, "charge", charge_id, event, party="wechat_pay", external_id=notify.notify_id)
-    if charge_id is None:
+    if charge is None:
         log.error("wechat_pay.unknown_order", notify_id=notify.notify_id, order_no=notify.order_no)
         return None
-    return "charge", charge_id, event
+    if notify.amount_fen != charge.amount_fen:
+        sums = {"amount_fen": notify.amount_fen, "asked_fen": charge.amount_fen}
+        log.error("wechat_pay.other_amount", notify_id=notify.notify_id, order_no=notify.order_no, **sums)
+    return "charge", charge.id, event
 
 
 async def _refund_reported(database: Database, notify: RefundNotify) -> tuple[str, UUID, News] | None:

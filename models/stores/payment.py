@@ -67,6 +67,11 @@ async def of_charge(db: AsyncSession, charge_id: UUID) -> Payment | None:
     return None if row is None else _payment(row)
 
 
+async def unwanted_orders(db: AsyncSession, charge_id: UUID) -> set[str]:
+    """Numbers of the charge's orders on which money came that it did not want, and that is kept."""
+    return set(await db.scalars(select(PaymentRow.order_no).where(PaymentRow.charge_id == charge_id, PaymentRow.unwanted.is_not(None))))
+
+
 async def of_order(db: AsyncSession, order_no: str) -> Payment | None:
     """What came on a channel order, wanted or not; at the channel an order is paid once."""
     row = await db.scalar(select(PaymentRow).where(PaymentRow.order_no == order_no))

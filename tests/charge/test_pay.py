@@ -154,18 +154,6 @@ async def test_what_the_his_refuses_is_an_outcome_and_the_money_is_wanted_back(h
     assert await hospital.wanted_back(visit.charge.id) == [("unsettled", FEE_FEN)]
 
 
-async def test_another_amount_than_asked_for_is_not_settled_and_all_of_it_wanted_back(hospital: Hospital) -> None:
-    visit = await paying(hospital)
-    hospital.wechat_pay.pay(await visit.orders(), amount_fen=1)
-    await visit.is_reported()
-
-    await visit.charge.happens()
-
-    assert visit.charge.state is ChargeState.UNSETTLED
-    assert await hospital.wanted_back(visit.charge.id) == [("unsettled", 1)]
-    assert await hospital.balances() == {Account.WECHAT_PAY: 1, Account.PATIENT_DUE: -1}
-
-
 async def test_the_story_of_a_charge_is_told_to_the_fen(hospital: Hospital) -> None:
     visit = await (await opened(hospital)).to(State.BOOKED)
 

@@ -20,11 +20,10 @@ from models.stores import ledger
 from models.stores.database import Database
 from models.tables.process import InboxRow
 from tests.builders import FEE_FEN
-from tests.charge.builders import paying
+from tests.charge.builders import is_paid, paying
 from tests.client import Hands
 from tests.process.hospital import Hospital, Unheard
 from tests.process.visit import Visit, opened, reported
-from tests.process.wechat_pay import Placed
 from tests.refund.builders import at_its_desk, goes_to
 
 IN_SUSPENSE = {Account.WECHAT_PAY: FEE_FEN, Account.SUSPENSE: -FEE_FEN}
@@ -39,13 +38,6 @@ async def closed(hospital: Hospital) -> tuple[Visit, str]:
     await visit.charge.happens(Close(id=ids.new()))
     assert visit.charge.state is ChargeState.CLOSED
     return visit, number
-
-
-def is_paid(hospital: Hospital, number: str, *, amount_fen: int = FEE_FEN) -> None:
-    """The channel took money all the same, whatever it had said before, or for an order that is not ours."""
-    placed = Placed(number, Scene.NATIVE, amount_fen, hospital.clock())
-    placed.state, placed.transaction_id, placed.paid_at = TradeState.PAID, f"42{number}", hospital.clock()
-    hospital.wechat_pay.orders[number] = placed
 
 
 async def outcomes(hospital: Hospital) -> list[str | None]:

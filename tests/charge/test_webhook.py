@@ -52,11 +52,17 @@ async def kept(database: Database) -> list[InboxRow]:
         return list(await db.scalars(select(InboxRow)))
 
 
-async def test_a_report_is_kept_once_for_its_charge(webhook: httpx.AsyncClient, database: Database) -> None:
+async def an_order(database: Database) -> UUID:
+    """The charge whose open order has the number that is reported."""
     async with database.transaction() as db:
         charge_id = await a_charge(db, await a_visit(db))
         order = {"id": UUID(ORDER_NO), "charge_id": charge_id, "channel": "wechat_pay", "scene": Scene.NATIVE, "state": OrderState.OPEN}
         await db.execute(insert(ChargeOrderRow).values(**order, amount_fen=FEE_FEN, expires_at=now()))
+    return charge_id
+
+
+async def test_a_report_is_kept_once_for_its_charge(webhook: httpx.AsyncClient, database: Database) -> None:
+    charge_id = await an_order(database)
 
     assert [await reports(webhook) for _ in range(2)] == [204, 204]
 
@@ -164,3 +170,18 @@ async def test_money_of_an_order_that_nobody_knows_is_said(webhook: httpx.AsyncC
 
     [line] = [line for line in lines if line["log_level"] == "error"]
     assert (line["event"], line["order_no"]) == ("wechat_pay.unknown_order", ORDER_NO)
+
+
+@pytest.mark.parametrize(("sum_told", "alarms"), [(FEE_FEN, []), (1, [("wechat_pay.other_amount", 1, FEE_FEN)])])
+async def test_a_report_of_another_sum_than_its_order_asks_for_is_said_and_looked_into(
+    webhook: httpx.AsyncClient, database: Database, sum_told: int, alarms: list[object]
+) -> None:
+    """The channel's own query decides; that the two disagree must not go by unseen."""
+    charge_id = await an_order(database)
+    body = notify(paid(amount={"total": sum_told, "payer_total": sum_told, "currency": "CNY", "payer_currency": "CNY"}))
+
+    with capture_logs() as lines:
+        assert (await webhook.post(PATH, content=body, headers=signed(body, now()))).status_code == 204
+
+    assert [(line["event"], line["amount_fen"], line["asked_fen"]) for line in lines if line["log_level"] == "error"] == alarms
+    assert [row.process_id for row in await kept(database)] == [charge_id]
