@@ -22,7 +22,12 @@ from models.message import Template
 from models.policy import Policy
 from models.process import Alarm, Runs
 from models.refund import (
+    ABNORMAL,
     CHANNEL_REASONS,
+    CLOSED,
+    DIFFERS,
+    NOT_ENOUGH,
+    OVERDUE,
     ChannelRefund,
     HandOver,
     PayOut,
@@ -35,15 +40,13 @@ from models.refund import (
     may_pay_out,
     may_withdraw,
     office_of,
+    still_stuck,
 )
 from models.stores import invoice as invoices
 from models.stores import ledger, notices
 from models.stores import policy as policies
 from models.stores import refund as refunds
 
-NOT_ENOUGH = "wechat_pay.not_enough"
-CLOSED, ABNORMAL = "wechat_pay.refund_closed", "wechat_pay.refund_abnormal"
-OVERDUE = "refund.overdue"
 _NOT_AT_THE_CHANNEL = frozenset({RefundStatus.CLOSED, RefundStatus.ABSENT})
 log = structlog.get_logger()
 
@@ -101,14 +104,16 @@ class RefundActivities:
                 reason=CHANNEL_REASONS[refund.cause],
             )
         except DomainError as refused:
-            if refused.code != NOT_ENOUGH or refund.tries + 1 >= policy.rules.refund_tries_max:
+            if refused.code == NOT_ENOUGH and refund.tries + 1 < policy.rules.refund_tries_max:
+                log.warning("refund.not_enough", refund_id=str(now.id), amount_fen=refund.amount_fen, tries=refund.tries + 1)
+                again_at = step.at + timedelta(seconds=policy.rules.refund_pause_s)
+                async with step.move(RefundState.CLEARED, tries=refund.tries + 1, wake_at=again_at):
+                    return step.row
+            # An earlier attempt may have landed without an answer: what the channel has is not refused, whatever it says now.
+            word = await self._wechat_pay.query_refund(refund.number)
+            if word.status is RefundStatus.ABSENT or refused.code == DIFFERS:
                 async with _stuck(step, refund, refused.code):
                     return step.row
-            log.warning("refund.not_enough", refund_id=str(now.id), amount_fen=refund.amount_fen, tries=refund.tries + 1)
-            async with step.move(
-                RefundState.CLEARED, tries=refund.tries + 1, wake_at=step.at + timedelta(seconds=policy.rules.refund_pause_s)
-            ):
-                return step.row
         return await self._heed(step, refund, policy, word)
 
     @step("refund.query")
@@ -133,11 +138,15 @@ class RefundActivities:
             case RefundStatus.ABNORMAL:
                 async with _stuck(step, refund, ABNORMAL, **asked, **taken) as db:
                     await _hand_over(db, step, refund)
-            case _ if step.now.state is RefundState.STUCK:
-                async with step.move(RefundState.STUCK, **(asked if refund.accepted_at else {})):
+            case RefundStatus.ABSENT if step.now.state is RefundState.STUCK and refund.accepted_at is None:
+                async with step.move(RefundState.STUCK):  # it never was there
                     pass
-            case _ if refund.due_at is not None and step.at >= refund.due_at:
-                async with _stuck(step, refund, OVERDUE, **asked, **taken) as db:
+            case status if step.now.state is RefundState.STUCK:
+                trouble = still_stuck(known(step.now.trouble), absent=status is RefundStatus.ABSENT)
+                async with _stuck(step, refund, trouble, **asked, **taken) as db:
+                    await _hand_over(db, step, refund)
+            case status if refund.due_at is not None and step.at >= refund.due_at:
+                async with _stuck(step, refund, still_stuck(OVERDUE, absent=status is RefundStatus.ABSENT), **asked, **taken) as db:
                     await _hand_over(db, step, refund)
             case RefundStatus.PROCESSING | RefundStatus.UNKNOWN | RefundStatus.ABSENT:
                 async with step.move(RefundState.ACCEPTED, **asked, **taken) as db:
@@ -184,8 +193,8 @@ class RefundActivities:
         """The hospital has transferred it. Raises `refund.not_cleared`, and `refund.at_the_channel` while the channel may still pay."""
         step = self._guard.step(now, "refund.pay_out", wish, voucher=wish.voucher)
         async with step.fence() as db:
-            if not may_pay_out(cleared=now.cleared_at is not None):
-                raise DomainError("refund.not_cleared", "conflict")
+            if not may_pay_out(now.trouble, cleared=now.cleared_at is not None):
+                raise DomainError("refund.at_the_channel" if now.cleared_at else "refund.not_cleared", "conflict")
             refund = await refunds.facts(db, now.id)
         async with step.asking():
             word = await self._wechat_pay.query_refund(refund.number)

@@ -93,7 +93,7 @@ class RefundOut(RefundProgressOut):
         """What a person may ask now."""
         cleared = self.cleared_at is not None
         never = {
-            *(() if may_pay_out(cleared=cleared) else ("pay_out",)),
+            *(() if may_pay_out(self.trouble, cleared=cleared) else ("pay_out",)),
             *(() if may_withdraw(self.cause, self.trouble, cleared=cleared) else ("withdraw",)),
         }
         return [one for one in allowed(self.state, COMMANDS) if one not in never]

@@ -222,6 +222,10 @@ async def test_while_the_channel_works_nothing_is_paid_out_and_after_it_once(
     assert answered(await asks(desk, f"refunds/{refund_id}/pay-out", finance, voucher="CW-1001")) == [(409, "refund.at_the_channel")]
 
     running.wechat_pay.ends(refund_id.hex, RefundStatus.CLOSED)
+    await is_reported(running, refund_id)
+    async with asyncio.timeout(SOON_S), running.moved:
+        while (await running.refund(refund_id)).trouble != "wechat_pay.refund_closed":
+            await running.moved.wait()
     paid = await asyncio.gather(*(asks(desk, f"refunds/{refund_id}/pay-out", finance, voucher=f"CW-100{one}") for one in (1, 2)))
     assert sorted(answered(*paid)) == [(200, "paid_out"), (409, "refund.not_now")]
 

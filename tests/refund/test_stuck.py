@@ -197,6 +197,8 @@ async def test_paid_out_after_the_channel_has_no_such_refund_any_more(hospital: 
     clock.at = known((await row(desk)).due_at)
     await desk.happens(Alarm())
     del hospital.wechat_pay.refunds[desk.id.hex]
+    await desk.alarm()
+    assert ((await row(desk)).trouble, await hospital.balances()) == ("wechat_pay.refund_absent", ACCEPTED)
 
     await asks(desk, PayOut, voucher=VOUCHER)
 
