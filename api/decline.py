@@ -12,7 +12,7 @@ from api.pathways import AskPathways
 from api.problems import problems
 from api.reader import read_of
 from api.security import may
-from api.wiring import Body, Wired
+from api.wiring import Body, Wired, wrong
 from models.account import Principal
 from models.kernel import ids
 from models.kernel.errors import DomainError
@@ -36,7 +36,7 @@ class DeclineIn(Body):
     @model_validator(mode="after")
     def _said(self) -> Self:
         if self.reason is DeclineReason.OTHER and self.note is None:
-            raise ValueError("the reason `other` needs a note")
+            raise wrong("note")
         return self
 
 

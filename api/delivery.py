@@ -13,7 +13,7 @@ from api.idempotency import Intent
 from api.pathways import AskPathways
 from api.problems import problems
 from api.security import may
-from api.wiring import Body, Reading, Wired
+from api.wiring import Body, Reading, Wired, wrong
 from models.account import Principal
 from models.delivery import CARRIERS, COMMANDS, MOVES, TASKS, Decide, Decision, DeliveryState, Mark, Receiver, TrackEvent
 from models.kernel import ids
@@ -172,7 +172,7 @@ class DecideIn(Body):
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.receiver and self.decision is not Decision.RESEND:
-            raise ValueError("only what is sent again has another receiver")
+            raise wrong("receiver", "extra_forbidden")
         return self
 
 

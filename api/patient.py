@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field, model_validator
 from api.idempotency import Intent, once
 from api.problems import problems
 from api.security import may
-from api.wiring import Body, Now, Reading, Writing
+from api.wiring import Body, Now, Reading, Writing, wrong
 from models.account import Principal
 from models.kernel.phone import Phone
 from models.kernel.text import Line, masked_id_number, masked_name
@@ -61,7 +61,7 @@ class SupplementIn(Body):
     @model_validator(mode="after")
     def _not_empty(self) -> Self:
         if self.phone is None and self.address is None:
-            raise ValueError("phone or address")
+            raise wrong("phone")
         return self
 
 

@@ -14,7 +14,7 @@ from api.pathways import AskPathways
 from api.problems import problems
 from api.reader import prescription_of
 from api.security import may
-from api.wiring import Body, Now, Reading, Wired
+from api.wiring import Body, Now, Reading, Wired, wrong
 from models.account import Principal
 from models.delivery import Receiver
 from models.drug import Drug, LineChange
@@ -172,7 +172,7 @@ class ChooseIn(Body):
     @model_validator(mode="after")
     def _has_a_receiver(self) -> Self:
         if (self.way is Way.PARCEL) is (self.receiver is None):
-            raise ValueError("a parcel, and nothing else, goes to a receiver")
+            raise wrong("receiver", "extra_forbidden" if self.receiver else "missing")
         return self
 
 

@@ -137,9 +137,10 @@ async def _perhaps_an_outage(request: Request, error: Exception) -> Response:
 
 def _field(one: Mapping[str, Any]) -> FieldProblem:
     """Its name may be the sender's own invention: cut, and only what can be printed."""
-    names = [str(part) for part in one["loc"] if part != "body"] or ["body"]
+    said = cast(Mapping[str, Any], one.get("ctx") or {})
+    names = [str(part) for part in (*one["loc"], said.get("field", "body")) if part != "body"] or ["body"]
     name = "".join(char if char.isprintable() else "?" for char in ".".join(names))[:100]
-    return FieldProblem(field=name, fault=str(one["type"]), title=fault(str(one["type"])))
+    return FieldProblem(field=name, fault=str(one["type"]), title=fault(str(one["type"]), said.get("pattern")))
 
 
 _EVERYWHERE: Final[dict[Kind, tuple[str, ...]]] = {

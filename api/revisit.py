@@ -13,7 +13,7 @@ from api.idempotency import Intent, once
 from api.pathways import AskPathways
 from api.problems import problems
 from api.security import may
-from api.wiring import Body, Now, Reading, Wired
+from api.wiring import Body, Now, Reading, Wired, wrong
 from models.account import Principal
 from models.consent import STABILITY_TEXTS, STABILITY_VERSION, SYMPTOM_TEXTS, Stability, Symptom
 from models.eligibility import EncounterId, Opening
@@ -113,7 +113,7 @@ class StabilityIn(Body):
     @model_validator(mode="after")
     def _in_whole(self) -> Self:
         if set(self.answers) != set(Stability):
-            raise ValueError("every question is answered")
+            raise wrong("answers")
         return self
 
 

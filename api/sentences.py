@@ -3,6 +3,7 @@
 from typing import Final
 
 from models.kernel.errors import Kind
+from models.refund import VOUCHER
 
 SENTENCES: Final[dict[str, str]] = {
     "account.anonymous": "您还没有登录，或登录已过期，请重新登录。",
@@ -200,11 +201,15 @@ FAULTS: Final[dict[str, str]] = {
 """What is wrong with one field, by the word of pydantic."""
 
 
+FORMATS: Final[dict[str, str]] = {VOUCHER: "应为4至64位字母、数字或连字符"}
+"""What a field looks like whose text does not match its pattern."""
+
+
 def sentence(code: str, kind: Kind) -> str:
     """For people, whatever the code."""
     return SENTENCES.get(code) or OF_KIND[kind]
 
 
-def fault(word: str) -> str:
-    """For people, whatever the fault."""
-    return FAULTS.get(word, "填写有误，请检查")
+def fault(word: str, pattern: str | None = None) -> str:
+    """For people, whatever the fault; of a text that does not match its pattern, what it should look like."""
+    return FORMATS.get(pattern or "") or FAULTS.get(word, "填写有误，请检查")

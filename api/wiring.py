@@ -3,10 +3,11 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, cast
+from typing import Annotated, LiteralString, cast
 
 from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import PydanticCustomError
 from sqlalchemy.ext.asyncio import AsyncSession
 from temporalio.client import Client
 
@@ -76,3 +77,8 @@ class Body(BaseModel):
     """The base of all request bodies: a field that we don't know is a mistake worth telling."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def wrong(field: str, fault: str = "missing") -> PydanticCustomError:
+    """What a check of a whole body raises: the field that a person has to mend, and the word for what is wrong with it."""
+    return PydanticCustomError(cast(LiteralString, fault), "{field}", {"field": field})

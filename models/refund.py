@@ -158,7 +158,8 @@ class HandOver(Command):
     office: Office
 
 
-Voucher = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{4,64}$")]
+VOUCHER: Final = r"^[A-Za-z0-9-]{4,64}$"
+Voucher = Annotated[str, StringConstraints(pattern=VOUCHER)]
 """The number of the hospital's own transfer."""
 
 

@@ -13,9 +13,11 @@ from sqlalchemy import text
 from api.app import create_app
 from api.problems import STATUS
 from api.sentences import OF_KIND, SENTENCES
+from models.account import Role
+from models.kernel import ids
 from models.kernel.errors import DomainError
 from models.stores.database import Database
-from tests.account.builders import patient_signed_in
+from tests.account.builders import patient_signed_in, staff_signed_in
 from tests.client import Hands, key, wiring
 from tests.patient.builders import a_person
 from tests.settings import settings
@@ -109,6 +111,36 @@ async def test_the_fields_are_named_and_what_is_wrong_with_them(api: httpx.Async
         "relation": ("enum", "不在可选范围内"),
         "vip?": ("extra_forbidden", "不应填写此项"),
     }
+
+
+@pytest.mark.parametrize(
+    ("role", "path", "body", "field"),
+    [
+        (Role.DOCTOR, "revisits/{id}/decline", {"reason": "other"}, ("note", "missing", "此项必填")),
+        (Role.DOCTOR, "revisits/{id}/decline", {"reason": "other", "note": "  "}, ("note", "string_too_short", "内容过短")),
+        (
+            Role.FINANCE,
+            "refunds/{id}/pay-out",
+            {"voucher": "凭证1"},
+            ("voucher", "string_pattern_mismatch", "应为4至64位字母、数字或连字符"),
+        ),
+        (Role.PATIENT, "prescriptions/{id}/choose", {"way": "parcel"}, ("receiver", "missing", "此项必填")),
+        (
+            *(Role.PATIENT, "revisits/{id}/self-check", {"symptoms": [], "stability": {"version": "1", "answers": {}}}),
+            ("stability.answers", "missing", "此项必填"),
+        ),
+    ],
+)
+async def test_the_field_is_named_that_a_person_has_to_fill(
+    api: httpx.AsyncClient, database: Database, clock: Hands, role: Role, path: str, body: dict[str, Any], field: tuple[str, str, str]
+) -> None:
+    """Also where only the whole says what is missing."""
+    signed_in = patient_signed_in(database, clock) if role is Role.PATIENT else staff_signed_in(database, clock, role)
+
+    answer = await api.post(f"/v1/{path.format(id=ids.new())}", json=body, headers=(await signed_in)[1] | key())
+
+    assert (answer.status_code, problem(answer)["code"]) == (422, "request.invalid")
+    assert [(one["field"], one["fault"], one["title"]) for one in answer.json()["fields"]] == [field]
 
 
 async def test_a_number_that_is_no_id_is_not_there(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
