@@ -17,6 +17,7 @@ from models.account import Principal
 from models.charge import ChargeState
 from models.eligibility import RegulatorField
 from models.history import asked_before
+from models.invoice import InvoiceState
 from models.kernel.errors import DomainError
 from models.prescription import PrescriptionState
 from models.refund import Cause, RefundState, overdue
@@ -39,6 +40,7 @@ from models.timeline import (
     state_text,
     step_text,
 )
+from models.timeline_invoice import invoice_text
 from models.timeline_prescription import patient_text
 from models.timeline_refund import CAUSE_TEXTS, OVERDUE_TEXT, REFUND_TEXTS, given_back_text
 
@@ -248,6 +250,8 @@ async def whole(
 def _step(entry: timeline.Done, visit: timeline.Visit, me: Principal) -> StepOut:
     """On the patient's side a prescription that a pharmacist has not approved is 药师审核中, whosever desk it lies on."""
     theirs = entry.process == "prescription" and me.may("revisit:read")
+    led_to = InvoiceState(entry.after) if entry.process == "invoice" else None
+    said = invoice_text(led_to, entry.name) if led_to else state_text(entry.process, entry.after)
     return StepOut(
         at=entry.at,
         asked_at=asked_before(entry.at, entry.asked_at),
@@ -256,7 +260,7 @@ def _step(entry: timeline.Done, visit: timeline.Visit, me: Principal) -> StepOut
         title=step_text(entry.name, refill=visit.past_prescription is not None),
         by="system" if entry.by is None else done_by(entry.process, entry.name, entry.after, declined_for=visit.declined_for),
         state=entry.after,
-        state_text=patient_text(PrescriptionState(entry.after)) if theirs else state_text(entry.process, entry.after),
+        state_text=patient_text(PrescriptionState(entry.after)) if theirs else said,
     )
 
 

@@ -10,9 +10,18 @@ INVOICE_TEXTS: Final[dict[InvoiceState, str]] = {
     InvoiceState.FETCHING: "已开具",
     InvoiceState.REFUSED: "未能开具（医院正在处理）",
     InvoiceState.ISSUED: "已开具",
-    InvoiceState.VOID: "已全额退费，无需开具",
+    InvoiceState.VOID: "已全额退费，不再开具",
 }
 """Of the process that makes a bill."""
+
+_UNDONE: Final = "已红冲（费用已全额退回）"
+"""A bill had been issued, and its red bill is all that was left to do."""
+
+
+def invoice_text(state: InvoiceState, step: str) -> str:
+    """What a step led to: a bill that was undone is said to be so, and why."""
+    return _UNDONE if state is InvoiceState.VOID and step == "invoice.reverse" else INVOICE_TEXTS[state]
+
 
 LOOK_TEXTS: Final[dict[Look, str]] = {Look.ISSUING: "开具中", Look.ISSUED: "已开具", Look.REVERSED: "已红冲"}
 """Of a bill, as its payer sees it."""

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from models.invoice import InvoiceState, Look, Split
 from models.revisit import State
-from models.timeline_invoice import INVOICE_TEXTS, LOOK_TEXTS, trouble_text
+from models.timeline_invoice import INVOICE_TEXTS, LOOK_TEXTS, invoice_text, trouble_text
 from tests.builders import FEE_FEN
 from tests.invoice.builders import bill, gives_back, retried, rows, stands, walks
 from tests.process.hospital import Hospital
@@ -46,6 +46,12 @@ def test_every_state_is_said_on_screens_and_on_the_page() -> None:
     assert set(INVOICE_TEXTS) == set(InvoiceState)
     assert set(LOOK_TEXTS) == set(Look)
     assert trouble_text("invoice.E9999")
+
+
+def test_only_a_bill_that_was_issued_is_said_to_be_undone() -> None:
+    assert invoice_text(InvoiceState.VOID, "invoice.reverse") == "已红冲（费用已全额退回）"
+    assert invoice_text(InvoiceState.VOID, "invoice.issue") == "已全额退费，不再开具"
+    assert all(invoice_text(state, "invoice.reverse") == text for state, text in INVOICE_TEXTS.items() if state is not InvoiceState.VOID)
 
 
 class Walk:

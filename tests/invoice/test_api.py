@@ -114,7 +114,7 @@ async def test_what_went_back_is_seen_as_undone_with_its_red_bill(api: httpx.Asy
     story = await read(api, f"/revisits/{visit.id}/timeline", me)
     assert [(step["title"], step["state_text"]) for step in story["steps"] if step["process"] == "invoice"] == [
         ("开具电子票据", "已开具"),
-        ("红冲电子票据", "已全额退费，无需开具"),
+        ("红冲电子票据", "已红冲（费用已全额退回）"),
     ]
 
 
