@@ -9,6 +9,9 @@ TESTS ?=
 ONLY ?=
 TO ?=
 FROM ?=
+PATHWAYS ?=
+SEED ?=
+MINUTES ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,7 +27,7 @@ export PIP_ROOT_USER_ACTION := ignore
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run books backup restore test test-long bench lint format lock has-python has-setpriv has-node
+.PHONY: help run books backup restore test test-long bench chaos lint format lock has-python has-setpriv has-node
 .DELETE_ON_ERROR:
 
 help: ## List what there is
@@ -50,6 +53,9 @@ test-long: $(VENV)/dev.stamp has-setpriv ## The tests that do not fit into `make
 
 bench: $(VENV)/dev.stamp has-setpriv ## How fast, as ratios to bare programs in one run; ONLY="reads claims" for some
 	$(BIN)/python -m bench $(ONLY)
+
+chaos: $(VENV)/dev.stamp has-setpriv ## Random people while machines die and the outside misbehaves; PATHWAYS=40 MINUTES=10 SEED=…
+	@PATHWAYS="$(PATHWAYS)" SEED="$(SEED)" MINUTES="$(MINUTES)" $(BIN)/python -m tests.chaos
 
 lint: $(VENV)/dev.stamp has-node ## Style, types and the import law
 	$(BIN)/ruff check .

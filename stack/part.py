@@ -48,6 +48,14 @@ class Part(ABC):
         """What `kill -9` does."""
         await self.process.stop()
 
+    def pause(self) -> None:
+        """As a machine that stalls: it holds what it holds and answers nobody, until `resume`."""
+        self.process.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """What it was at goes on."""
+        self.process.signal(signal.SIGCONT)
+
 
 class HttpPart(Part):
     """A part that answers 200 at its health path when it serves."""

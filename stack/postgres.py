@@ -77,6 +77,18 @@ class PostgreSQL(Part):
         await super().kill()
         await self.end_leftovers()
 
+    def pause(self) -> None:
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        """Its backends too: each is a session of its own."""
+        for pid in _working_in(self._folder, self._account()):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
     async def end_leftovers(self) -> None:
         """End what a crash left running on this database, and its lock file, which names a process number that may be someone else's now.
 

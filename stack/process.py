@@ -164,6 +164,11 @@ class Process:
             await self.ended(within_s)
         return False
 
+    def signal(self, number: signal.Signals) -> None:
+        """To everything of its session that has not left it; nothing happens when it is gone."""
+        if self.alive:
+            os.killpg(self.pid, number)
+
     def tail(self, lines: int = 20) -> str:
         """The last lines it wrote since it was started."""
         if not self.log.exists():

@@ -118,6 +118,13 @@ class Stack:
         """`kill -9` a part; it is gone when this returns, and stays away until start_part."""
         await self._parts[name].kill()
 
+    def pause(self, name: PartName) -> None:
+        """It stalls: alive, and answers nobody, until `resume`."""
+        self._parts[name].pause()
+
+    def resume(self, name: PartName) -> None:
+        self._parts[name].resume()
+
     async def stop_part(self, name: PartName) -> None:
         """Stop one part in good order."""
         await self._parts[name].stop()

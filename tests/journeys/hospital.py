@@ -61,6 +61,12 @@ class Hospital:
         await self.http.aclose()
         await self.outside.aclose()
 
+    def speak(self, http: httpx.AsyncClient) -> None:
+        """Everybody over another line from now on."""
+        self.http = http
+        for one in (self.doctor, self.other_doctor, self.manager, self.finance, self.pharmacist):
+            one.speak(http)
+
     # People
 
     async def register(self, **wish: Any) -> Card:
@@ -123,6 +129,14 @@ class Hospital:
         fresh = await self._opened(capacity)
         await self.pulled()
         return fresh
+
+    async def hall_again(self, alone: int = 0) -> list[str]:
+        """A hall in a 就诊单元 that goes on for a while, and so many slots that nobody else uses."""
+        self.unit = await self._open_unit()
+        self.hall = await self._opened(9_000)
+        slots = [await self._opened(1) for _ in range(alone)]
+        await self.pulled()
+        return slots
 
     async def slot_that_is_over(self) -> str:
         """It ended a minute ago."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -16,7 +17,8 @@ Json = dict[str, Any]
 T = TypeVar("T")
 
 LOOK_EVERY_S = 0.1
-WITHIN_S = 25.0
+WITHIN_S = float(os.environ.get("WITHIN_S", "25"))
+"""How long anybody waits for anything, unless said otherwise."""
 
 
 async def until(what: str, look: Callable[[], Awaitable[T]], fits: Callable[[T], object], within_s: float = WITHIN_S) -> T:
@@ -66,6 +68,10 @@ class Person:
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
         self.headers: dict[str, str] = {}
+
+    def speak(self, http: httpx.AsyncClient) -> None:
+        """Over another line from now on."""
+        self._http = http
 
     async def get(self, path: str, **parameters: str) -> httpx.Response:
         return await self._http.get(path, params=parameters, headers=self.headers)

@@ -1,0 +1,77 @@
+"""A line that does not give up: what may be asked again is, under the same key, until the house says what became of it."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import httpx
+
+PATIENCE_S: Final = 180.0
+PAUSE_S: Final = 0.4
+BUSY: Final = frozenset({502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A command that was carried out by what the API says: its process stood so at that version."""
+
+    process_id: UUID
+    version: int
+    state: str
+
+
+@dataclass
+class Persistent(httpx.AsyncBaseTransport):
+    """Reads, and wishes that carry a key, are repeated while the house is away, busy, or still at it."""
+
+    inner: httpx.AsyncBaseTransport = field(default_factory=lambda: httpx.AsyncHTTPTransport(retries=0))
+    answered: list[Answered] = field(default_factory=list[Answered])
+    broken: list[str] = field(default_factory=list[str])
+    """Answers that nobody may ever get."""
+    counted: Counter[str] = field(default_factory=Counter[str])
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        repeatable = request.method in {"GET", "PUT"} or "Idempotency-Key" in request.headers
+        ends = time.monotonic() + PATIENCE_S
+        while True:
+            answer = await self._asked(request, final=not repeatable or time.monotonic() > ends)
+            if answer is not None:
+                return answer
+            self.counted["repeats"] += 1
+            await asyncio.sleep(PAUSE_S)
+
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+    async def _asked(self, request: httpx.Request, *, final: bool) -> httpx.Response | None:
+        """None: no definite answer yet."""
+        try:
+            answer = await self.inner.handle_async_request(
+                httpx.Request(request.method, request.url, headers=request.headers, content=request.content)
+            )
+            await answer.aread()
+        except httpx.TransportError:
+            if final:
+                raise
+            return None
+        if answer.status_code == 500:
+            self.broken.append(f"{request.method} {request.url.path}: {answer.text[:300]}")
+        if not final and (answer.status_code in BUSY or _at_it(answer)):
+            return None
+        if "Idempotency-Key" in request.headers and answer.is_success:
+            self._note(answer)
+        return answer
+
+    def _note(self, answer: httpx.Response) -> None:
+        body = answer.json() if answer.content else None
+        if isinstance(body, dict) and body.get("done") is True:  # pyright: ignore[reportUnknownMemberType]
+            self.answered.append(Answered(UUID(body["id"]), int(body["version"]), str(body["state"])))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def _at_it(answer: httpx.Response) -> bool:
+    """Taken, and still being carried out."""
+    return answer.status_code == 202 and answer.json().get("done") is False
