@@ -82,6 +82,7 @@ _TROUBLE_TEXTS: Final[dict[str, str]] = {
     "wechat_pay.not_enough": "微信支付商户余额不足，请充值后重新办理退费。",
     "wechat_pay.refund_abnormal": "款项退不到原付款账户，请在微信支付商户平台处理，到账后自动更新。",
     "wechat_pay.refund_closed": "微信支付已关闭该笔退款，请重新办理退费，或线下退费。",
+    "wechat_pay.refund_absent": "微信支付查无该笔退款，请重新办理退费，或线下退费。",
     "refund.overdue": "超过承诺时间仍未到账，仍在自动查询，请向微信支付核实。",
 }
 _PARTIES: Final = {
