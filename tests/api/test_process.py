@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest_asyncio
+from sqlalchemy import text
 
 from models.stores.database import Database
 from stack.ports import free_ports
@@ -77,11 +78,31 @@ async def test_it_serves_and_stops_cleanly_with_a_stream_open(running: Running, 
             code = await running.stopped()
 
     assert code == 0
+    assert {line["level"] for line in running.lines} == {"info"}
     answered = [line for line in running.lines if line["event"] == "request.answered"]
     assert [(line["route"], line["status"], line["service"]) for line in answered] == [
         ("/v1/account", 200, "api"),
         ("/v1/events", 200, "api"),
     ]
+
+
+async def test_who_is_still_being_answered_at_a_stop_is_told_to_repeat_and_nobody_is_alarmed(
+    running: Running, own_database: Database, clock: Hands
+) -> None:
+    async with own_database.transaction() as db:
+        person = await a_person(db)
+    bearer = await signed_in(own_database, clock, person.account_id)
+    async with own_database.transaction() as db, httpx.AsyncClient(base_url=running.url, trust_env=False, headers=bearer) as client:
+        await db.execute(text("lock table patient, patient_binding in access exclusive mode"))
+        waits = asyncio.create_task(client.get("/v1/patients"))
+        while not await db.scalar(text("select count(*) from pg_locks where not granted")):
+            await db.execute(text("select pg_sleep(0.01)"))
+        code = await running.stopped()
+        answer = await waits
+
+    assert (code, answer.status_code, answer.json()["code"]) == (0, 503, "service.unavailable")
+    assert {line["level"] for line in running.lines} == {"info", "warning"}
+    assert [line["answering"] for line in running.lines if line["event"] == "api.stopped_while_answering"] == [1]
 
 
 async def test_its_library_lines_are_json_too_and_none_is_an_error(running: Running) -> None:
