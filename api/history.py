@@ -133,9 +133,11 @@ class EventOut(BaseModel):
 
 
 class EventsOut(BaseModel):
-    """By time. `cut`: there were more than are shown, at most 5,000 events of 200 runs."""
+    """By time. `cut`: there were more than are shown, at most 5,000 events of 200 runs. `complete` false: cut, or the runs `lost` are."""
 
     revisit_id: UUID
+    complete: bool
+    lost: list[str] = Field(description="Ids of runs of which nothing but their row is left: no history in Temporal, and no file to read.")
     events: list[EventOut]
     cut: bool
 
@@ -173,7 +175,9 @@ async def history_events(revisit_id: UUID, me: MayRead, wiring: Wired) -> Events
     """The raw events of the same runs: for who looks into a fault, also when Temporal has them no more."""
     read, cut = await _read(wiring, revisit_id, await _rows(wiring, me, revisit_id))
     events = [event for run, recorded in read for event in _events(_run(wiring, run), recorded)]
-    return EventsOut(revisit_id=revisit_id, events=sorted(events, key=lambda event: event.at), cut=cut)
+    lost = [run.run_id for run, recorded in read if not recorded.events]
+    complete = not cut and not lost
+    return EventsOut(revisit_id=revisit_id, complete=complete, lost=lost, events=sorted(events, key=lambda event: event.at), cut=cut)
 
 
 async def _rows(wiring: Wiring, me: Principal, revisit_id: UUID) -> list[histories.Process]:

@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+import structlog
+from google.protobuf.json_format import ParseError
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client, WorkflowExecution, WorkflowHandle, WorkflowHistory
 from temporalio.service import RPCError, RPCStatusCode
@@ -16,7 +18,9 @@ from api.runs import asking
 from models.history import Closing, process_of, workflow_of
 from models.stores import history as histories
 from models.stores.database import Database
-from models.stores.history import HistoryFiles
+from models.stores.history import HistoryFiles, UnreadableError
+
+log = structlog.get_logger()
 
 PAGE: Final = timedelta(seconds=5)
 """How long Temporal may take for one page of events or of runs."""
@@ -96,15 +100,25 @@ class Runs:
             except RPCError as gone:
                 if gone.status is not RPCStatusCode.NOT_FOUND:
                     raise
-        events = await self._archived(run)
+        if run.file is None:  # lost before it was archived
+            return replace(run, there=False), recorded, False
+        try:
+            events = await self._archived(run.workflow_id, run.file)
+        except UnreadableError as fault:
+            log.error("history.unreadable", process=run.process, id=str(run.process_id), run=run.run_id, file=run.file, exc_info=fault)
+            return replace(run, there=False, file=None, archived_at=None), recorded, False
         return replace(run, there=False), replace(recorded, events=events[:most]), len(events) > most
 
-    async def _archived(self, run: Run) -> list[HistoryEvent]:
-        """None of a run that was lost before it was archived."""
-        if run.file is None:
-            return []
-        text = (await self.files.get(run.file)).decode()
-        return list((await asyncio.to_thread(WorkflowHistory.from_json, run.workflow_id, text)).events)
+    async def _archived(self, workflow_id: str, file: str) -> list[HistoryEvent]:
+        """Raises `UnreadableError`, also of a file that is whole and holds no history."""
+        try:
+            text = (await self.files.get(file)).decode()
+            events = list((await asyncio.to_thread(WorkflowHistory.from_json, workflow_id, text)).events)
+        except (ValueError, ParseError) as fault:
+            raise UnreadableError(file) from fault
+        if not events:
+            raise UnreadableError(file)
+        return events
 
 
 def _listed(one: WorkflowExecution) -> Run | None:

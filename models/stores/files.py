@@ -2,10 +2,15 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 import obstore
+from obstore.exceptions import BaseError
 from obstore.store import LocalStore
+
+UNREAD: Final = (OSError, BaseError)
+"""How a store says that it does not give an object: none is there, or it may not or cannot be read."""
 
 
 class ObjectFolder:

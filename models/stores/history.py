@@ -1,6 +1,7 @@
 """The archive of histories: a row for each closed run, and its history in a file of object storage."""
 
 import gzip
+import zlib
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.account import AccountKind
 from models.history import ClosedRun, Closing
 from models.refund import Cause
-from models.stores.files import ObjectFolder
+from models.stores.files import UNREAD, ObjectFolder
 from models.stores.open_rows import PROCESSES
 from models.tables.account import AccountRow
 from models.tables.charge import ChargeRow, PaymentRow, RefundRow
@@ -34,8 +35,15 @@ class HistoryFiles(ObjectFolder):
         return len(packed)
 
     async def get(self, file: str) -> bytes:
-        """What was put. That it is not there, or is damaged, is a fault and raised as one."""
-        return gzip.decompress(await self.read(file))
+        """What was put. Raises `UnreadableError`."""
+        try:
+            return gzip.decompress(await self.read(file))
+        except (*UNREAD, EOFError, zlib.error) as fault:
+            raise UnreadableError(file) from fault
+
+
+class UnreadableError(Exception):
+    """A file of the archive that is not there or is damaged: a fault, and one history the less."""
 
 
 async def newest(db: AsyncSession) -> datetime | None:
