@@ -16,7 +16,7 @@ from temporalio.api.enums.v1 import EventType
 
 from api.history_events import Recorded, attempt_of, happened_at, named
 from api.history_process import ProcessOut, TaskOut, WhoOut, about, process_out
-from api.history_runs import Run, Runs
+from api.history_runs import Read, Run, Runs
 from api.history_story import story
 from api.history_timeline import filled, told_of
 from api.problems import problems
@@ -34,11 +34,12 @@ MayRead = Annotated[Principal, Depends(may("history:read"))]
 
 EVENTS_MAX, RUNS_MAX = 5000, 200
 Url = Annotated[str | None, Field(description="Of its run in the Temporal UI; none once Temporal has it no more.")]
-Archived = Annotated[bool, Field(description="Told from the archive, since Temporal has it no more.")]
+Archived = Annotated[bool, Field(description="Told from the archive, since Temporal has it no more, or is away.")]
+Away = Annotated[bool, Field(description="Temporal did not answer in time: what only it knows is not told. Ask again later.")]
 
 
 class RunOut(BaseModel):
-    """A run of one of the visit's processes. With neither url nor archive it was lost, and only that it was there is known."""
+    """A run of one of the visit's processes. With neither url nor archive it was lost, or Temporal is away: no more of it is known."""
 
     process: str = Field(examples=["charge"])
     process_id: UUID
@@ -108,11 +109,13 @@ class EntryOut(TaskOut):
 class HistoryOut(BaseModel):
     """By time. `cut`: there was more than is told, at most 5,000 events of 200 runs.
 
-    `complete` false: cut, or some history is lost; `processes` say of which, and what the timeline knows is told in its place.
+    `complete` false: cut, some history is lost, or Temporal is away; `processes` say of which, and what the timeline knows is told in
+    its place.
     """
 
     revisit_id: UUID
     complete: bool
+    temporal_away: Away
     processes: list[ProcessOut]
     runs: list[RunOut]
     story: list[EntryOut]
@@ -133,11 +136,12 @@ class EventOut(BaseModel):
 
 
 class EventsOut(BaseModel):
-    """By time. `cut`: there were more than are shown, at most 5,000 events of 200 runs. `complete` false: cut, or the runs `lost` are."""
+    untold: list[str] = Field(description="Ids of runs of which no event can be told, by Temporal or from a file.")
 
     revisit_id: UUID
     complete: bool
-    lost: list[str] = Field(description="Ids of runs of which nothing but their row is left: no history in Temporal, and no file to read.")
+    temporal_away: Away
+    untold: list[str] = Field(description="Ids of runs of which no event can be told: not by Temporal, and by no file.")
     events: list[EventOut]
     cut: bool
 
@@ -150,34 +154,41 @@ async def history(revisit_id: UUID, me: MayRead, wiring: Wired) -> HistoryOut:
         done = await histories.done(db, revisit_id)
         asked_at = await histories.kept_at(db, [row.id for row in rows])
         begun_by = await histories.begun_by(db, revisit_id)
-    read, cut = await _read(wiring, revisit_id, rows)
-    recorded = [one for _, one in read]
+    read = await _read(wiring, revisit_id, rows)
+    recorded = [one for _, one in read.runs]
     tale = story(recorded, begun_by, asked_at)
-    told = told_of(rows, recorded, tale, done)
-    entries = tale.entries if cut else filled(tale, told, done, asked_at)
+    told = told_of(rows, recorded, tale, done, away=read.away)
+    entries = tale.entries if read.cut else filled(tale, told, done, asked_at)
     givers = {one.process_id: one.by for one in done if one.name == "refund.hand_over"}
     async with wiring.database.reading() as db:
         people = await histories.people(db, {by for by in (*(entry.by for entry in entries), *givers.values()) if by})
-    runs = {run.run_id: _run(wiring, run) for run, _ in read}
+    runs = {run.run_id: _run(wiring, run) for run, _ in read.runs}
     named = {row.id: about(row) for row in rows}
     return HistoryOut(
         revisit_id=revisit_id,
-        complete=not cut and all(one.complete for one in told.values()),
+        complete=not read.cut and not read.away and all(one.complete for one in told.values()),
+        temporal_away=read.away,
         processes=[process_out(row, told[row.id], WhoOut.of(givers.get(row.id), people)) for row in rows],
         runs=list(runs.values()),
         story=[_entry(entry, runs.get(entry.run_id or ""), named.get(entry.process_id), people) for entry in entries],
-        cut=cut,
+        cut=read.cut,
     )
 
 
 @router.get("/revisits/{revisit_id}/history/events", responses=problems(missing=("revisit.missing",)))
 async def history_events(revisit_id: UUID, me: MayRead, wiring: Wired) -> EventsOut:
     """The raw events of the same runs: for who looks into a fault, also when Temporal has them no more."""
-    read, cut = await _read(wiring, revisit_id, await _rows(wiring, me, revisit_id))
-    events = [event for run, recorded in read for event in _events(_run(wiring, run), recorded)]
-    lost = [run.run_id for run, recorded in read if not recorded.events]
-    complete = not cut and not lost
-    return EventsOut(revisit_id=revisit_id, complete=complete, lost=lost, events=sorted(events, key=lambda event: event.at), cut=cut)
+    read = await _read(wiring, revisit_id, await _rows(wiring, me, revisit_id))
+    events = [event for run, recorded in read.runs for event in _events(_run(wiring, run), recorded)]
+    untold = [run.run_id for run, recorded in read.runs if not recorded.events]
+    return EventsOut(
+        revisit_id=revisit_id,
+        complete=not (read.cut or read.away or untold),
+        temporal_away=read.away,
+        untold=untold,
+        events=sorted(events, key=lambda event: event.at),
+        cut=read.cut,
+    )
 
 
 async def _rows(wiring: Wiring, me: Principal, revisit_id: UUID) -> list[histories.Process]:
@@ -187,14 +198,9 @@ async def _rows(wiring: Wiring, me: Principal, revisit_id: UUID) -> list[histori
         return await histories.processes(db, revisit_id)
 
 
-async def _read(wiring: Wiring, revisit_id: UUID, rows: Sequence[histories.Process]) -> tuple[list[tuple[Run, Recorded]], bool]:
+async def _read(wiring: Wiring, revisit_id: UUID, rows: Sequence[histories.Process]) -> Read:
     asked = Runs(wiring.temporal, wiring.database, HistoryFiles(wiring.settings.files_dir))
-    runs, cut = await asked.of_visit(revisit_id, RUNS_MAX, [(row.process, row.id) for row in rows])
-    read: list[tuple[Run, Recorded]] = []
-    async for run, recorded, more in asked.recorded(runs, EVENTS_MAX):
-        read.append((run, recorded))
-        cut = cut or more
-    return read, cut
+    return await asked.read(await asked.of_visit(revisit_id, RUNS_MAX, [(row.process, row.id) for row in rows]), EVENTS_MAX)
 
 
 def _run(wiring: Wiring, run: Run) -> RunOut:

@@ -1,7 +1,7 @@
 """A visit's runs and what was recorded of them: from Temporal while it has them, and then from the archive."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from api.history_events import Pending, Recorded, failure_code, noted_by, noted_in
 from api.runs import asking
 from models.history import Closing, process_of, workflow_of
+from models.kernel.errors import DomainError
 from models.stores import history as histories
 from models.stores.database import Database
 from models.stores.history import HistoryFiles, UnreadableError
@@ -43,6 +44,24 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Found:
+    """Oldest first. `cut`: there were more; `away`: Temporal did not answer, so these are what the archive has a row of."""
+
+    runs: list[Run]
+    cut: bool
+    away: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The same with what was recorded of each: nothing of one that was lost, or that only Temporal has while it is `away`."""
+
+    runs: list[tuple[Run, Recorded]]
+    cut: bool
+    away: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Runs:
     """Whom they are asked for."""
 
@@ -50,24 +69,37 @@ class Runs:
     database: Database
     files: HistoryFiles
 
-    async def of_visit(self, visit_id: UUID, most: int, rows: Collection[tuple[str, UUID]] = ()) -> tuple[list[Run], bool]:
-        """The runs of the visit, its charges and its refunds, oldest first, and whether there were more than so many.
+    async def of_visit(self, visit_id: UUID, most: int, rows: Collection[tuple[str, UUID]] = ()) -> Found:
+        """The runs of the visit, its charges and its refunds, oldest first: at most so many.
 
         `rows`: the processes that it has. Temporal lists a run some moments after it knows it, so the last one of each is asked for.
         """
-        with asking():
-            listed = [one async for one in self.client.list_workflows(f"Visit = '{visit_id}'", limit=most + 1, rpc_timeout=PAGE)]
+        try:
+            found, away = await self._there(visit_id, most, rows), False
+        except DomainError:
+            found, away = dict[str, Run](), True
         async with self.database.reading() as db:
-            kept = {str(one.run.run_id): one for one in await histories.of_visit(db, visit_id)}
+            kept = await histories.of_visit(db, visit_id)
+        for one in kept:
+            known = found.get(str(one.run.run_id)) or _kept(one)
+            found[known.run_id] = replace(known, file=one.file, archived_at=one.archived_at)
+        runs = sorted(found.values(), key=lambda run: (run.began_at, run.run_id))
+        return Found(runs[:most], len(runs) > most, away)
+
+    async def _there(self, visit_id: UUID, most: int, rows: Collection[tuple[str, UUID]]) -> dict[str, Run]:
+        """Those that Temporal has. Raises `service.unavailable`."""
+        with asking():
+            try:
+                async with asyncio.timeout(
+                    PAGE.total_seconds()
+                ):  # the connection that is made for the first call heeds no timeout of its own
+                    listed = [one async for one in self.client.list_workflows(f"Visit = '{visit_id}'", limit=most + 1, rpc_timeout=PAGE)]
+            except TimeoutError as silent:
+                raise RPCError("no answer", RPCStatusCode.DEADLINE_EXCEEDED, b"") from silent
         found = {one.run_id: run for one in listed if (run := _listed(one))}
         ended = {run.process_id for run in found.values() if run.status == Closing.COMPLETED}
         last = await asyncio.gather(*(self._last(process, id) for process, id in rows if id not in ended))
-        found |= {one.run_id: run for one in last if one and (run := _listed(one))}
-        for id, one in kept.items():
-            known = found.get(id) or _kept(one)
-            found[id] = replace(known, file=one.file, archived_at=one.archived_at)
-        runs = sorted(found.values(), key=lambda run: (run.began_at, run.run_id))
-        return runs[:most], len(runs) > most
+        return found | {one.run_id: run for one in last if one and (run := _listed(one))}
 
     async def _last(self, process: str, id: UUID) -> WorkflowExecution | None:
         try:
@@ -78,15 +110,20 @@ class Runs:
                 raise
             return None
 
-    async def recorded(self, runs: list[Run], most: int) -> AsyncGenerator[tuple[Run, Recorded, bool]]:
-        """Each run, as it stands now, with its events: at most so many of all together, and whether there were more."""
-        left = most
-        for run in runs:
-            told, recorded, more = await self._recorded(run, left)
-            left -= len(recorded.events)
-            yield told, recorded, more
+    async def read(self, found: Found, most: int) -> Read:
+        """Each run, as it stands now, with its events: at most so many of all together. Once Temporal is away it is asked no more."""
+        runs, cut, away = list[tuple[Run, Recorded]](), found.cut, found.away
+        for run in found.runs:
+            asked, left = replace(run, there=run.there and not away), most - sum(len(recorded.events) for _, recorded in runs)
+            try:
+                told, recorded, more = await self._recorded(asked, left)
+            except DomainError:
+                away = True
+                told, recorded, more = await self._recorded(replace(run, there=False), left)
+            runs.append((told, recorded))
             if more:
-                return
+                return Read(runs, cut=True, away=away)
+        return Read(runs, cut, away)
 
     async def _recorded(self, run: Run, most: int) -> tuple[Run, Recorded, bool]:
         recorded = Recorded(process=run.process, process_id=run.process_id, run_id=run.run_id, events=[])

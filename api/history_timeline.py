@@ -31,9 +31,11 @@ class Told:
     """The first of its runs that is told began long after its row."""
 
 
-def told_of(rows: Sequence[Process], runs: Sequence[Recorded], story: Story, done: Sequence[Done]) -> dict[UUID, Told]:
+def told_of(
+    rows: Sequence[Process], runs: Sequence[Recorded], story: Story, done: Sequence[Done], *, away: bool = False
+) -> dict[UUID, Told]:
     """By process. Not complete: a step stands in the timeline alone, a run or the one that it went on as has no history, or the first
-    began late.
+    began late; with the engine away, no run that came to the process's end is known.
     """
     begins: dict[UUID, datetime] = {}
     missing = {one.process_id for one in untold(story, done)}
@@ -46,12 +48,18 @@ def told_of(rows: Sequence[Process], runs: Sequence[Recorded], story: Story, don
             begins[run.process_id] = min(began, begins.get(run.process_id, began))
         else:
             missing.add(run.process_id)
+    if away:
+        missing |= {row.id for row in rows} - {run.process_id for run in runs if _came_to_its_end(run)}
     late = {row.id for row in rows if (at := begins.get(row.id)) and at - row.created_at > LATE}
     return {row.id: Told(begins.get(row.id), row.id not in missing | late, row.id in late) for row in rows}
 
 
 def _goes_on_as(run: Recorded) -> str | None:
     return run.events[-1].workflow_execution_continued_as_new_event_attributes.new_execution_run_id or None
+
+
+def _came_to_its_end(run: Recorded) -> bool:
+    return bool(run.events) and run.events[-1].HasField("workflow_execution_completed_event_attributes")
 
 
 def untold(story: Story, done: Sequence[Done]) -> list[Done]:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -27,7 +28,6 @@ from tests.history.conftest import archive_of, closed, listed
 from tests.history.visits import HOW_MANY, Desk, a_desk, a_visit_with_a_story, lines, renewed, rests, until, version
 from tests.process.hospital import wish
 from tests.process.running import Live, Running
-from tests.settings import settings
 from worker.wiring import worker
 from workflows.runs import Runs
 
@@ -320,11 +320,12 @@ async def test_a_run_that_the_engine_lists_and_has_no_more_is_told_from_its_file
     await closed(running.client, visit.id, 1)
     await archive_of(running, folder).archive_due()
     files = HistoryFiles(folder)
-    [run, _], _ = await Asked(running.client, running.database, files).of_visit(visit.id, 10)
+    found = await Asked(running.client, running.database, files).of_visit(visit.id, 10)
 
-    [(told, recorded, more)] = [one async for one in Asked(elsewhere, running.database, files).recorded([run], 1000)]
+    read = await Asked(elsewhere, running.database, files).read(replace(found, runs=found.runs[:1]), 1000)
 
-    assert (run.there, told.there, len(recorded.events) > 20, more) == (True, False, True, False)
+    [(told, recorded)] = read.runs
+    assert (found.runs[0].there, told.there, len(recorded.events) > 20, read.cut) == (True, False, True, False)
 
 
 async def test_a_visit_that_never_ran(desk: Desk, running: Running) -> None:
@@ -345,14 +346,6 @@ async def test_who_may_read_it(desk: Desk, running: Running, visit: Live) -> Non
             assert (await desk.client.get(path, headers=headers)).json()["code"] == "account.forbidden"
         elsewhere = path.replace(str(visit.id), str(ids.new()))
         assert (await desk.client.get(elsewhere, headers=desk.headers)).json()["code"] == "revisit.missing"
-
-
-async def test_with_temporal_away_it_says_so(running: Running, visit: Live, folder: Path) -> None:
-    nowhere = await Client.connect(settings().temporal_address, lazy=True)
-    async with a_desk(running.database, nowhere, folder) as desk:
-        refused = await desk.client.get(f"/v1/revisits/{visit.id}/history", headers=desk.headers)
-
-    assert (refused.status_code, refused.json()["code"]) == (503, "service.unavailable")
 
 
 async def test_a_pull_of_schedules_is_begun_once_while_it_runs(desk: Desk, running: Running) -> None:

@@ -38,7 +38,7 @@ async def test_one_unreadable_file_is_told_as_lost_and_the_rest_is_told(running:
     whole = file.read_bytes()
 
     async with a_desk(running.database, elsewhere, folder) as desk:
-        assert (await desk.reads(visit.id, "/events"))["lost"] == []
+        assert (await desk.reads(visit.id, "/events"))["untold"] == []
         for how, breaks in BROKEN.items():
             file.write_bytes(whole)
             breaks(file)
@@ -52,7 +52,7 @@ async def test_one_unreadable_file_is_told_as_lost_and_the_rest_is_told(running:
                 False,
                 ("timeline", "consent.consent"),
             )
-            assert (events["complete"], events["lost"], events["events"]) == (False, [str(row.run_id)], [])
+            assert (events["complete"], events["untold"], events["events"]) == (False, [str(row.run_id)], [])
     file.write_bytes(whole)
 
 
