@@ -226,9 +226,10 @@ def _nobody_is_told_twice(books: Books) -> None:
     told = Counter((one["visit_id"], one["template"]) for one in books.messages)
     for visit in books.visits:
         left = visit["state"] in {"cancelled", "declined", "absent", "suspended"} and visit["claim_id"] is not None
-        declined = left and visit["reason"] == Reason.DECLINED
-        assert told[visit["id"], Template.REVISIT_CANCELLED] == (1 if left and not declined else 0)
+        stopped, declined = left and visit["state"] == "suspended", left and visit["reason"] == Reason.DECLINED
+        assert told[visit["id"], Template.REVISIT_SUSPENDED] == (1 if stopped else 0)
         assert told[visit["id"], Template.REVISIT_DECLINED] == (1 if declined else 0)
+        assert told[visit["id"], Template.REVISIT_CANCELLED] == (1 if left and not declined and not stopped else 0)
         assert told[visit["id"], Template.REVISIT_BOOKED] <= 1
         gone = [one for one in books.refunds if one["visit_id"] == visit["id"] and one["state"] in {"arrived", "paid_out"}]
         assert told[visit["id"], "refund_arrived"] + told[visit["id"], "refund_paid_out"] == len(gone)

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 
+from models.charge import Scene
 from tests.refund.stateful_machine import Money
 from tests.refund.stateful_town import Town
 from tests.refund.test_stateful import town
@@ -24,6 +25,13 @@ ONCE_FAILED: Final[dict[str, Program]] = {
             "the_next_call_goes_wrong",
             {"call": ("his", "POST /fhir/R4/Invoice/{id}/$settle"), "kind": "tampered", "seconds": 0, "refused": 3},
         ),
+        ("goes_the_usual_way", {"which": 0, "steps": 6}),
+    ),
+    "the clinic is stopped between the money and the settlement": (
+        ("two_people_are_about_to_pay", {"begun": (0, None, 0), "fate": None}),
+        ("wants_to_pay", {"scene": Scene.NATIVE, "which": 0}),
+        ("pays", {"which": 0}),
+        ("the_doctor_is_away", {}),
         ("goes_the_usual_way", {"which": 0, "steps": 6}),
     ),
 }
