@@ -136,7 +136,10 @@ class EventOut(BaseModel):
 
 
 class EventsOut(BaseModel):
-    untold: list[str] = Field(description="Ids of runs of which no event can be told, by Temporal or from a file.")
+    """By time. `cut`: there were more than are shown, at most 5,000 events of 200 runs.
+
+    `complete` false: cut, runs are `untold`, or Temporal is away.
+    """
 
     revisit_id: UUID
     complete: bool
