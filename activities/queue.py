@@ -1,23 +1,27 @@
 """候诊: reminded, checked in, accepted, called, entered, passed over (P-2.4, P-4, D-2.3)."""
 
 from datetime import timedelta
+from uuid import UUID
 
-from activities.steps import Guard, step
+from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
+from models.kernel import ids
 from models.kernel.clock import beijing
 from models.kernel.errors import DomainError, known
 from models.message import Template
+from models.process import Runs
 from models.queue import check_in_open
 from models.revisit import Accept, CheckIn, Enter, Revisit, State
 from models.stores import booking as bookings
-from models.stores import notices
+from models.stores import inbox, notices
 from models.stores import policy as policies
 from models.stores import revisit as revisits
+from models.suspension import Stopped
 
 
 class QueueActivities:
-    def __init__(self, guard: Guard[Revisit], his: HIS) -> None:
-        self._guard, self._his = guard, his
+    def __init__(self, guard: Guard[Revisit], his: HIS, runs: Runs) -> None:
+        self._guard, self._his, self._runs = guard, his, runs
 
     @step("queue.remind")
     async def remind(self, now: Revisit) -> Revisit:
@@ -31,7 +35,7 @@ class QueueActivities:
 
     @step("queue.check_in")
     async def check_in(self, now: Revisit, wish: CheckIn) -> Revisit:
-        """报到 on the day only. Raises `queue.not_the_day`."""
+        """报到 on the day only. Raises `queue.not_the_day`, and `slot.stopped` when the hospital has cancelled it: the visit hears so next."""
         step = self._guard.step(now, "queue.check_in", wish)
         async with step.fence() as db:
             visit = await revisits.facts(db, now.id)
@@ -39,13 +43,34 @@ class QueueActivities:
             held = await bookings.of_id(db, known(visit.claim_id))
             if not check_in_open(step.at, on=held.on, unit_starts_at=held.unit_starts_at, slot_starts_at=held.starts_at):
                 raise DomainError("queue.not_the_day", "conflict", on=held.on.isoformat())
-        async with step.asking():
-            await self._his.check_in(known(held.appointment_id))
+        async with step.asking(), outside():
+            stopped = await self._check_in(held)
+        if stopped:
+            await self._bring_stop(step, held.id)
+            raise DomainError("slot.stopped", "conflict", slot_id=held.slot_id)
         until = policy.accept_until(held.starts_at, held.unit_ends_at)
         urge_at = min(step.at + timedelta(seconds=policy.rules.accept_remind_s), until)
         async with step.move(State.WAITING, checked_in_at=step.at, due_at=until, wake_at=urge_at):
             pass
         return step.row
+
+    async def _check_in(self, held: bookings.Claim) -> bool:
+        """True: it is refused since a 停诊 has cancelled it there, of which we have not heard."""
+        try:
+            await self._his.check_in(known(held.appointment_id))
+        except DomainError as refused:
+            if refused.code == "his.not-booked" and held.id in await self._his.stopped((held.slot_id,)):
+                return True
+            raise
+        return False
+
+    async def _bring_stop(self, step: Step[Revisit], claim_id: UUID) -> None:
+        """The same news that a suspension brings, once for a place."""
+        event = Stopped(id=ids.derived("stopped", claim_id), claim_id=claim_id)
+        async with step.give_up() as db:
+            await bookings.stopped(db, [claim_id], step.at)
+            await inbox.bring(db, "revisit", step.now.id, event, party="revisit")
+        await self._runs.knock("revisit", step.now.id, event)
 
     @step("queue.urge")
     async def urge(self, now: Revisit) -> Revisit:

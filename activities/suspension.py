@@ -12,6 +12,8 @@ from gateways.his.port import HIS
 from models.kernel import ids
 from models.kernel.errors import DomainError, known
 from models.process import News, Runs
+from models.schedule import SlotState
+from models.stores import booking as bookings
 from models.stores import directory, inbox
 from models.stores import suspension as suspensions
 from models.stores.suspension import Met
@@ -35,7 +37,7 @@ class SuspensionActivities:
         """Nobody gets into what has stopped once this is committed.
 
         What the HIS has of it now stands in our copy then, or the doctor is suspended. A message is only a reason to look: what it said
-        may be over already.
+        may be over already. So of places that are open it is asked as well whom a stop has cancelled there before they were resumed.
         """
         step = self._guard.step(now, "suspension.look")
         if now.doctor_id:
@@ -50,12 +52,14 @@ class SuspensionActivities:
                 unit = await self._his.schedule(schedule_id)
                 departments, doctors = await self._his.departments(), await self._his.doctors()
                 slots = await self._his.slots((schedule_id,))
+                ended = await self._his.stopped(tuple(one.id for one in slots if one.state is SlotState.OPEN))
         except DomainError as refused:
             log.warning("suspension.unknown", suspension_id=str(now.id), schedule_id=schedule_id, trouble=refused.code)
             async with step.move(SuspensionState.UNKNOWN, wake_at=None):
                 return step.row
         async with step.move(SuspensionState.CLEARING, wake_at=step.at) as db:
             await directory.write(db, departments, doctors, (unit,), slots, step.at)
+            await bookings.stopped(db, ended, step.at)
         return step.row
 
     @step("suspension.clear")

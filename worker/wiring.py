@@ -165,7 +165,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
     consent = ConsentActivities(visits)
     booking = BookingActivities(visits, outside.his, runs, policy_line)
     intake = IntakeActivities(visits, runs)
-    queue = QueueActivities(visits, outside.his)
+    queue = QueueActivities(visits, outside.his, runs)
     charge = ChargeActivities(money, outside.his, outside.wechat_pay, runs)
     refund = RefundActivities(Guard(database, clock, refunds.STORE), outside.his, outside.wechat_pay, runs)
     invoice = InvoiceActivities(Guard(database, clock, invoices.STORE), outside.issuer, invoices.InvoiceFiles(files), runs)

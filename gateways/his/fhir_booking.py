@@ -15,6 +15,7 @@ from models.kernel.errors import Unknown
 from models.kernel.money import FenAmount
 
 _CLAIM_NO = re.compile(r"[0-9a-f]{32}")
+_SLOTS_AT_ONCE = 40
 _REVERSED = frozenset({"cancelled", "balanced"})
 """A bill of which all was given back, and one of which a part was."""
 
@@ -52,6 +53,24 @@ class Bookings:
             ours = [Held(claim, one.id) for one in found if one.status == "pending" for claim in _claims(one)]
             call.note(locks=len(ours), not_ours=len(found) - len(ours) or None)
             return tuple(ours)
+
+    async def stopped(self, slot_ids: tuple[str, ...]) -> frozenset[UUID]:
+        """`GET /Appointment?status=cancelled&slot=…&identifier=<our system>|`, all pages; cancelled for the reason `prov`.
+
+        For another reason it was ours: a lock that was released or ran out, money that went back.
+        """
+        if not slot_ids:
+            return frozenset()
+        async with self._rest.pull("stopped", slots=len(slot_ids)) as call:
+            found: set[UUID] = set()
+            for begin in range(0, len(slot_ids), _SLOTS_AT_ONCE):
+                places = ",".join(f"Slot/{id}" for id in slot_ids[begin : begin + _SLOTS_AT_ONCE])
+                asked = (("status", "cancelled"), ("slot", places), ("identifier", f"{names.CLAIM}|"))
+                for one in [parsed(call, Appointment, one) for one in await self._rest.search_all(call, "Appointment", *asked)]:
+                    if one.status == "cancelled" and one.cancelation_reason.code(names.CANCEL_REASON) == names.BY_THE_HOSPITAL:
+                        found.update(_claims(one))
+            call.note(stopped=len(found))
+            return frozenset(found)
 
     async def release(self, appointment_id: str) -> None:
         """`PUT` status `cancelled`. A booked one is refused `his.settled`: it goes back by its refund."""

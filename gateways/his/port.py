@@ -24,8 +24,8 @@ class Held(NamedTuple):
 class HIS(Protocol):
     """Every call ends done, refused (`DomainError` with the HIS's own code as `his.<code>`) or unknown (`Unknown`).
 
-    Who asks by a number of ours what became of it (`find_lock`, `settled`, `reversed`, `find_prescription`, `dispensed`) is never refused:
-    no answer is none.
+    Who asks by a number of ours what became of it (`find_lock`, `stopped`, `settled`, `reversed`, `find_prescription`, `dispensed`) is never
+    refused: no answer is none.
     """
 
     async def patient(self, id_number: str) -> HisPatient | None:
@@ -65,6 +65,10 @@ class HIS(Protocol):
 
     async def locks(self) -> tuple[Held, ...]:
         """Every lock that it holds under our numbers at this moment, of whatever age; what was booked or has ended is not among them."""
+        ...
+
+    async def stopped(self, slot_ids: tuple[str, ...]) -> frozenset[UUID]:
+        """Our claims of these places that the hospital has cancelled by itself (停诊), whether or not the places are open again by now."""
         ...
 
     async def release(self, appointment_id: str) -> None:

@@ -202,6 +202,7 @@ class Invoice(Resource):
 
 class Appointment(Resource):
     status: str
+    cancelation_reason: Concept = Concept()
     identifier: tuple[Identifier, ...] = ()
     contained: tuple[Json, ...] = ()
     created: DateTime | None = None

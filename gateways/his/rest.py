@@ -70,9 +70,13 @@ class FhirRest:
         return await self._pages(call, await self._send(call, "GET", url))
 
     async def find(self, call: Call, kind: str, system: str, number: str) -> list[Json]:
-        """What bears a number of ours. That the HIS refuses the question says nothing of what it has: `Unknown`."""
+        """What bears a number of ours."""
+        return await self.search_all(call, kind, ("identifier", f"{system}|{number}"))
+
+    async def search_all(self, call: Call, kind: str, *query: tuple[str, str]) -> list[Json]:
+        """The same as `search`, but that the HIS refuses the question says nothing of what it has: `Unknown`."""
         try:
-            return await self.search(call, kind, ("identifier", f"{system}|{number}"))
+            return await self.search(call, kind, *query)
         except DomainError as refused:
             raise Unknown(f"asked, and answered {refused.code}") from refused
 

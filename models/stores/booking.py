@@ -173,6 +173,12 @@ async def withdraw(db: AsyncSession, claim_id: UUID) -> None:
     await db.execute(delete(ClaimRow).where(ClaimRow.id == claim_id))
 
 
+async def stopped(db: AsyncSession, claim_ids: Collection[UUID], at: datetime) -> None:
+    """The HIS has cancelled them by a 停诊: seen first then. Those that are live no more were given back for reasons of ours."""
+    seen = update(ClaimRow).where(ClaimRow.id.in_(claim_ids), LIVE, ClaimRow.stopped_at.is_(None))
+    await db.execute(seen.values(stopped_at=at))
+
+
 async def live(db: AsyncSession, claim_ids: Collection[UUID]) -> set[UUID]:
     """Those of them that are live claims: held or booked."""
     return set(await db.scalars(select(ClaimRow.id).where(ClaimRow.id.in_(claim_ids), LIVE)))

@@ -82,8 +82,9 @@ class Met:
 
 
 def _concerned(now: Suspension, at: datetime) -> Select[UUID, UUID, str]:
-    """Live claims in its 就诊单元 whose place has stopped, or is no more what the visit was told. What is over meets nobody."""
-    stopped = SlotRow.state == SlotState.STOPPED
+    """Live claims in its 就诊单元 whose place has stopped, has been stopped though it may be open again, or is no more what the visit was
+    told. What is over meets nobody."""
+    stopped = or_(SlotRow.state == SlotState.STOPPED, ClaimRow.stopped_at.is_not(None))
     moved = or_(
         RevisitRow.doctor_id != ScheduleRow.doctor_id,
         RevisitRow.slot_starts_at != SlotRow.starts_at,

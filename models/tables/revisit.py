@@ -97,6 +97,8 @@ class ClaimRow(Table):
     fee_fen: Mapped[int | None]
     lock_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    stopped_at: Mapped[datetime | None]
+    """When it was seen that the HIS had cancelled it by a 停诊, which may be over by now."""
 
 
 class ConsentRow(Table):

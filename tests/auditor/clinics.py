@@ -16,6 +16,7 @@ def check(books: Books) -> Iterator[Finding]:
     """Words by our outbox; whether the carrier brought them is looked at elsewhere, message by message."""
     words = Counter[UUID](one.visit_id for one in books.ours.messages if one.template == TOLD and one.visit_id)
     met = {one.revisit_id for one in books.ours.stopped if one.outcome == "stopped"}
+    met |= {one.revisit_id for one in books.ours.claims if one.stopped_at is not None}  # found at its check-in
     for visit in books.ours.visits:
         about, due = f"visit={visit.id}", int(visit.state == "suspended")
         if words[visit.id] != due:

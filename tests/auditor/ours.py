@@ -113,6 +113,7 @@ class Claim:
     state: str
     appointment_id: str | None
     invoice_id: str | None
+    stopped_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ class Appointment:
     invoice_id: str
     expires_at: datetime
     status: str = "pending"
+    stopped: bool = False
+    """Cancelled by the hospital."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,22 @@ class InMemoryHIS(Pharmacy):
         return await self.answer(
             "locks", lambda: tuple(Held(one.claim_id, one.id) for one in self.appointments.values() if self._as_lock(one).live)
         )
+
+    async def stopped(self, slot_ids: tuple[str, ...]) -> frozenset[UUID]:
+        return await self.answer(
+            "stopped",
+            lambda: frozenset(one.claim_id for one in self.appointments.values() if one.slot_id in slot_ids and one.stopped),
+        )
+
+    def stop(self, slot_id: str) -> None:
+        """停诊 of a place: who waits for it and is not in the room is cancelled."""
+        for one in self.appointments.values():
+            if (
+                one.slot_id == slot_id
+                and one.status in {"pending", "booked", "arrived"}
+                and f"enc-{one.id}" not in self.encounters.values()
+            ):
+                one.status, one.stopped = "cancelled", True
 
     async def release(self, appointment_id: str) -> None:
         await self.answer("release", lambda: self._becomes(appointment_id, "cancelled", of={"pending"}, refused="his.settled"))

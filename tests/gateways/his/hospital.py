@@ -55,6 +55,10 @@ class Hospital:
     def stop(self, slot_id: str) -> dict[str, Any]:
         return self.outside.post(f"/his/desk/slots/{slot_id}/stop").raise_for_status().json()
 
+    def resume(self) -> None:
+        """恢复 of tomorrow morning."""
+        self.outside.post(f"/his/desk/schedules/{self.morning}/resume").raise_for_status()
+
     def book(self, name: str) -> list[dict[str, Any]]:
         """Rows of one of the HIS's books."""
         return self.outside.get("/books/his").raise_for_status().json()[name]

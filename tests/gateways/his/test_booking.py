@@ -53,6 +53,24 @@ async def test_a_released_lock_is_not_live_and_its_repeat_neither(hospital: Hosp
     assert not (await his.bill(lock.invoice_id)).open
 
 
+async def test_who_was_cancelled_by_a_stop_is_found_though_the_place_is_open_again(hospital: Hospital, his: FhirHIS) -> None:
+    slot, other = hospital.slot(), hospital.slot()
+    held, booked, left, elsewhere, late = (ids.new() for _ in range(5))
+    await hospital.locked(slot, claim_id=held)
+    await his.settle((await hospital.locked(slot, claim_id=booked)).invoice_id, payment())
+    await his.release((await hospital.locked(slot, claim_id=left)).appointment_id)
+    await hospital.locked(other, claim_id=elsewhere)
+    assert await his.stopped((slot, other)) == frozenset()
+
+    hospital.stop(slot)
+    hospital.resume()
+    await hospital.locked(slot, claim_id=late)
+
+    assert await his.stopped((slot, other)) == {held, booked}
+    assert await his.stopped((other,)) == frozenset()
+    assert await his.stopped(()) == frozenset()
+
+
 async def test_a_lock_is_refused_by_the_his_in_its_own_words(hospital: Hospital, his: FhirHIS) -> None:
     full, stopped, patient = hospital.slot(capacity=1), hospital.slot(), hospital.patient()["id"]
     await hospital.locked(full)
