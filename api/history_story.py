@@ -13,7 +13,7 @@ from temporalio.api.enums.v1 import TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
 from api.history_events import Recorded, causes_of, failure_code, happened_at, noted_in, payloads_of
-from models.history import PROCESS_TITLES, STATE_TITLES, WAITS_FOR, Entry, What, asked_before
+from models.history import FIRST_STATES, PROCESS_TITLES, STATE_TITLES, WAITS_FOR, Entry, What, asked_before
 from models.revisit import State
 from models.timeline import STEP_TEXTS, Actor
 
@@ -137,6 +137,9 @@ class _Teller:
     # How a run begins and ends
 
     def _workflow_execution_started(self, event: HistoryEvent, told: Any) -> None:
+        """Begun without its row it loads it first; the first state is a guess that such a run tells nobody."""
+        rows = [row for row in payloads_of(told.input)[1:2] if row]
+        self._row = rows[0] if rows else {"state": FIRST_STATES.get(self._run.process)}
         if not told.continued_execution_run_id:
             entry = self._entry(event, What.BEGUN, self._run.process)
             entry.title = PROCESS_TITLES.get(self._run.process)

@@ -151,6 +151,8 @@ STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
     "invoice": INVOICE_TEXTS,
     "suspension": SUSPENSION_TEXTS,
 }
+FIRST_STATES: Final[dict[str, str]] = {process: str(next(iter(pathway.moves.table))) for process, pathway in PATHWAYS.items()}
+"""In which a process's row is inserted, as a rule: its table of moves begins there."""
 _OF_AN_OFFICE: Final = (DeliveryState.OVERDUE, DeliveryState.UNDELIVERABLE, DeliveryState.RETURNED)
 WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
     "revisit": ACTS_NEXT | {State.CLOSING: "charge", State.ENDED: "prescription"},

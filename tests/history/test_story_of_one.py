@@ -1,14 +1,16 @@
 """What an entry of a story says beyond its state: each cause of a step's waiting, a refund's task, and when a wish was kept."""
 
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from temporalio.api.failure.v1 import Failure, TimeoutFailureInfo
 
 from api.history_events import Pending
 from api.history_story import story
 from models.history import TRIED, Entry, What
 from models.kernel import ids
-from tests.history.test_story import NINE, SOMEBODY, Run, carried, choosing, failure
+from tests.history.test_story import NINE, SOMEBODY, Run, carried, choosing, failure, line
 
 
 def tried(attempt: int, last: Failure) -> Entry:
@@ -80,3 +82,22 @@ def test_a_wish_that_its_run_took_later_says_when_it_was_kept() -> None:
     wishes = [one for one in story([run.recorded()], {}, kept).entries if one.what is What.WISH]
 
     assert [one.asked_at for one in wishes] == [NINE - timedelta(minutes=10), None], "within seconds it is the same time"
+
+
+@pytest.mark.parametrize(
+    ("process", "begun", "state", "turn"),
+    [
+        ("charge", {"state": "open", "due_at": "2026-03-02T01:30:00Z"}, "open/待缴费", "patient"),
+        ("prescription", {"state": "drafting", "due_at": "2026-03-02T01:30:00Z"}, "drafting/开具中", "doctor"),
+        ("refund", {"state": "accepted", "due_at": "2026-03-02T01:30:00Z"}, "accepted/退费中", "wechat_pay"),
+        ("prescription", {}, "drafting/开具中", "doctor"),
+    ],
+)
+def test_a_run_begun_with_its_row_says_whose_turn_it_is_before_any_step(process: str, begun: dict[str, Any], state: str, turn: str) -> None:
+    run = Run(process)
+    run.events[0].workflow_execution_started_event_attributes.input.CopyFrom(carried({}, begun))
+    run.rests(1800)
+
+    *_, wait = story([run.recorded(open=True)], {}).entries
+
+    assert line(wait) == f"wait {state} of {turn} with deadline"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest_asyncio
 
 from models.revisit import State
-from tests.history.visits import Desk, a_desk
+from tests.history.visits import Desk, a_desk, rests
 from tests.process.running import SOON_S, Running
 
 
@@ -43,3 +43,14 @@ async def test_the_hand_before_never_hides_why_a_step_waits(desk: Desk, running:
     assert done["outcome"] == "describing"
     assert done["causes"] == [{"cause": "outside.unknown", "cause_text": "对方系统没有答复", "attempts": 2}]
     assert done["waited_for"] == "outside.unknown"
+
+
+async def test_a_charge_that_nobody_has_ordered_yet_waits_for_its_patient(desk: Desk, running: Running) -> None:
+    visit = await (await running.opened()).to(State.PAYING)
+    await rests(running.client.get_workflow_handle(f"charge/{visit.charge_id}"))
+
+    [*_, wait] = [one for one in (await desk.reads(visit.id))["story"] if one["process"] == "charge"]
+
+    assert (wait["what"], wait["name"], wait["title"], wait["waited_for"]) == ("wait", "open", "待缴费", "patient")
+    assert wait["took_s"] is None
+    assert wait["until"]
