@@ -35,7 +35,7 @@ class QueueActivities:
 
     @step("queue.check_in")
     async def check_in(self, now: Revisit, wish: CheckIn) -> Revisit:
-        """报到 on the day only. Raises `queue.not_the_day`, and `slot.stopped` when the hospital has cancelled it: the visit hears so next."""
+        """报到 on the day only. Raises `queue.not_the_day`, and `slot.stopped` when the hospital has cancelled it: news then."""
         step = self._guard.step(now, "queue.check_in", wish)
         async with step.fence() as db:
             visit = await revisits.facts(db, now.id)

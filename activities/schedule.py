@@ -40,6 +40,7 @@ class ScheduleActivities:
             raise
         async with self._database.transaction() as db:
             changed = await directory.write(db, departments, doctors, schedules, slots, at, days=days)
+            await suspensions.wake(db, [one.id for one in schedules], at)
             for one in changed:  # the sweep begins their runs
                 policy = (await policies.in_force(db, self._line, at)).version
                 await suspensions.begin(db, one.id, one.version, at, policy=policy)

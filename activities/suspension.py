@@ -10,9 +10,9 @@ from temporalio import activity
 from activities.steps import Guard, outside, step
 from gateways.his.port import HIS
 from models.kernel import ids
-from models.kernel.errors import DomainError, known
+from models.kernel.errors import DomainError, Unknown, known
 from models.process import News, Runs
-from models.schedule import SlotState
+from models.schedule import HisSchedule, SlotState
 from models.stores import booking as bookings
 from models.stores import directory, inbox
 from models.stores import suspension as suspensions
@@ -49,18 +49,32 @@ class SuspensionActivities:
             pass
         try:
             async with outside():
-                unit = await self._his.schedule(schedule_id)
+                unit = await self._unit(schedule_id)
+                if unit is None:
+                    async with step.move(SuspensionState.UNKNOWN, wake_at=None):
+                        return step.row
                 departments, doctors = await self._his.departments(), await self._his.doctors()
                 slots = await self._his.slots((schedule_id,))
                 ended = await self._his.stopped(tuple(one.id for one in slots if one.state is SlotState.OPEN))
-        except DomainError as refused:
-            log.warning("suspension.unknown", suspension_id=str(now.id), schedule_id=schedule_id, trouble=refused.code)
-            async with step.move(SuspensionState.UNKNOWN, wake_at=None):
-                return step.row
+        except DomainError as refused:  # of us, or of something else than the 就诊单元: it says nothing of the stop
+            log.warning("suspension.not_answered", suspension_id=str(now.id), schedule_id=schedule_id, trouble=refused.code)
+            raise Unknown(f"asked for a 就诊单元, and answered {refused.code}") from refused
         async with step.move(SuspensionState.CLEARING, wake_at=step.at) as db:
             await directory.write(db, departments, doctors, (unit,), slots, step.at)
             await bookings.stopped(db, ended, step.at)
         return step.row
+
+    async def _unit(self, schedule_id: str) -> HisSchedule | None:
+        """None: neither the HIS nor our copy has one. That it does not find what we have booked people into is no answer."""
+        try:
+            return await self._his.schedule(schedule_id)
+        except DomainError as refused:
+            async with self._guard.database.reading() as db:
+                ours = await directory.version(db, schedule_id)
+            if refused.code != "his.not-found" or ours is not None:
+                raise
+            log.warning("suspension.unknown", schedule_id=schedule_id)
+            return None
 
     @step("suspension.clear")
     async def clear(self, now: Suspension) -> Suspension:

@@ -25,7 +25,7 @@ class SuspensionState(StrEnum):
     """Every live claim in it is found and its visit told, until none is left that has to go."""
     DONE = "done"
     UNKNOWN = "unknown"
-    """The HIS has no such 就诊单元."""
+    """Neither the HIS nor our copy has such a 就诊单元. An end until the HIS speaks of one after all: then it begins again (`wake`)."""
 
 
 _S = SuspensionState

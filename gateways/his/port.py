@@ -24,8 +24,8 @@ class Held(NamedTuple):
 class HIS(Protocol):
     """Every call ends done, refused (`DomainError` with the HIS's own code as `his.<code>`) or unknown (`Unknown`).
 
-    Who asks by a number of ours what became of it (`find_lock`, `stopped`, `settled`, `reversed`, `find_prescription`, `dispensed`) is never
-    refused: no answer is none.
+    Who asks by a number of ours what became of it (`find_lock`, `stopped`, `settled`, `reversed`, `find_prescription`, `dispensed`) is
+    never refused: no answer is none.
     """
 
     async def patient(self, id_number: str) -> HisPatient | None:

@@ -1,6 +1,6 @@
 """Suspensions: begun once for a change, whom they still meet, and how far each of them is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, cast
@@ -45,9 +45,23 @@ async def load(db: AsyncSession, suspension_id: UUID) -> Suspension:
 
 
 async def begin(db: AsyncSession, schedule_id: str, version: str, at: datetime, *, policy: str, request: str = "") -> UUID | None:
-    """Of a 就诊单元 in a version; None: that one stands already, whoever told it first."""
-    values = {"schedule_id": schedule_id, "schedule_version": version}
-    return await _begin(db, id_of(schedule_id, version), values, at, policy, request)
+    """Of a 就诊单元 in a version; None: that one stands already, whoever told it first. One that ended as unknown looks again."""
+    values, id = {"schedule_id": schedule_id, "schedule_version": version}, id_of(schedule_id, version)
+    if begun := await _begin(db, id, values, at, policy, request):
+        return begun
+    return id if id in await wake(db, [schedule_id], at) else None
+
+
+async def wake(db: AsyncSession, schedule_ids: Collection[str], at: datetime) -> list[UUID]:
+    """The HIS speaks of these 就诊单元: what ended because it knew none looks again. The sweep begins their runs."""
+    ended = select(*SuspensionRow.__table__.c).where(
+        SuspensionRow.state == SuspensionState.UNKNOWN, SuspensionRow.schedule_id.in_(schedule_ids)
+    )
+    found = [snapshot(dict(row)) for row in (await db.execute(ended.with_for_update())).mappings()]
+    for one in found:
+        mark = steps.Mark(key=f"suspension.wake@{one.version}", name="suspension.look", at=at)
+        await steps.move(db, STORE.table, one, SuspensionState.LOOKING, mark, {}, None)
+    return [one.id for one in found]
 
 
 async def begin_of_doctor(db: AsyncSession, doctor_id: str, by: UUID, at: datetime, *, policy: str, request: str = "") -> UUID | None:

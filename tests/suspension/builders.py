@@ -7,17 +7,21 @@ from uuid import UUID
 from sqlalchemy import select
 
 from activities.suspension import SuspensionActivities
+from models.message import Template
+from models.refund import Cause
+from models.revisit import Reason, State
 from models.schedule import HisSchedule, HisSlot, Period, SlotState
 from models.stores import suspension as suspensions
 from models.suspension import Suspension, SuspensionState
 from models.tables.directory import ScheduleRow, SlotRow
-from tests.builders import Unit
+from tests.builders import FEE_FEN, Unit
 from tests.process.desk import StandIn
 from tests.process.hospital import Hospital
-from tests.process.visit import Visit
+from tests.process.visit import Visit, opened
 from workflows.suspension import SuspensionWorkflow
 
 POLICY = "test-1"
+STOPPABLE = [State.DESCRIBING, State.PAYING, State.BOOKED, State.WAITING]
 
 
 class SuspensionDesk(StandIn[Suspension], SuspensionWorkflow):
@@ -114,3 +118,15 @@ async def acts(visit: Visit) -> None:
 async def progress(hospital: Hospital, id: UUID) -> suspensions.Progress:
     async with hospital.database.reading() as db:
         return (await suspensions.told(db, id)).progress
+
+
+async def at(hospital: Hospital, unit: Unit, state: State) -> Visit:
+    """Somebody's visit in that clinic, in that state."""
+    return await (await opened(hospital, unit=unit)).to(state)
+
+
+async def suspended_once(visit: Visit, *, refunded: bool) -> None:
+    hospital, row = visit.hospital, await visit.hospital.row(visit.id)
+    assert (row.state, row.reason) == (State.SUSPENDED, Reason.SUSPENDED)
+    assert (await hospital.told(visit.id)).count(Template.REVISIT_SUSPENDED) == 1
+    assert await hospital.wanted_back(row.charge_id) == ([(Cause.SUSPENDED, FEE_FEN)] if refunded else [])

@@ -7,31 +7,29 @@ import pytest
 from models.booking import ClaimState
 from models.kernel import ids
 from models.message import Template
-from models.refund import Cause, RefundState
-from models.revisit import Accept, Cancel, CheckIn, Enter, Reason, State
+from models.refund import RefundState
+from models.revisit import Accept, Cancel, Enter, Reason, State
 from models.schedule import SlotState
 from models.stores import directory, inbox
 from models.stores import suspension as suspensions
 from models.suspension import BATCH, Outcome, Stopped, SuspensionState, is_newer
 from models.tables.directory import SlotRow
-from tests.builders import FEE_FEN, Unit, a_claim, a_person, a_visit
+from tests.builders import a_claim, a_person, a_visit
 from tests.process.hospital import Hospital
-from tests.process.visit import Visit, opened, refused
-from tests.suspension.builders import SuspensionDesk, acts, at_its_desk, begun, progress, runs_through, suspended, the_his_has
-
-STOPPABLE = [State.DESCRIBING, State.PAYING, State.BOOKED, State.WAITING]
-
-
-async def at(hospital: Hospital, unit: Unit, state: State) -> Visit:
-    """Somebody's visit in that clinic, in that state."""
-    return await (await opened(hospital, unit=unit)).to(state)
-
-
-async def suspended_once(visit: Visit, *, refunded: bool) -> None:
-    hospital, row = visit.hospital, await visit.hospital.row(visit.id)
-    assert (row.state, row.reason) == (State.SUSPENDED, Reason.SUSPENDED)
-    assert (await hospital.told(visit.id)).count(Template.REVISIT_SUSPENDED) == 1
-    assert await hospital.wanted_back(row.charge_id) == ([(Cause.SUSPENDED, FEE_FEN)] if refunded else [])
+from tests.process.visit import opened, refused
+from tests.suspension.builders import (
+    STOPPABLE,
+    SuspensionDesk,
+    acts,
+    at,
+    at_its_desk,
+    begun,
+    progress,
+    runs_through,
+    suspended,
+    suspended_once,
+    the_his_has,
+)
 
 
 @pytest.mark.parametrize("state", STOPPABLE)
@@ -196,28 +194,6 @@ async def test_what_was_pulled_before_the_stop_does_not_open_it_again(hospital: 
     assert await refused(late.chooses()) == "slot.stopped"
 
 
-async def test_a_clinic_that_the_his_does_not_know_ends_as_unknown(hospital: Hospital) -> None:
-    unit = await hospital.unit()
-    visit = await at(hospital, unit, State.BOOKED)
-    desk = await suspended(hospital, unit)
-
-    await desk.happens()
-
-    assert (desk.state, visit.state) == (SuspensionState.UNKNOWN, State.BOOKED)
-
-
-async def test_a_silent_his_is_asked_until_it_answers(hospital: Hospital) -> None:
-    unit = await hospital.unit()
-    visit = await at(hospital, unit, State.BOOKED)
-    await the_his_has(hospital, unit, "2", stopped=unit.slot_ids)
-    hospital.his.silent("schedule")
-    desk = await suspended(hospital, unit)
-
-    await runs_through(desk, visit)
-
-    await suspended_once(visit, refunded=True)
-
-
 async def test_what_resumes_gives_nothing_back_again(hospital: Hospital) -> None:
     """恢复: its places are open again; who was cancelled stays cancelled and refunded, and may book anew."""
     unit = await hospital.unit()
@@ -232,47 +208,6 @@ async def test_what_resumes_gives_nothing_back_again(hospital: Hospital) -> None
     await suspended_once(visit, refunded=True)
     again = await opened(hospital, person=visit.person, unit=unit)
     await again.to(State.DESCRIBING)
-
-
-@pytest.mark.parametrize("state", STOPPABLE)
-async def test_what_was_stopped_and_resumed_before_it_looked_has_cancelled_its_people(hospital: Hospital, state: State) -> None:
-    """Its places are open again; who had one there has none any more, and another who booked since then has theirs."""
-    unit = await hospital.unit(capacity=3)
-    visit = await at(hospital, unit, state)
-    hospital.his.stop(unit.slot_ids[0])
-    late = await at(hospital, unit, State.BOOKED)
-    await the_his_has(hospital, unit, "3")
-    hospital.his.silent("stopped")
-
-    desk = await suspended(hospital, unit, "3")
-    await runs_through(desk, visit, late)
-
-    await suspended_once(visit, refunded=state in {State.BOOKED, State.WAITING})
-    assert (desk.state, late.state) == (SuspensionState.DONE, State.BOOKED)
-    assert (await progress(hospital, desk.id)).stopped == 1
-
-
-async def test_who_checks_in_where_the_hospital_has_cancelled_them_hears_of_the_stop(hospital: Hospital) -> None:
-    unit = await hospital.unit()
-    visit = await at(hospital, unit, State.BOOKED)
-    hospital.his.stop(unit.slot_ids[0])
-    hospital.his.silent("stopped")
-
-    assert await refused(visit.does(CheckIn)) == "slot.stopped"
-    await acts(visit)
-
-    await suspended_once(visit, refunded=True)
-
-
-async def test_who_is_not_booked_there_for_another_reason_stays(hospital: Hospital) -> None:
-    unit = await hospital.unit()
-    visit = await at(hospital, unit, State.BOOKED)
-    hospital.his.of_claim(visit.now.claim_id).status = "noshow"
-
-    assert await refused(visit.does(CheckIn)) == "his.not-booked"
-
-    assert visit.state is State.BOOKED
-    assert await hospital.waiting(visit.id) == []
 
 
 async def test_a_doctor_whom_the_hospital_suspends_sees_nobody_until_resumed(hospital: Hospital) -> None:

@@ -1,0 +1,50 @@
+"""A stop that was over before we looked: whom it has cancelled at the HIS stays cancelled, though the places are open again."""
+
+import pytest
+
+from models.revisit import CheckIn, State
+from models.suspension import SuspensionState
+from tests.process.hospital import Hospital
+from tests.process.visit import refused
+from tests.suspension.builders import STOPPABLE, acts, at, progress, runs_through, suspended, suspended_once, the_his_has
+
+
+@pytest.mark.parametrize("state", STOPPABLE)
+async def test_what_was_stopped_and_resumed_before_it_looked_has_cancelled_its_people(hospital: Hospital, state: State) -> None:
+    """Its places are open again; who had one there has none any more, and another who booked since then has theirs."""
+    unit = await hospital.unit(capacity=3)
+    visit = await at(hospital, unit, state)
+    hospital.his.stop(unit.slot_ids[0])
+    late = await at(hospital, unit, State.BOOKED)
+    await the_his_has(hospital, unit, "3")
+    hospital.his.silent("stopped")
+
+    desk = await suspended(hospital, unit, "3")
+    await runs_through(desk, visit, late)
+
+    await suspended_once(visit, refunded=state in {State.BOOKED, State.WAITING})
+    assert (desk.state, late.state) == (SuspensionState.DONE, State.BOOKED)
+    assert (await progress(hospital, desk.id)).stopped == 1
+
+
+async def test_who_checks_in_where_the_hospital_has_cancelled_them_hears_of_the_stop(hospital: Hospital) -> None:
+    unit = await hospital.unit()
+    visit = await at(hospital, unit, State.BOOKED)
+    hospital.his.stop(unit.slot_ids[0])
+    hospital.his.silent("stopped")
+
+    assert await refused(visit.does(CheckIn)) == "slot.stopped"
+    await acts(visit)
+
+    await suspended_once(visit, refunded=True)
+
+
+async def test_who_is_not_booked_there_for_another_reason_stays(hospital: Hospital) -> None:
+    unit = await hospital.unit()
+    visit = await at(hospital, unit, State.BOOKED)
+    hospital.his.of_claim(visit.now.claim_id).status = "noshow"
+
+    assert await refused(visit.does(CheckIn)) == "his.not-booked"
+
+    assert visit.state is State.BOOKED
+    assert await hospital.waiting(visit.id) == []
