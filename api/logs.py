@@ -4,6 +4,7 @@ No body, query, name or phone: what stands in a log is read by more people than 
 """
 
 import asyncio
+import logging
 import re
 import time
 
@@ -20,6 +21,7 @@ REQUEST_ID = "X-Request-Id"
 _SANE = re.compile(r"[A-Za-z0-9._-]{8,64}")
 _VISIT = re.compile(r"/revisits/([0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12})(?=/|$)")
 _QUIET = frozenset({"/health/live", "/health/ready", "/metrics"})
+_TOLD = "told_by_fuzhen"
 log = structlog.get_logger()
 
 
@@ -28,6 +30,7 @@ class Journal:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        logging.getLogger("uvicorn.error").addFilter(once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -48,14 +51,21 @@ class Journal:
         ):  # we are being stopped under it: what became of the wish is not known, so it is repeated under its key
             if entry.status is None:
                 await problems.answer(request, "service.unavailable", "unavailable")(scope, receive, send)
-        except Exception:
+        except Exception as fault:
             error_id = ids.new().hex[:12]
             log.exception("request.failed", error_id=error_id)
+            setattr(fault, _TOLD, True)
             if entry.status is None:
                 await problems.internal(request, error_id)(scope, receive, send)
-            raise
+            raise  # the server ends the connection of an answer that was begun; what it says of it is kept back by `once`
         finally:
             entry.write()
+
+
+def once(record: logging.LogRecord) -> bool:
+    """Filter of the server's own logger: a fault that `Journal` has told is told once."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not getattr(error, _TOLD, False)
 
 
 class _Entry:
