@@ -26,6 +26,8 @@ from workflows.runs import SHORT, reaching
 
 DEPLOYMENT: Final = "fuzhen"
 PAUSE_S: Final = 1.0
+_TOLD: Final = 10
+"""So many of the newest builds are told of."""
 _HOUSE: Final = Path(__file__).resolve().parent.parent
 _ROOMS: Final = ("workflows", "activities", "models")
 _NOT_IMPORTED: Final = frozenset({"stores", "tables"})
@@ -70,6 +72,24 @@ class Builds:
         async with self._database.reading() as db:
             alive = await builds.alive(db)
         return Standing(await self._current(), alive)
+
+    async def runs(self) -> dict[tuple[str, str], float]:
+        """Open runs by build and how it stands: `current`, `alive` (has workers) or `gone`. One that has neither is left out.
+
+        Raises `RPCError` when Temporal is away.
+        """
+        standing = await self.standing()
+        async with self._database.reading() as db:
+            known = await builds.latest(db, _TOLD)
+        told: dict[tuple[str, str], float] = {}
+        for build in known:
+            how = "current" if build == standing.current else "alive" if build in standing.alive else "gone"
+            with reaching():
+                query = f"ExecutionStatus = 'Running' AND TemporalWorkerDeploymentVersion = '{DEPLOYMENT}:{build}'"
+                number = (await self._client.count_workflows(query, rpc_timeout=SHORT)).count
+            if number or how != "gone":
+                told[build, how] = number
+        return told
 
     async def live(self, build: str, stop: asyncio.Event) -> None:
         """Until the stop: this worker is seen to live, and its build becomes the current one where that is due."""

@@ -20,6 +20,7 @@ from models.kernel.clock import Clock
 from models.stores import metric
 from models.stores.database import Database
 from models.stores.outage import SUSPECTS, is_outage
+from worker.build import Builds
 from worker.metrics import Told, connections, gauge, page
 from worker.relay import Loop
 from worker.temporal_metrics import DRAIN_S, TemporalMetrics
@@ -70,7 +71,7 @@ class Pages:
 
     async def _metrics(self, _: Request) -> Response:
         """Those of the whole house too: every worker tells them, and a sum over workers would be wrong."""
-        body, headers = page(Told(await self._of_the_house()), self.temporal)
+        body, headers = page(Told([*await self._of_the_house(), *await self._of_the_builds()]), self.temporal)
         return Response(body, headers=headers)
 
     async def _of_the_house(self) -> list[Metric]:
@@ -82,6 +83,15 @@ class Pages:
                 raise
             return [connections(self.database), _up(0)]
         return [connections(self.database), _up(1), *_standing(standing)]
+
+    async def _of_the_builds(self) -> list[Metric]:
+        """None when nobody can say."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                runs = await Builds(self.database, self.client).runs()
+        except (RPCError, TimeoutError, *SUSPECTS):
+            return []
+        return [gauge("fuzhen_runs_open", "Open runs by the build that they are on.", ("build", "standing"), runs)]
 
     async def _away(self) -> list[str]:
         """What does not answer."""

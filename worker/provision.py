@@ -25,7 +25,7 @@ from temporalio.client import (
 )
 from temporalio.service import RPCError, RPCStatusCode
 
-from workflows.runs import SHORT, TASK_QUEUE, VISIT, reaching
+from workflows.runs import PULL, SHORT, TASK_QUEUE, VISIT, reaching
 
 RETENTION = timedelta(days=90)
 SYNC_EVERY = timedelta(minutes=5)
@@ -40,7 +40,7 @@ async def provision(client: Client) -> None:
     found_by = {VISIT.name: IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD}  # without it no run can be started
     await client.operator_service.add_search_attributes(AddSearchAttributesRequest(namespace=client.namespace, search_attributes=found_by))
     sync = Schedule(
-        action=ScheduleActionStartWorkflow("schedule_sync", id=f"{SYNC_ID}/pull", task_queue=TASK_QUEUE),
+        action=ScheduleActionStartWorkflow("schedule_sync", id=f"{SYNC_ID}/pull", task_queue=TASK_QUEUE, execution_timeout=PULL),
         spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=SYNC_EVERY)]),
         policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=timedelta(minutes=10)),
     )

@@ -30,6 +30,8 @@ SHORT = timedelta(seconds=2)
 """A short cut that takes longer is none: relay and sweep do it."""
 LOOK = timedelta(seconds=10)
 """A look that nobody waits for any more has ended."""
+PULL = timedelta(minutes=4)
+"""A pull of the schedules that takes longer hangs; the next one must find the place free."""
 UNKNOWN = frozenset({"AcceptedUpdateCompletedWorkflow", "internal"})
 """Ends of an Update that say nothing of what was asked: the run was ended under it, or a bug was met on the way."""
 log = structlog.get_logger()
@@ -102,6 +104,7 @@ class Runs:
                 task_queue=TASK_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                execution_timeout=PULL,
                 rpc_timeout=SHORT,
             )
         return handle.id

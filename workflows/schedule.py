@@ -1,15 +1,18 @@
-"""The mirror of the HIS's schedules, pulled in full: at the worker's start and by a Temporal Schedule."""
+"""The mirror of the HIS's schedules, pulled in full: at the worker's start and by a Temporal Schedule.
+
+A pull has no row, so no sweep takes it over: whichever build is current goes on with it, and one that hangs ends within `PULL`.
+"""
 
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
+from temporalio.common import RetryPolicy, VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from activities.schedule import ScheduleActivities
 
 
-@workflow.defn(name="schedule_sync")
+@workflow.defn(name="schedule_sync", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class ScheduleSyncWorkflow:
     @workflow.run
     async def run(self) -> int:

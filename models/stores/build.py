@@ -24,7 +24,12 @@ async def seen(db: AsyncSession, build: str) -> None:
 
 async def newest(db: AsyncSession) -> str | None:
     """The build that was seen last for the first time."""
-    return await db.scalar(select(BuildRow.id).order_by(BuildRow.first_seen_at.desc(), BuildRow.id).limit(1))
+    return next(iter(await latest(db, 1)), None)
+
+
+async def latest(db: AsyncSession, limit: int) -> list[str]:
+    """By when they were seen for the first time, the newest first."""
+    return list(await db.scalars(select(BuildRow.id).order_by(BuildRow.first_seen_at.desc(), BuildRow.id).limit(limit)))
 
 
 async def alive(db: AsyncSession) -> frozenset[str]:

@@ -46,12 +46,12 @@ async def visits_in_every_state(hospital: Hospital) -> list[Visit]:
 
 
 async def on_builds(client: Client) -> set[str]:
-    """Which builds the open runs are pinned to; schedule pulls come and go, and are nobody's visit."""
+    """Which builds the open runs are on, a pull of the HIS's schedules too."""
     return {
         (
             await client.get_workflow_handle(run.id).describe()
         ).raw_description.workflow_execution_info.versioning_info.deployment_version.build_id
-        async for run in client.list_workflows("ExecutionStatus = 'Running' AND WorkflowType != 'schedule_sync'")
+        async for run in client.list_workflows("ExecutionStatus = 'Running'")
         if not run.id.startswith("temporal-sys")
     }
 

@@ -13,6 +13,7 @@ from tests.auditor import assert_nothing_differs
 from tests.build.takeover import all_end, opened, running, taken_over, visits_in_every_state, while_people_go_on
 from tests.house.rooms import HOUSE
 from tests.journeys.hospital import Hospital
+from tests.journeys.people import key, read
 from tests.journeys.visit import Visit
 from worker.build import build_of
 
@@ -30,7 +31,7 @@ def next_build(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if file.name != "process.py":
             changed, phases = PHASE.subn(r"\1        await workflow.sleep(0.001)\n", file.read_text())
             file.write_text(changed)
-            assert phases or file.name in {"__init__.py", "runs.py", "schedule.py"}
+            assert phases or file.name in {"__init__.py", "refill.py", "runs.py", "schedule.py"}
     assert build_of(code) != build_of(HOUSE)
     return code
 
@@ -41,11 +42,20 @@ async def own_hospital(tmp_path: Path) -> AsyncIterator[Hospital]:
         yield hospital
 
 
+async def a_pull_that_hangs(hospital: Hospital) -> None:
+    """Of the HIS's schedules, at a HIS that is silent: it has no row from which anybody could begin it again."""
+    async with hospital.fault("his", "GET /fhir/R4/Slot", "lost", seconds=30) as met:
+        read(await hospital.manager.post("/v1/schedule/syncs", key=key()))
+        await met()
+
+
 async def all_end_well(hospital: Hospital, visits: list[Visit]) -> None:
     await all_end(visits)
-    await assert_nothing_differs(hospital.stack.addresses.database_url, hospital.stack.addresses.sandbox, within_s=30)
+    at = hospital.stack.addresses
+    await assert_nothing_differs(at.database_url, at.sandbox, column_keys=hospital.column_keys, within_s=30)
 
 
+@pytest.mark.long
 async def test_visits_in_every_state_go_on_with_the_new_build_beside_the_old(own_hospital: Hospital, next_build: Path) -> None:
     hospital, visits = own_hospital, await visits_in_every_state(own_hospital)
 
@@ -58,6 +68,7 @@ async def test_visits_in_every_state_go_on_with_the_new_build_beside_the_old(own
 @pytest.mark.long
 async def test_visits_of_a_build_that_is_gone_are_begun_again_on_the_next(own_hospital: Hospital, next_build: Path) -> None:
     hospital, visits = own_hospital, await visits_in_every_state(own_hospital)
+    await a_pull_that_hangs(hospital)
     await hospital.stack.kill("worker")
 
     async with running(hospital.stack.worker_beside(next_build)):
