@@ -24,7 +24,7 @@ from models.stores import policy as policies
 from models.stores import revisit as revisits
 from models.stores import suspension as suspensions
 from models.stores.suspension import Told
-from models.suspension import Outcome, SuspensionState
+from models.suspension import SuspensionState
 from models.timeline import state_text
 
 router = APIRouter(tags=["suspension"])
@@ -34,15 +34,18 @@ MayOpen = Annotated[Principal, Depends(may("revisit:open"))]
 
 
 class ProgressOut(BaseModel):
-    """Of the visits that it met. All of `stopped` have gone when `moved` is as many; those who had paid are `refunded`, then `arrived`."""
+    """Of the visits that it met. Of `stopped` all have gone when `moved` and `left_otherwise` are as many; who had paid is `refunded`, then
+    `arrived`."""
 
     stopped: int = Field(description="停诊: they end.")
     rearranged: int = Field(description="替诊 or another time: they are told, and stay unless they leave.")
     left_alone: int = Field(description="问诊中 when it was found.")
-    moved: int
+    moved: int = Field(description="已停诊.")
+    left_otherwise: int = Field(description="退号, 接诊 or another end came first.")
     refunded: int
     arrived: int
-    told: int = Field(description="Whose message the carrier has.")
+    told: int = Field(description="Whose message about it the carrier has sent, or the phone has.")
+    unreached: int = Field(description="Whose message about it reached no phone, and no other one in its stead.")
 
 
 class SuspensionOut(BaseModel):
@@ -74,6 +77,8 @@ class SuspensionsOut(BaseModel):
 
 class SuspensionStoryOut(SuspensionOut):
     left_alone: list[UUID] = Field(description="Visits that their doctor was seeing.")
+    left_otherwise: list[UUID] = Field(description="Visits that were found and ended otherwise, or that their doctor saw after all.")
+    unreached: list[UUID] = Field(description="Visits whose patient has no message of it: somebody should call them.")
 
 
 @router.get("/v1/suspensions", responses=problems(malformed=("request.cursor",)))
@@ -86,10 +91,14 @@ async def listed(me: MayRead, db: Reading, after: After = None, limit: Limit = 2
 
 @router.get("/v1/suspensions/{suspension_id}", responses=problems(missing=("suspension.missing",)))
 async def read(suspension_id: UUID, me: MayRead, db: Reading) -> SuspensionStoryOut:
-    """One of them, with the visits that it left alone."""
+    """One of them, with the visits that somebody may have to look at."""
     one = SuspensionOut.of(await suspensions.told(db, suspension_id))
+    visits = await suspensions.visits(db, suspension_id)
     return SuspensionStoryOut(
-        **one.model_dump(exclude={"title"}), left_alone=await suspensions.visits(db, suspension_id, Outcome.LEFT_ALONE)
+        **one.model_dump(exclude={"title"}),
+        left_alone=visits.left_alone,
+        left_otherwise=visits.left_otherwise,
+        unreached=visits.unreached,
     )
 
 

@@ -6,15 +6,15 @@ from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import Select, Table, case, exists, func, or_, select, true, tuple_
+from sqlalchemy import Select, Table, and_, case, exists, func, or_, select, true, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.booking import ClaimState
 from models.kernel.errors import DomainError
-from models.message import TAKEN, Template
+from models.message import NOT_THERE, MessageState, Template
 from models.refund import RefundState
-from models.revisit import State
+from models.revisit import HOLDING, State
 from models.schedule import SlotState
 from models.stores import steps
 from models.suspension import MOVES, Outcome, Suspension, SuspensionState, id_of, of_doctor
@@ -26,7 +26,6 @@ from models.tables.suspension import SuspensionRow, SuspensionVisitRow
 
 _LIVE: Final = ClaimRow.state.in_([ClaimState.HELD, ClaimState.BOOKED])
 _GONE_BACK: Final = (RefundState.ARRIVED, RefundState.PAID_OUT)
-_TOLD: Final = (Template.REVISIT_SUSPENDED, Template.REVISIT_REARRANGED)
 
 
 def snapshot(row: dict[str, Any]) -> Suspension:
@@ -142,15 +141,22 @@ async def left(db: AsyncSession, now: Suspension, at: datetime) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Of a suspension's visits: how many it found, and of those how many have gone, have money on its way and back, and were told."""
+    """Of a suspension's visits: how many it found, and how far they are.
+
+    Once it is done, `stopped` is `moved` and `left_otherwise`.
+    """
 
     stopped: int
     rearranged: int
     left_alone: int
     moved: int
+    left_otherwise: int
+    """An end of their own came first, or their doctor."""
     refunded: int
     arrived: int
     told: int
+    unreached: int
+    """The message about it is with nobody: refused by the carrier, or given up by the phone's network."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,25 +173,39 @@ class Told:
     progress: Progress
 
 
-def _telling() -> Select[SuspensionRow, int, int, int, int, int, int, int]:
-    visits = SuspensionVisitRow
-    refund = exists().where(RefundRow.visit_id == visits.revisit_id)
-    message = exists().where(MessageRow.visit_id == visits.revisit_id, MessageRow.template.in_(_TOLD), MessageRow.state.in_(TAKEN))
-    stopped = visits.outcome == Outcome.STOPPED
+_V: Final = SuspensionVisitRow
+_STOPPED: Final = _V.outcome == Outcome.STOPPED
+_REFUND: Final = exists().where(RefundRow.visit_id == _V.revisit_id)
+_ABOUT_IT: Final = exists().where(
+    MessageRow.visit_id == _V.revisit_id,
+    or_(
+        and_(_STOPPED, MessageRow.template == Template.REVISIT_SUSPENDED),
+        and_(_V.outcome == Outcome.REARRANGED, MessageRow.template == Template.REVISIT_REARRANGED, MessageRow.due_at >= _V.at),
+    ),
+)
+"""A visit is stopped once, and rearranged as often as the HIS likes: what was due before it was found is of an earlier change."""
+_REACHED: Final = _ABOUT_IT.where(MessageRow.state.in_([MessageState.SENT, MessageState.DELIVERED]))
+_UNREACHED: Final = and_(_ABOUT_IT.where(MessageRow.state.in_(NOT_THERE)), ~_REACHED)
+_LEFT_OTHERWISE: Final = and_(_STOPPED, RevisitRow.state.not_in([*HOLDING, State.CLOSING, State.SUSPENDED]))
+
+
+def _telling() -> Select[*tuple[Any, ...]]:
     counted = [
-        func.count().filter(stopped),
-        func.count().filter(visits.outcome == Outcome.REARRANGED),
-        func.count().filter(visits.outcome == Outcome.LEFT_ALONE),
-        func.count().filter(stopped, RevisitRow.state == State.SUSPENDED),
-        func.count().filter(stopped, refund),
-        func.count().filter(stopped, refund.where(RefundRow.state.in_(_GONE_BACK))),
-        func.count().filter(visits.outcome != Outcome.LEFT_ALONE, message),
+        func.count().filter(_STOPPED),
+        func.count().filter(_V.outcome == Outcome.REARRANGED),
+        func.count().filter(_V.outcome == Outcome.LEFT_ALONE),
+        func.count().filter(_STOPPED, RevisitRow.state == State.SUSPENDED),
+        func.count().filter(_LEFT_OTHERWISE),
+        func.count().filter(_STOPPED, _REFUND),
+        func.count().filter(_STOPPED, _REFUND.where(RefundRow.state.in_(_GONE_BACK))),
+        func.count().filter(_REACHED),
+        func.count().filter(_UNREACHED),
     ]
     of_its_visits = (
         select(*(one.label(f"n{number}") for number, one in enumerate(counted)))
-        .select_from(visits)
-        .join(RevisitRow, RevisitRow.id == visits.revisit_id)
-        .where(visits.suspension_id == SuspensionRow.id)
+        .select_from(_V)
+        .join(RevisitRow, RevisitRow.id == _V.revisit_id)
+        .where(_V.suspension_id == SuspensionRow.id)
         .lateral("counted")
     )
     return select(SuspensionRow, *of_its_visits.c).join(of_its_visits, true())
@@ -221,9 +241,18 @@ def _told(row: SuspensionRow, *counted: int) -> Told:
     )
 
 
-async def visits(db: AsyncSession, suspension_id: UUID, outcome: Outcome) -> list[UUID]:
-    """The visits that it met in this way, in the order in which it found them."""
-    query = select(SuspensionVisitRow.revisit_id).where(
-        SuspensionVisitRow.suspension_id == suspension_id, SuspensionVisitRow.outcome == outcome
-    )
-    return list(await db.scalars(query.order_by(SuspensionVisitRow.at, SuspensionVisitRow.revisit_id)))
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Visits that somebody may have to look at, in the order in which they were found."""
+
+    left_alone: list[UUID]
+    left_otherwise: list[UUID]
+    unreached: list[UUID]
+
+
+async def visits(db: AsyncSession, suspension_id: UUID) -> Listed:
+    """Those of one suspension."""
+    marks = (_V.outcome == Outcome.LEFT_ALONE, _LEFT_OTHERWISE, _UNREACHED)
+    query = select(_V.revisit_id, *marks).join(RevisitRow, RevisitRow.id == _V.revisit_id).where(_V.suspension_id == suspension_id)
+    rows = (await db.execute(query.where(or_(*marks)).order_by(_V.at, _V.revisit_id))).all()
+    return Listed(*([row[0] for row in rows if row[number]] for number in (1, 2, 3)))

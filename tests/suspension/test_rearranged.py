@@ -3,15 +3,18 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from models.kernel.errors import known
-from models.message import Template
+from models.message import MessageState, Template
 from models.refund import Cause
 from models.revisit import Cancel, State
+from models.stores import suspension as suspensions
 from models.suspension import SuspensionState
+from models.tables.message import MessageRow
 from tests.builders import FEE_FEN
 from tests.process.hospital import Hospital
-from tests.process.visit import opened, refused
+from tests.process.visit import Visit, opened, refused
 from tests.suspension.builders import progress, runs_through, suspended, the_his_has
 
 LATER = timedelta(minutes=30)
@@ -48,6 +51,31 @@ async def test_another_doctor_is_told_and_sees_them(hospital: Hospital) -> None:
     row = await hospital.row(visit.id)
     assert (row.state, row.doctor_id) == (State.BOOKED, other.doctor_id)
     assert (await hospital.told(visit.id)).count(Template.REVISIT_REARRANGED) == 1
+
+
+async def test_each_change_counts_its_own_message_and_only_those_that_a_phone_may_have(hospital: Hospital) -> None:
+    unit = await hospital.unit()
+    visit = await (await opened(hospital, unit=unit)).to(State.BOOKED)
+    await the_his_has(hospital, unit, "2", later=LATER)
+    first = await suspended(hospital, unit)
+    await runs_through(first, visit)
+    await _the_carrier_says(hospital, visit, MessageState.DELIVERED)
+    await the_his_has(hospital, unit, "3", stopped=unit.slot_ids)
+    second = await suspended(hospital, unit, "3")
+    await runs_through(second, visit)
+    await _the_carrier_says(hospital, visit, MessageState.UNDELIVERED)
+
+    shown = [await progress(hospital, one.id) for one in (first, second)]
+
+    assert [(one.told, one.unreached) for one in shown] == [(1, 0), (0, 1)]
+    async with hospital.database.reading() as db:
+        assert (await suspensions.visits(db, second.id)).unreached == [visit.id]
+
+
+async def _the_carrier_says(hospital: Hospital, visit: Visit, state: MessageState) -> None:
+    """Of what is still to be sent."""
+    async with hospital.database.transaction() as db:
+        await db.execute(update(MessageRow).where(MessageRow.visit_id == visit.id, MessageRow.state == "due").values(state=state))
 
 
 async def test_who_does_not_want_it_leaves_free_of_charge_whatever_the_cut_off(hospital: Hospital) -> None:

@@ -12,7 +12,7 @@ from models.revisit import Accept, Cancel, Enter, Reason, State
 from models.schedule import SlotState
 from models.stores import directory, inbox
 from models.stores import suspension as suspensions
-from models.suspension import BATCH, Outcome, Stopped, SuspensionState, is_newer
+from models.suspension import BATCH, Stopped, SuspensionState, is_newer
 from models.tables.directory import SlotRow
 from tests.builders import a_claim, a_person, a_visit
 from tests.process.hospital import Hospital
@@ -85,7 +85,7 @@ async def test_who_is_being_seen_is_left_alone_and_listed(hospital: Hospital) ->
 
     assert visit.state is State.CONSULTING
     async with hospital.database.reading() as db:
-        assert await suspensions.visits(db, desk.id, Outcome.LEFT_ALONE) == [visit.id]
+        assert (await suspensions.visits(db, desk.id)).left_alone == [visit.id]
     assert Template.REVISIT_SUSPENDED not in await hospital.told(visit.id)
 
 
@@ -103,6 +103,10 @@ async def test_who_was_accepted_before_the_news_came_stays(hospital: Hospital) -
 
     assert visit.state is State.CONSULTING
     assert await hospital.waiting(visit.id) == []
+    async with hospital.database.reading() as db:
+        assert (await suspensions.visits(db, desk.id)).left_otherwise == [visit.id]
+    shown = await progress(hospital, desk.id)
+    assert (shown.stopped, shown.moved, shown.left_otherwise) == (1, 0, 1)
 
 
 async def test_money_on_its_way_goes_back(hospital: Hospital) -> None:
