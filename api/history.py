@@ -21,9 +21,10 @@ from api.history_story import story
 from api.history_timeline import filled, told_of
 from api.problems import problems
 from api.security import may
+from api.sentences import SENTENCES
 from api.wiring import Wired, Wiring
 from models.account import Principal
-from models.history import FAILURE_TEXTS, Entry, What
+from models.history import FAILURE_TEXTS, OUTCOME_TEXTS, Entry, What
 from models.stores import history as histories
 from models.stores import timeline
 from models.stores.history import HistoryFiles
@@ -76,7 +77,7 @@ class EntryOut(TaskOut):
         "process's; `step` is one effect, `wait` a rest between two; `failed` is a workflow task, a bug of ours or a worker killed."
     )
     name: str | None = Field(description="Of the command, news, step or state.", examples=["booking.hold"])
-    title: str | None = Field(description="The same in words of screens; of a wish or news, what it led to.", examples=["锁定号源"])
+    title: str | None = Field(description="The same in words of screens; of a wish, what it led to.", examples=["锁定号源"])
     who: WhoOut | None = Field(description="None: the process itself, or the outside.")
     asked_at: datetime | None = Field(
         description="Of a wish or news that its run took noticeably later: when it was kept for it. A caller waits for at most 8 s before."
@@ -98,7 +99,7 @@ class EntryOut(TaskOut):
         "Of a wait: what ended it, `alarm` or the name of what came. Of `begun`: `again` if there was a run before.",
         examples=["describing"],
     )
-    outcome_title: str | None = Field(description="Of a state, in words of screens.", examples=["待描述病情"])
+    outcome_title: str | None = Field(description="In words of screens; of a refusal its sentence.", examples=["待描述病情"])
     run_id: str | None
     first_event: int | None = Field(description="Ids of events of its run.")
     last_event: int | None
@@ -228,7 +229,9 @@ def _entry(entry: Entry, run: RunOut | None, named: str | None, people: Mapping[
         CauseOut(cause=cause, cause_text=FAILURE_TEXTS.get(cause), attempts=attempts)
         for cause, attempts in sorted(entry.causes.items(), key=lambda one: -(one[1] or 0))
     ]
+    outcome = entry.outcome or ""
     said = {
+        "outcome_title": entry.outcome_title or OUTCOME_TEXTS.get(outcome) or SENTENCES.get(outcome),
         "causes": causes,
         "source": "history" if run else "timeline",
         "about": named,

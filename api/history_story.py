@@ -13,7 +13,7 @@ from temporalio.api.enums.v1 import TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
 from api.history_events import Recorded, causes_of, failure_code, happened_at, noted_in, payloads_of
-from models.history import FIRST_STATES, PROCESS_TITLES, STATE_TITLES, WAITS_FOR, Entry, What, asked_before
+from models.history import FIRST_STATES, NEWS_TEXTS, PROCESS_TITLES, STATE_TITLES, WAITS_FOR, Entry, What, asked_before
 from models.revisit import State
 from models.timeline import STEP_TEXTS, Actor
 
@@ -46,7 +46,8 @@ def story(runs: Iterable[Recorded], begun_by: Mapping[UUID, UUID], asked_at: Map
         keys |= {(run.process_id, key) for key in teller.keys}
     came = {str(id): at for id, at in (asked_at or {}).items()}
     for entry, event_id in wanted:
-        entry.title = STEP_TEXTS.get(steps_of.get(event_id, ""))
+        told_as = NEWS_TEXTS.get(entry.name or "") if entry.what is What.NEWS else None
+        entry.title = told_as or STEP_TEXTS.get(steps_of.get(event_id, ""))
         entry.asked_at = asked_before(entry.at, came.get(event_id))
     return Story(sorted(told, key=lambda entry: entry.at), keys)
 

@@ -131,6 +131,33 @@ FAILURE_TEXTS: Final[dict[str, str]] = {
 }
 """Why a step was tried again, to who reads its story."""
 
+NEWS_TEXTS: Final[dict[str, str]] = {
+    "charge_ended": "缴费结果已知",
+    "reported": "收到缴费结果通知",
+    "close": "需要关闭缴费",
+    "refund_reported": "收到退费结果通知",
+    "drugs_reported": "收到取药进展通知",
+    "delivery_ended": "配送结果已知",
+    "prescription_ended": "处方办理已结束",
+    "delivery_pushed": "收到物流通知",
+    "delivery_unwanted": "收到撤回快递的申请",
+    "stopped": "收到停诊安排",
+    "rearranged": "收到就诊安排调整",
+    "signature_reported": "收到签名结果通知",
+}
+"""What came, and not yet what it led to: that its step says."""
+OUTCOME_TEXTS: Final[dict[str, str]] = {
+    "again": "从当前进度重新开始",
+    "renew": "转入新版本",
+    "terminated": "已强制结束，由新的程序接续",
+    "canceled": "已强制结束",
+    "timed_out": "处理程序中断",
+    "failed": "程序错误",
+    "alarm": "已到时间",
+    "done": "已完成",
+}
+"""How something ended that led to no state. A refusal has its sentence."""
+
 PROCESS_TITLES: Final[dict[str, str]] = {
     "revisit": "线上复诊",
     "charge": "缴费",

@@ -91,6 +91,11 @@ async def test_it_says_in_words_how_long_how_often_and_what_was_waited_for(desk:
     assert (held["title"], held["outcome_title"], held["attempts"], held["waited_for"]) == ("锁定号源", "待描述病情", 2, "outside.unknown")
     assert held["took_s"] > 0.2, "the pause between the attempts is in it"
     assert held["first_event"] < held["last_event"]
+    assert told["step", "booking.hold", "slot.missing"]["outcome_title"] == "没有找到该号源，请刷新号源列表后重新选择。"
+    assert (told["news", "charge_ended", None]["title"], told["wait", "choosing", "renew"]["outcome_title"]) == (
+        "缴费结果已知",
+        "转入新版本",
+    )
     turn = told["wait", "waiting", "cancel"]
     assert (turn["title"], turn["waited_for"], turn["until"] > turn["at"]) == ("待接诊", "doctor", True)
     stuck, reached = told["wait", "stuck", "retry"], told["wait", "accepted", "refund_reported"]
@@ -236,7 +241,7 @@ async def test_of_an_open_visit_whose_store_was_lost_the_timeline_tells_the_begi
         ("timeline", "step", "核验复诊资格", "待知情同意"),
         ("timeline", "step", "完成急症自查", "待知情同意"),
         ("timeline", "step", "签署知情同意", "待选号源"),
-        ("history", "begun", "线上复诊", None),
+        ("history", "begun", "线上复诊", "从当前进度重新开始"),
         ("history", "wait", "待选号源", None),
     ]
     begun = told["story"][4]

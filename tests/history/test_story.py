@@ -20,9 +20,9 @@ from temporalio.client import WorkflowHistory
 
 from api.history_events import Pending, Recorded
 from api.history_story import story
-from models.history import PROCESS_TITLES, TRIED, WAITS_FOR, Entry, What, process_of
+from models.history import NEWS_TEXTS, PROCESS_TITLES, TRIED, WAITS_FOR, Entry, What, process_of
 from models.kernel import ids
-from models.pathways import PATHWAYS
+from models.pathways import PATHWAYS, Pathway
 
 SAVED = Path(__file__).parent / "saved"
 NINE = datetime(2026, 3, 2, 1, 0, tzinfo=UTC)
@@ -48,7 +48,7 @@ wait describing/待描述病情 of patient with deadline → describe
 wish describe/提交病情描述 by a person → done
 step intake.describe/提交病情描述 ×1 by a person → paying/待缴费
 wait paying/待缴费 of patient with deadline → charge_ended
-news charge_ended/预约成功
+news charge_ended/缴费结果已知
 step booking.book/预约成功 ×1 → booked/待报到
 wait booked/待报到 of patient with deadline → check_in
 wish check_in/报到 by a person → done
@@ -65,7 +65,7 @@ step refund.retry/重新办理退费 ×1 by a person → requested/已申请退�
 step refund.reverse/医院核销费用 ×1 → cleared/已申请退费
 step refund.apply/提交退费 ×1 → accepted/退费中
 wait accepted/退费中 of wechat_pay with deadline → refund_reported
-news refund_reported/核对退费结果
+news refund_reported/收到退费结果通知
 step refund.query/核对退费结果 ×1 → arrived/已到账
 ended refund/退费 → arrived/已到账
 """.strip().splitlines()
@@ -125,6 +125,17 @@ def test_who_began_a_process_is_told() -> None:
 
 def test_each_process_of_the_house_has_its_words() -> None:
     assert PROCESS_TITLES.keys() == WAITS_FOR.keys() == PATHWAYS.keys()
+
+
+def test_each_news_has_words_of_its_own() -> None:
+    assert {word for moves in PATHWAYS.values() for word in _kinds(moves)} == NEWS_TEXTS.keys()
+
+
+def _kinds(pathway: Pathway) -> set[str]:
+    told = pathway.events.json_schema()
+    defined = told.get("$defs", {"": told}).values()
+    kinds = {one["properties"]["kind"]["const"] for one in defined if "kind" in one.get("properties", {})}
+    return kinds - {one.model_fields["kind"].default for one in pathway.commands} - {"alarm"}
 
 
 class Run:
@@ -319,8 +330,8 @@ def test_news_that_was_put_off_does_not_hide_the_wait_after_it() -> None:
     run.hears("refund_reported", id="2")
 
     assert told(run.recorded())[1:] == [
-        *("wait accepted/退费中 of wechat_pay → refund_reported", "news refund_reported"),
-        *("wait accepted/退费中 of wechat_pay with deadline → refund_reported", "news refund_reported"),
+        *("wait accepted/退费中 of wechat_pay → refund_reported", "news refund_reported/收到退费结果通知"),
+        *("wait accepted/退费中 of wechat_pay with deadline → refund_reported", "news refund_reported/收到退费结果通知"),
     ]
 
 
@@ -338,7 +349,7 @@ def test_what_somebody_sent_by_hand_breaks_nothing(data: bytes) -> None:
     run = choosing()
     run.happens("workflow_execution_signaled", signal_name="charge_ended", input=Payloads(payloads=[Payload(data=data)]))
 
-    assert told(run.recorded())[-1] == "news charge_ended"
+    assert told(run.recorded())[-1] == "news charge_ended/缴费结果已知"
 
 
 def test_no_word_of_a_failure_or_a_reason_is_told() -> None:
