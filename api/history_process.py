@@ -10,8 +10,10 @@ from pydantic import BaseModel, Field, computed_field
 from api.history_timeline import Told
 from models.account import AccountKind
 from models.history import PROCESS_TITLES, STATE_TITLES
+from models.invoice import InvoiceState
 from models.refund import Cause, Office
 from models.stores.history import Person, Process
+from models.timeline_invoice import INVOICE_STEPS
 from models.timeline_refund import CAUSE_TEXTS, OFFICE_TEXTS, PAYABLE_TEXTS, about_text, given_back_text, trouble_text
 
 
@@ -95,5 +97,8 @@ def _given_back(one: Process) -> str | None:
 
 
 def about(one: Process) -> str | None:
-    """Of money, what tells it from the other of the same visit."""
+    """Of money, what tells it from the other of the same visit. An e-bill of no amount undoes the one before, or has not asked yet."""
+    if one.process == "invoice" and not one.amount_fen and one.payable:
+        undoes = one.state in {InvoiceState.REVERSING, InvoiceState.VOID}
+        return f"{PAYABLE_TEXTS[one.payable]}（{INVOICE_STEPS['invoice.reverse' if undoes else 'invoice.issue']}）"
     return about_text(one.payable, one.amount_fen, one.cause) if one.amount_fen is not None else None

@@ -20,6 +20,7 @@ from models.stores.open_rows import PROCESSES
 from models.tables.account import AccountRow
 from models.tables.charge import ChargeRow, PaymentRow, RefundRow
 from models.tables.history import WAITS, HistoryRow
+from models.tables.invoice import InvoiceRow
 from models.tables.process import AuditRow, InboxRow, TimelineRow
 
 _AT_ONCE = 1000
@@ -180,6 +181,9 @@ async def processes(db: AsyncSession, visit_id: UUID) -> list[Process]:
             case "refund":
                 known = (RefundRow.amount_fen, RefundRow.cause, RefundRow.trouble, RefundRow.office, RefundRow.voucher)
                 rows = rows.add_columns(ChargeRow.payable, *known).outerjoin(ChargeRow, ChargeRow.id == RefundRow.charge_id)
+            case "invoice":
+                bill = (InvoiceRow.fund_fen + InvoiceRow.account_fen + InvoiceRow.cash_fen).label("amount_fen")
+                rows = rows.add_columns(ChargeRow.payable, bill).join(ChargeRow, ChargeRow.id == InvoiceRow.charge_id)
             case _:
                 pass
         found += [_process(process, dict(row)) for row in (await db.execute(rows)).mappings()]
