@@ -10,7 +10,6 @@ from pydantic import BaseModel, Field
 from api.act import as_patient
 from api.cursor import LIMIT, After, Limit, cut, open_id_cursor, seal_cursor
 from api.problems import problems
-from api.schedule import HisId
 from api.security import may
 from api.wiring import Now, Reading
 from models.account import Principal
@@ -18,7 +17,7 @@ from models.eligibility import age_on
 from models.kernel.clock import business_day
 from models.queue import BADGES, DOCTOR_TEXTS, LIST_TEXTS, DoctorState, QueueList, Unit, current, doctor_state
 from models.revisit import State
-from models.schedule import Period
+from models.schedule import HisId, Period
 from models.stores import queue as store
 from models.stores.queue import Listed, Place
 from models.timeline import STATE_TEXTS

@@ -5,7 +5,7 @@ from datetime import date, datetime, timedelta
 from typing import Annotated, Self
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field
 
 from api.cursor import LIMIT, After, Limit, cut, open_cursor, seal_cursor
 from api.idempotency import Intent
@@ -17,7 +17,7 @@ from api.wiring import Now, Reading
 from models.account import Principal
 from models.kernel.clock import business_day
 from models.kernel.errors import DomainError
-from models.schedule import Period, SlotState
+from models.schedule import HisId, Period, SlotState
 from models.stores import directory
 from models.stores.directory import Freshness, Slot
 
@@ -26,8 +26,6 @@ MayRead = Annotated[Principal, Depends(may("directory:read"))]
 MaySync = Annotated[Principal, Depends(may("directory:sync"))]
 
 DAYS_AHEAD_MAX = 60
-HisId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
-"""A FHIR id."""
 
 
 async def _day(now: Now, on: Annotated[date | None, Query(description="Business day in Asia/Shanghai.")] = None) -> date | None:

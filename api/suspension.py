@@ -14,11 +14,12 @@ from api.pathways import AskPathways
 from api.problems import problems
 from api.reader import read_of
 from api.runs import asking
-from api.schedule import HisId, SlotOut
+from api.schedule import SlotOut
 from api.security import may
 from api.wiring import Now, Reading, Wired
 from models.account import Principal
 from models.kernel.errors import DomainError
+from models.schedule import HisId
 from models.stores import audit, directory, intake
 from models.stores import policy as policies
 from models.stores import revisit as revisits

@@ -6,16 +6,13 @@ one. Or it is a doctor whom the hospital suspends here: all their 就诊单元 f
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 from uuid import UUID
 
-from pydantic import StringConstraints, TypeAdapter
+from pydantic import TypeAdapter
 
 from models.kernel import ids
 from models.process import Alarm, Moves, News, Row
-
-HisId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.-]{1,64}$")]
-"""A FHIR id."""
 
 
 class SuspensionState(StrEnum):

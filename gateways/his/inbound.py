@@ -19,6 +19,7 @@ from gateways.his.resources_drug import MedicationDispense
 from models.kernel import sm2
 from models.kernel.errors import DomainError
 from models.kernel.vault import same
+from models.schedule import HisId
 
 __all__ = ["BillTold", "DrugsTold", "HisAccount", "HisMessage", "ReportTold", "ScheduleTold", "open_message"]
 
@@ -41,7 +42,7 @@ class ScheduleTold(Told):
     """停诊, 替诊, a time moved, 恢复: of this 就诊单元, in this version of it. Pulled, it has the same two names."""
 
     event: Literal["stop", "replace", "time-moved", "resume"]
-    schedule_id: str
+    schedule_id: HisId
     version: str
 
 

@@ -13,15 +13,16 @@ SEEN = VISIT_ENDS | {"consulting", "ended"}
 
 
 def check(books: Books) -> Iterator[Finding]:
-    """Words by our outbox; whether the carrier brought them is looked at elsewhere, message by message."""
-    words = Counter[UUID](one.visit_id for one in books.ours.messages if one.template == TOLD and one.visit_id)
+    """Words by our outbox; whether the carrier brought them, and what was sent again, is looked at elsewhere, message by message."""
+    said = (one for one in books.ours.messages if one.template == TOLD and one.resend_of is None)
+    words = Counter[UUID](one.visit_id for one in said if one.visit_id)
     met = {one.revisit_id for one in books.ours.stopped if one.outcome == "stopped"}
     met |= {one.revisit_id for one in books.ours.claims if one.stopped_at is not None}  # found at its check-in
     for visit in books.ours.visits:
         about, due = f"visit={visit.id}", int(visit.state == "suspended")
         if words[visit.id] != due:
-            said = f"{words[visit.id]} of {TOLD}"
-            yield Finding(kind=Kind.CLINIC_TOLD, about=about, ours=said, theirs=f"{visit.state}: {due}", visit=visit.id)
+            times = f"{words[visit.id]} of {TOLD}"
+            yield Finding(kind=Kind.CLINIC_TOLD, about=about, ours=times, theirs=f"{visit.state}: {due}", visit=visit.id)
         if due and visit.id not in met:
             yield Finding(kind=Kind.CLINIC_UNMET, about=about, ours=visit.state, theirs="no stop", visit=visit.id)
     if all(one.state in SUSPENSION_ENDS for one in books.ours.suspensions):

@@ -52,6 +52,24 @@ async def test_they_were_told_twice(hospital: Hospital) -> None:
     assert await hospital.kinds() == {Kind.CLINIC_TOLD, Kind.MESSAGE_AGAIN}
 
 
+async def test_what_reached_nobody_and_was_sent_again_is_told_once(hospital: Hospital) -> None:
+    visit = await stopped(hospital, times=0)
+    first = await hospital.message(visit, TOLD, state="undelivered")
+    await hospital.message(visit, TOLD, resend_of=first)
+    await a_stop(hospital, visit)
+
+    assert await hospital.audit() == []
+
+
+async def test_who_heard_of_the_stop_at_their_check_in_was_met(hospital: Hospital) -> None:
+    visit = await stopped(hospital)
+    assert await hospital.kinds() == {Kind.CLINIC_UNMET}
+
+    await hospital.do("update booking set stopped_at = now() where revisit_id = $1", visit.id)
+
+    assert await hospital.audit() == []
+
+
 async def test_somebody_whose_visit_took_place_was_told(hospital: Hospital) -> None:
     visit = await hospital.visit("closed")
     await hospital.message(visit, TOLD)

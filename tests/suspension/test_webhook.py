@@ -60,6 +60,14 @@ async def test_a_clinic_that_we_do_not_have_is_looked_for(webhook: httpx.AsyncCl
     assert await begun(database) == [("sch-elsewhere", "7")]
 
 
+@pytest.mark.parametrize("id", ["a/../b", "", "x" * 65, "a b"])
+async def test_an_id_that_is_none_is_refused(webhook: httpx.AsyncClient, database: Database, unit: Unit, id: str) -> None:
+    refused = await tell(webhook, a_message("stop", {"resourceType": "Schedule", "id": id, "meta": {"versionId": "7"}}))
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "his.malformed")
+    assert await begun(database) == []
+
+
 async def test_what_is_forged_begins_none(webhook: httpx.AsyncClient, database: Database, unit: Unit) -> None:
     body = a_message("stop", schedule(unit, "2"))
     refused = await webhook.post(PATH, content=body, headers=signed(body, "69" * 32))
