@@ -1,5 +1,6 @@
 """A place in a slot: claimed and locked, confirmed by money, given back (P-2.3, P-2.6a)."""
 
+from datetime import datetime
 from functools import partial
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,7 @@ from models.stores import policy as policies
 from models.stores import prescription as prescriptions
 from models.stores import refund as refunds
 from models.stores import revisit as revisits
-from models.suspension import Rearranged, Stopped
+from models.suspension import REARRANGED_TEXTS, Rearranged, Stopped
 from models.timeline import DECLINE_TEXTS
 
 Leaving = Cancel | Decline | ChargeEnded | Stopped | Alarm
@@ -177,9 +178,13 @@ class BookingActivities:
                 return step.row
         async with step.move(now.state, rearranged_at=step.at, **_place(held), **due) as db:
             doctor = await revisits.doctor_name(db, now.id)
-            await notices.tell_patient(
-                db, now.id, Template.REVISIT_REARRANGED, step.at, about=why.id, time=beijing(held.starts_at), doctor=doctor
-            )
+            said = {
+                "reason": _what_changed(visit, held),
+                "time": beijing(held.starts_at),
+                "doctor": doctor,
+                "until": _free_until(held, step.at),
+            }
+            await notices.tell_patient(db, now.id, Template.REVISIT_REARRANGED, step.at, about=why.id, **said)
         return step.row
 
     @step("booking.note")
@@ -229,6 +234,18 @@ def _declined(why: Leaving) -> dict[str, object]:
 
 def _is_there(visit: revisits.Facts, held: bookings.Claim) -> bool:
     return (visit.doctor_id, visit.slot_starts_at, visit.unit_ends_at) == (held.doctor_id, held.starts_at, held.unit_ends_at)
+
+
+def _what_changed(visit: revisits.Facts, held: bookings.Claim) -> str:
+    doctor = visit.doctor_id != held.doctor_id
+    time = (visit.slot_starts_at, visit.unit_ends_at) != (held.starts_at, held.unit_ends_at)
+    return REARRANGED_TEXTS[doctor, time]
+
+
+def _free_until(held: bookings.Claim, at: datetime) -> str:
+    """Nothing is promised that is over."""
+    begins = held.unit_starts_at
+    return f"{beijing(begins)}前可在线免费退号，未退号视为同意" if at < begins else "就诊单元已开始，如有疑问请联系门诊办"
 
 
 def _place(held: bookings.Claim) -> dict[str, Any]:

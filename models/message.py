@@ -60,6 +60,8 @@ class Variable(StrEnum):
     """In yuan."""
     REASON = "reason"
     """An approved sentence of an enum."""
+    UNTIL = "until"
+    """An approved sentence around a clock time."""
     VISIT = "visit"
     """A visit's id in a link that asks to sign in."""
     CODE = "code"
@@ -134,9 +136,7 @@ TEXTS: Final[dict[Template, Text]] = {
     Template.REVISIT_SUSPENDED: Text(
         "您${time}的线上复诊因医生停诊已取消，${reason}。查看其他号源并重新预约：fuzhen.example/again/${visit}", Waits.UNLESS_NEAR
     ),
-    Template.REVISIT_REARRANGED: Text(
-        "您的线上复诊有调整：${time}，${doctor}。就诊单元开始前可在线免费退号，未退号视为同意。", Waits.UNLESS_NEAR
-    ),
+    Template.REVISIT_REARRANGED: Text("您的线上复诊有调整（${reason}）：${time}，${doctor}。${until}。", Waits.UNLESS_NEAR),
     # Money takes days.
     Template.REFUND_REQUESTED: Text("收到您的一笔重复或逾期缴费${amount}元，将原路退回，请留意到账。", Waits.ALWAYS),
     Template.REFUND_ARRIVED: Text("您的退费${amount}元已原路退回，请以银行或微信到账记录为准。", Waits.ALWAYS),

@@ -6,7 +6,7 @@ one. Or it is a doctor whom the hospital suspends here: all their 就诊单元 f
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -61,6 +61,14 @@ class Rearranged(News):
 
     kind: Literal["rearranged"] = "rearranged"
     claim_id: UUID
+
+
+REARRANGED_TEXTS: Final[dict[tuple[bool, bool], str]] = {
+    (True, False): "医生变更",
+    (False, True): "时间变更",
+    (True, True): "医生和时间变更",
+}
+"""What is new about a clinic: its doctor, its time."""
 
 
 class Suspension(Row[SuspensionState, Alarm]):

@@ -15,7 +15,7 @@ from tests.house.rooms import Source, calls, sources
 
 HARMLESS = {
     *(Variable.TIME, Variable.MINUTES, Variable.DEPARTMENT, Variable.DOCTOR, Variable.AMOUNT),
-    *(Variable.REASON, Variable.VISIT, Variable.CODE, Variable.CARRIER, Variable.TAIL),
+    *(Variable.REASON, Variable.UNTIL, Variable.VISIT, Variable.CODE, Variable.CARRIER, Variable.TAIL),
 }
 """Times, places, sums, reasons of an enum, links and codes. Whoever adds another says here why it tells nobody what somebody has."""
 

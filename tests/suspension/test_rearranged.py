@@ -1,18 +1,23 @@
 """替诊 and another time: the patient is told and stays, unless they leave, which is free of charge until 接诊."""
 
 from datetime import timedelta
+from typing import cast
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from models.kernel.clock import beijing
 from models.kernel.errors import known
 from models.message import MessageState, Template
 from models.refund import Cause
 from models.revisit import Cancel, State
+from models.stores import message_history
+from models.stores import revisit as revisits
 from models.stores import suspension as suspensions
 from models.suspension import SuspensionState
 from models.tables.message import MessageRow
 from tests.builders import FEE_FEN
+from tests.client import Hands
 from tests.process.hospital import Hospital
 from tests.process.visit import Visit, opened, refused
 from tests.suspension.builders import progress, runs_through, suspended, the_his_has
@@ -39,6 +44,29 @@ async def test_another_time_is_told_once_and_its_deadlines_move(hospital: Hospit
     assert (await hospital.told(visit.id)).count(Template.REVISIT_REARRANGED) == 1
     shown = await progress(hospital, desk.id)
     assert (shown.rearranged, shown.stopped) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("begun_for", "said"),
+    [
+        (timedelta(), "您的线上复诊有调整（时间变更）：{time}，{doctor}。{begins}前可在线免费退号，未退号视为同意。"),
+        (timedelta(hours=2), "您的线上复诊有调整（时间变更）：{time}，{doctor}。就诊单元已开始，如有疑问请联系门诊办。"),
+    ],
+)
+async def test_it_is_said_what_changed_and_until_when_they_may_leave(hospital: Hospital, begun_for: timedelta, said: str) -> None:
+    unit = await hospital.unit()
+    visit = await (await opened(hospital, unit=unit)).to(State.WAITING)
+    await the_his_has(hospital, unit, "2", later=LATER)
+    cast(Hands, hospital.clock).at += begun_for
+
+    await runs_through(await suspended(hospital, unit), visit)
+
+    async with hospital.database.reading() as db:
+        told = select(MessageRow.id).where(MessageRow.visit_id == visit.id, MessageRow.template == Template.REVISIT_REARRANGED)
+        text = (await message_history.said(db, known(await db.scalar(told)))).text
+        doctor = await revisits.doctor_name(db, visit.id)
+    at = beijing(unit.starts_at + LATER)
+    assert text == said.format(time=at, begins=at, doctor=doctor)
 
 
 async def test_another_doctor_is_told_and_sees_them(hospital: Hospital) -> None:
