@@ -257,7 +257,7 @@ def _step(entry: timeline.Done, visit: timeline.Visit, me: Principal) -> StepOut
         asked_at=asked_before(entry.at, entry.asked_at),
         process=entry.process,
         step=entry.name,
-        title=step_text(entry.name, refill=visit.past_prescription is not None),
+        title=step_text(entry.name, refill=visit.past_prescription is not None, asked=entry.by is not None),
         by="system" if entry.by is None else done_by(entry.process, entry.name, entry.after, declined_for=visit.declined_for),
         state=entry.after,
         state_text=patient_text(PrescriptionState(entry.after)) if theirs else said,

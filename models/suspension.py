@@ -25,6 +25,14 @@ class SuspensionState(StrEnum):
     """Neither the HIS nor our copy has such a 就诊单元. An end until the HIS speaks of one after all: then it begins again (`wake`)."""
 
 
+SUSPENSION_TEXTS: Final[dict[SuspensionState, str]] = {
+    SuspensionState.LOOKING: "核对停诊安排",
+    SuspensionState.CLEARING: "正在通知患者",
+    SuspensionState.DONE: "已处理完毕",
+    SuspensionState.UNKNOWN: "医院系统中无此就诊单元",
+}
+"""In the words of screens."""
+
 _S = SuspensionState
 
 MOVES = Moves[SuspensionState](

@@ -11,7 +11,7 @@ from models.prescription import PrescriptionState
 from models.record import RecordState
 from models.refund import RefundState
 from models.revisit import BEFORE_ACCEPTED, PAID, DeclineReason, Reason, State
-from models.suspension import SuspensionState
+from models.suspension import SUSPENSION_TEXTS, SuspensionState
 from models.timeline_invoice import INVOICE_STEPS, INVOICE_TEXTS
 from models.timeline_prescription import PRESCRIPTION_STEPS, PRESCRIPTION_TEXTS
 from models.timeline_record import RECORD_STEPS, RECORD_TEXTS
@@ -129,8 +129,10 @@ OPENED_TEXTS: Final = {False: STEP_TEXTS["revisit.open"], True: "发起复诊续
 """By whether it began from a past prescription."""
 
 
-def step_text(step: str, *, refill: bool) -> str:
-    """A step of a visit in the words of screens."""
+def step_text(step: str, *, refill: bool, asked: bool) -> str:
+    """A step of a visit in the words of screens; `asked` for by a person, or done of itself."""
+    if step == "booking.close" and not asked:
+        return "医院停诊，正在核对缴费"
     return OPENED_TEXTS[refill] if step == "revisit.open" else STEP_TEXTS[step]
 
 
@@ -251,14 +253,6 @@ REFUSAL_TEXTS: Final[dict[str, str]] = {
     "emergency": "您有需要紧急处理的症状，请立即到最近的急诊就诊或拨打120。",
     "not_their_prescription": "未在本院查询到该就诊人的这张处方，请重新选择处方。",
     "nothing_left": "该处方中的药品都不能在线上续方，请到院就诊。",
-}
-
-
-SUSPENSION_TEXTS: Final[dict[SuspensionState, str]] = {
-    SuspensionState.LOOKING: "核对停诊安排",
-    SuspensionState.CLEARING: "正在通知患者",
-    SuspensionState.DONE: "已处理完毕",
-    SuspensionState.UNKNOWN: "医院系统中无此就诊单元",
 }
 
 _WORDS: Final[dict[str, Callable[[str], str]]] = {

@@ -14,6 +14,7 @@ from models.stores import directory, inbox
 from models.stores import suspension as suspensions
 from models.suspension import BATCH, Stopped, SuspensionState, is_newer
 from models.tables.directory import SlotRow
+from models.timeline import step_text
 from tests.builders import a_claim, a_person, a_visit
 from tests.process.hospital import Hospital
 from tests.process.visit import opened, refused
@@ -127,6 +128,10 @@ async def test_money_on_its_way_goes_back(hospital: Hospital) -> None:
     await visit.desk.news()
 
     await suspended_once(visit, refunded=True)
+
+
+def test_nobody_reads_that_they_asked_to_leave_when_the_clinic_stopped() -> None:
+    assert [step_text("booking.close", refill=False, asked=asked) for asked in (True, False)] == ["申请退号", "医院停诊，正在核对缴费"]
 
 
 async def test_a_stop_that_comes_while_its_patient_cancels_changes_nothing(hospital: Hospital) -> None:
