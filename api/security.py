@@ -25,6 +25,7 @@ T = TypeVar("T")
 
 OPEN_DOORS: frozenset[str] = frozenset(
     {
+        "GET /again/{visit}",
         "GET /health/live",
         "GET /health/ready",
         "GET /metrics",
@@ -39,8 +40,9 @@ OPEN_DOORS: frozenset[str] = frozenset(
         "POST /webhooks/wechat-pay",
     }
 )
-"""Where nobody is asked who they are: health, the numbers of `api/metrics.py` (told inside only), signing in, and machines
-that prove themselves by their own wire's signature, or are believed in nothing but that it is time to ask (SF has none)."""
+"""Where nobody is asked who they are: where the link of a text leads (the same words for everybody), health, the numbers of
+`api/metrics.py` (told inside only), signing in, and machines that prove themselves by their own wire's signature, or are believed in
+nothing but that it is time to ask (SF has none)."""
 
 _TOKEN_CHARS_MAX = 200
 _bearer = HTTPBearer(auto_error=False, scheme_name="session", bearerFormat="opaque", description="Token of a sign-in.")

@@ -1,10 +1,11 @@
 """停诊 for the management: what the HIS changed and how far its patients are, a doctor suspended here; and 再次预约 for a patient."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Final, Self
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Path
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field, computed_field
 
 from api.act import request_id
@@ -155,6 +156,20 @@ async def resume(doctor_id: HisId, me: MayAct, intent: Intent, wiring: Wired, no
     with asking():
         await pathways.runs.sync_schedules()
     return told
+
+
+_LANDING: Final = """<!doctype html>
+<html lang="zh-CN"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<meta name="referrer" content="no-referrer">
+<title>再次预约</title></head>
+<body><h1>再次预约</h1><p>请登录后再次预约：打开医院的互联网医院，登录后在“我的就诊”中选择“再次预约”。</p></body></html>
+"""
+
+
+@router.get("/again/{visit}", response_class=HTMLResponse)
+async def landing(visit: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]) -> HTMLResponse:
+    """Where the link of a 停诊 leads in a browser: the same words for whoever opens it, and whichever visit it names."""
+    return HTMLResponse(_LANDING, headers={"Cache-Control": "no-store"})
 
 
 class AgainOut(BaseModel):

@@ -68,6 +68,16 @@ async def test_an_id_that_is_none_is_refused(webhook: httpx.AsyncClient, databas
     assert await begun(database) == []
 
 
+async def test_the_link_of_the_message_says_to_whoever_opens_it_what_to_do(webhook: httpx.AsyncClient) -> None:
+    pages = [await webhook.get(f"/again/{number}") for number in ("4" * 32, "0" * 32)]
+
+    assert [page.status_code for page in pages] == [200, 200]
+    assert pages[0].headers["content-type"] == "text/html; charset=utf-8"
+    assert "请登录后再次预约" in pages[0].text
+    assert pages[0].text == pages[1].text, "of a visit it names nothing, not even whether there is one"
+    assert (await webhook.get("/again/4444")).status_code == 404
+
+
 async def test_what_is_forged_begins_none(webhook: httpx.AsyncClient, database: Database, unit: Unit) -> None:
     body = a_message("stop", schedule(unit, "2"))
     refused = await webhook.post(PATH, content=body, headers=signed(body, "69" * 32))
