@@ -120,6 +120,8 @@ class BookingActivities:
         values: dict[str, object] = {"due_at": None, "wake_at": None, "reason": reason} | _declined(why)
         async with step.move(to, **values, **({"refusal": refused} if refused else {})) as db:
             if now.claim_id:  # a draft that never held a place ends without a message
+                if reason is Reason.SUSPENDED and isinstance(why, ChargeEnded):
+                    await bookings.stopped(db, (now.claim_id,), step.at)
                 await bookings.release(db, now.claim_id)
                 await self._tell_patient(db, step, reason, why)
             if now.charge_id and _money_came(now, why):

@@ -23,6 +23,8 @@ from tests.journeys.visit import Visit
 
 BEGAN_AGO, LEFT = timedelta(minutes=5), timedelta(minutes=20)
 """Of the 就诊单元 that the journeys use: far enough from both its ends."""
+STAYS_OPEN = timedelta(minutes=11)
+"""Of a hall, whose slot lasts for a quarter of an hour."""
 SPARE = {1: 4, 3: 1, 10: 1}
 """Slots by capacity, opened before the first journey: to pull the whole mirror for each would take a second a time."""
 _CARRIERS = ("135", "136", "137", "138", "139", "150", "151", "158", "159", "182", "187", "188")
@@ -41,6 +43,8 @@ class Hospital:
         self.hall = ""
         """A slot with room for every visit of the session, in a 就诊单元 that is open now."""
         self.unit: Json = {}
+        self._open_until = now()
+        self._opening = asyncio.Lock()
         self._spare: dict[int, list[str]] = {}
         self.private: set[str] = set()
         """What must stand in no log and no history: names, numbers and phones of everybody here, and what they sign in with."""
@@ -51,8 +55,7 @@ class Hospital:
         staff: dict[str, Person] = {DOCTOR: self.doctor, OTHER_DOCTOR: self.other_doctor}
         staff |= {MANAGER: self.manager, FINANCE: self.finance, PHARMACIST: self.pharmacist}
         await asyncio.gather(*(self._sign_in_staff(person, login) for login, person in staff.items()))
-        self.unit = await self._open_unit()
-        self.hall = await self._opened(9_000)
+        await self._open_hall()
         for capacity, count in SPARE.items():
             self._spare[capacity] = [await self._opened(capacity) for _ in range(count)]
         await self.pulled()
@@ -132,11 +135,22 @@ class Hospital:
 
     async def hall_again(self, alone: int = 0) -> list[str]:
         """A hall in a 就诊单元 that goes on for a while, and so many slots that nobody else uses."""
-        self.unit = await self._open_unit()
-        self.hall = await self._opened(9_000)
+        await self._open_hall()
         slots = [await self._opened(1) for _ in range(alone)]
         await self.pulled()
         return slots
+
+    async def stays_open(self) -> None:
+        """Another hall when this one is about to end; spare slots of its time end with it."""
+        async with self._opening:
+            if now() > self._open_until:
+                self._spare.clear()
+                await self.hall_again()
+
+    async def _open_hall(self) -> None:
+        self.unit = await self._open_unit()
+        self.hall = await self._opened(9_000)
+        self._open_until = now() + STAYS_OPEN
 
     async def slot_that_is_over(self) -> str:
         """It ended a minute ago."""

@@ -191,7 +191,7 @@ async def test_a_his_that_is_silent_for_a_while_finds_everything_carried_out_onc
     await on["cancels"].given_back("patient", within_s=40)
     await on["declined"].given_back("declined", within_s=40)
     await on["ends"].took_place_once()
-    await asyncio.gather(on["chooses"].act("cancel"), on["pays"].to("closed"))
+    await asyncio.gather(on["chooses"].act("cancel"), on["pays"].to("closed"), on["ends"].to("closed"))
     await hospital.audited(*on.values())
 
 

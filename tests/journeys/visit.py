@@ -26,6 +26,7 @@ class Visit:
 
     async def to(self, state: str) -> Self:
         """Every step between where it stands and `state`, each by whose turn it is."""
+        await self.hospital.stays_open()
         await self.until(*STRAIGHT)
         for _ in range(STRAIGHT.index(state)):
             at = await self.now()
