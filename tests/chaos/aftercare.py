@@ -19,11 +19,14 @@ A_WHILE_S: Final = 90.0
 
 async def brought_to_an_end(visit: Visit) -> str:
     """How it has ended; or how it stands, when nobody can bring it further."""
-    for _ in range(ROUNDS):
-        now = await visit.now()
-        if now["state"] in EXITS:
-            break
-        await _further(visit, now["state"])
+    try:
+        for _ in range(ROUNDS):
+            now = await visit.now()
+            if now["state"] in EXITS:
+                break
+            await _further(visit, now["state"])
+    except AssertionError as stands:
+        return f"{(await visit.now())['state']}: {stands}"
     return str((await visit.now())["state"])
 
 

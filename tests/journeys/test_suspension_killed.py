@@ -17,7 +17,7 @@ pytestmark = pytest.mark.long
 VISITS = 200
 SOME = VISITS // 5
 """Have gone when the part dies: the others have been told, or not yet."""
-WITHIN_S = 240.0
+WITHIN_S = 480.0
 _GONE = text("select count(*) from revisit where id = any(:visits) and state = 'suspended'")
 _AT_REST = text("""
 select (select count(*) from revisit where id = any(:visits) and state = 'suspended')
