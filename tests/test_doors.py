@@ -27,7 +27,7 @@ from tests.client import wiring
 from tests.settings import settings
 
 DOCUMENT = {"/openapi.json", "/docs", "/docs-files", "/"}
-ROOMS = ("/v1/", "/health/", "/metrics", "/webhooks/")
+ROOMS = ("/v1/", "/health/", "/metrics", "/webhooks/", "/again/")
 
 
 def dependency_of(annotated: object) -> object:

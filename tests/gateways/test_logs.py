@@ -61,6 +61,7 @@ async def _visit(hospital: Hospital, id_number: str) -> None:
     await his.finish_encounter(encounter_id, now())
     await his.no_show((await hospital.booked()).appointment_id)
     await his.locks()
+    await his.stopped((hospital.slot(),))
     await _prescribe(his, patient)
     left, refund_no = await hospital.booked(patient), ids.new().hex
     await his.check_in(left.appointment_id)
