@@ -105,7 +105,7 @@ class DeliveryActivities:
         async with step.move(DeliveryState.OVERDUE if late else now.state, **asked):
             pass
         if late:
-            log.error("delivery.overdue", delivery_id=str(now.id), visit_id=str(now.visit_id), state=now.state)
+            log.warning("delivery.overdue", delivery_id=str(now.id), visit_id=str(now.visit_id), state=now.state)
         return step.row
 
     async def _seen(self, step: Step[Delivery], delivery: deliveries.Facts, policy: Policy, events: tuple[TrackEvent, ...]) -> Delivery:
@@ -250,4 +250,4 @@ async def _stuck(step: Step[Delivery], trouble: str, **values: Any) -> AsyncGene
     async with step.move(DeliveryState.UNDELIVERABLE, trouble=trouble, due_at=None, wake_at=None, **values) as db:
         await _tell_failed(db, step.now, step.at)
         yield db
-    log.error("delivery.undeliverable", delivery_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)
+    log.warning("delivery.undeliverable", delivery_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)

@@ -141,4 +141,4 @@ async def _refused(step: Step[Invoice], trouble: str) -> AsyncGenerator[AsyncSes
     """The issuer does not do it: a task of 财务处; and an alarm."""
     async with step.move(InvoiceState.REFUSED, trouble=trouble) as db:
         yield db
-    log.error("invoice.refused", invoice_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)
+    log.warning("invoice.refused", invoice_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)

@@ -79,9 +79,7 @@ class EntryOut(TaskOut):
     name: str | None = Field(description="Of the command, news, step or state.", examples=["booking.hold"])
     title: str | None = Field(description="The same in words of screens; of a wish, what it led to.", examples=["锁定号源"])
     who: WhoOut | None = Field(description="None: the process itself, or the outside.")
-    asked_at: datetime | None = Field(
-        description="Of a wish or news that its run took noticeably later: when it was kept for it. A caller waits for at most 8 s before."
-    )
+    asked_at: datetime | None = Field(description="Of a wish or news that its run took noticeably later: when it was asked or came.")
     took_s: float | None = Field(description="None while it lasts, and of what has no length.")
     attempts: int | None = Field(description="Of a step: how often it was tried.")
     waited_for: str | None = Field(

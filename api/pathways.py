@@ -4,9 +4,10 @@ Rights and version in one read, the timeline by key, the Update under the comman
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -65,6 +66,7 @@ class Pathways:
         self, process: str, position: Callable[[AsyncSession], Awaitable[Position]], wish: Callable[[Position], Command]
     ) -> Answer:
         """`position` reads rights and version; `wish` makes the command from it. Raises refusals as `DomainError`; nothing is half done."""
+        began = time.monotonic()
         async with self.database.reading() as db:
             where = await position(db)
             asked = wish(where)
@@ -75,11 +77,10 @@ class Pathways:
             async with asyncio.timeout(ANSWER_S):
                 await self._update(process, where, asked)
         except (TimeoutError, _OutcomeUnknown):
-            return await self._keep(process, where, asked)
-        found = await self._done(where.id, asked)
-        if found is None:
-            return await self._keep(process, where, asked)
-        return found
+            found = None
+        else:
+            found = await self._done(where.id, asked)
+        return found or await self._keep(process, where, asked, began)
 
     async def look(self, wish: Look) -> None:
         """Past prescriptions are looked at in the HIS, and kept where screens read. Raises `refill.not_told` when it says nothing."""
@@ -139,7 +140,7 @@ class Pathways:
             found = await timeline.done(db, id, str(asked.id))
         return None if found is None else _answer(id, found, asked, replayed=False)
 
-    async def _keep(self, process: str, where: Position, asked: Command) -> Answer:
+    async def _keep(self, process: str, where: Position, asked: Command, began: float) -> Answer:
         """An inbox row before the 202 is answered; the relay carries it on. With Temporal away nothing is kept: 503, repeat the key."""
         if not await self._healthy():
             raise DomainError("service.unavailable", "unavailable")
@@ -147,7 +148,7 @@ class Pathways:
             if (found := await timeline.done(db, where.id, str(asked.id))) is None:
                 if await inbox.body_kept(db, asked.id) not in {None, asked.body}:
                     raise DomainError("request.key_reused", "invalid")
-                await inbox.keep_command(db, process, where.id, asked)
+                await inbox.keep_command(db, process, where.id, asked, waited=timedelta(seconds=time.monotonic() - began))
         if found:
             return _answer(where.id, found, asked, replayed=False)
         log.info("command.kept", process=process, id=str(where.id))

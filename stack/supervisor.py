@@ -147,6 +147,10 @@ class Stack:
                 wait.cancel()
         return waits[done.pop()].process.died()
 
+    def lost(self) -> list[PartName]:
+        """Parts that are not running at this moment, asked to end or not."""
+        return [name for name, part in self._parts.items() if not part.process.alive]
+
     async def _side_by_side(self, names: tuple[PartName, ...]) -> None:
         """Bring up a stage; the first part that fails ends the others, and its error alone is told."""
         try:

@@ -55,8 +55,11 @@ async def bring(
     return await db.scalar(kept) is not None
 
 
-async def keep_command(db: AsyncSession, process: str, process_id: UUID, event: Event) -> None:
-    """A person's wish that got no answer in time: the relay repeats its Update. Closed as refused before, it is opened again."""
+async def keep_command(db: AsyncSession, process: str, process_id: UUID, event: Event, *, waited: timedelta = timedelta()) -> None:
+    """A person's wish that got no answer in time: the relay repeats its Update. Closed as refused before, it is opened again.
+
+    It is as old as the wish: its sender has `waited` already.
+    """
     await db.execute(
         insert(InboxRow)
         .values(
@@ -67,6 +70,7 @@ async def keep_command(db: AsyncSession, process: str, process_id: UUID, event: 
             event=event.model_dump(mode="json"),
             party="person",
             external_id=str(event.id),
+            created_at=func.now() - waited,
         )
         .on_conflict_do_update(
             index_elements=[InboxRow.id],

@@ -57,6 +57,9 @@ async def run(seed: str, pathways: int, minutes: float, data: Path) -> Told:
         hospital.speak(httpx.AsyncClient(base_url=stack.addresses.api, timeout=20, transport=line))
         try:
             visits = await _walked(hospital, told, minutes)
+            for part in stack.lost():  # nobody who was struck is left down: it ended by itself
+                told.wrong.append(f"the {part} ended by itself; the end of its log: {hospital.log(part)[-1500:]}")
+                await stack.start_part(part)
             hands = asyncio.Semaphore(AT_ONCE)
             ends = await asyncio.gather(*(_ended(hands, one) for one in visits))
             told.wrong += [

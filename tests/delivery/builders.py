@@ -130,6 +130,7 @@ async def told(hospital: Hospital, prescription_id: UUID) -> list[tuple[str, str
         return [(one.event["delivery_id"], one.event["outcome"]) for one in await db.scalars(query.order_by(InboxRow.created_at))]
 
 
-def alarms(lines: list[EventDict]) -> list[str]:
-    """What a person was called for."""
-    return [line["event"] for line in lines if line["log_level"] == "error"]
+def tasks(lines: list[EventDict]) -> list[str]:
+    """What an office is told to do by day; nobody is called for anything."""
+    assert not [line for line in lines if line["log_level"] == "error"]
+    return [line["event"] for line in lines if line["event"] in {"delivery.undeliverable", "delivery.overdue"}]

@@ -13,7 +13,7 @@ from models.kernel import ids
 from models.kernel.errors import Unknown
 from models.stores.database import Database
 from tests.client import Hands
-from tests.delivery.builders import PHARMACY, alarms, at_its_desk, brought, created, decides, seen, told, unwanted, wanted
+from tests.delivery.builders import PHARMACY, at_its_desk, brought, created, decides, seen, tasks, told, unwanted, wanted
 from tests.process.desk import DeliveryDesk
 from tests.process.hospital import Hospital, Unheard, wish
 
@@ -38,7 +38,7 @@ async def test_what_landed_and_is_then_refused_was_taken(hospital: Hospital) -> 
     with capture_logs() as lines:
         await desk.happens()
 
-    assert (desk.state, alarms(lines)) == (DeliveryState.CREATED, [])
+    assert (desk.state, tasks(lines)) == (DeliveryState.CREATED, [])
     assert len(hospital.logistics.parcels) == 1
 
 

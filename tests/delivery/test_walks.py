@@ -12,7 +12,6 @@ from models.stores import delivery as deliveries
 from tests.client import Hands
 from tests.delivery.builders import (
     FORWARD,
-    alarms,
     an_address,
     asked,
     at_its_desk,
@@ -22,6 +21,7 @@ from tests.delivery.builders import (
     returned,
     row,
     seen,
+    tasks,
     told,
     unwanted,
     wanted,
@@ -151,7 +151,7 @@ async def test_a_place_that_the_carrier_does_not_reach_is_a_task(hospital: Hospi
     with capture_logs() as lines:
         desk = await created(hospital, city=hospital.logistics.far)
     assert (desk.state, desk.now.trouble) == (DeliveryState.UNDELIVERABLE, UNREACHABLE)
-    assert alarms(lines) == ["delivery.undeliverable"]
+    assert tasks(lines) == ["delivery.undeliverable"]
     async with hospital.database.transaction() as db:
         address_id = await an_address(db)
     await decides(desk, Decision.RESEND, address_id=address_id)
@@ -190,10 +190,10 @@ async def test_a_parcel_of_which_nothing_is_heard_is_looked_for(hospital: Hospit
     with capture_logs() as lines:
         desk = await overdue(hospital, *marks)
     assert clock() - began == timedelta(hours=48)
-    assert alarms(lines) == ["delivery.overdue"]
+    assert tasks(lines) == ["delivery.overdue"]
     with capture_logs() as lines:
         await desk.alarm()
-    assert (desk.state, alarms(lines)) == (DeliveryState.OVERDUE, []), "said once, and asked for further on"
+    assert (desk.state, tasks(lines)) == (DeliveryState.OVERDUE, []), "said once, and asked for further on"
 
     await decides(desk, Decision.REFUND)
     assert await told(hospital, desk.now.prescription_id) == [(str(desk.id), "refund")]

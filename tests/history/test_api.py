@@ -9,7 +9,6 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import update
 from temporalio.client import Client
 
 from api import history
@@ -20,7 +19,6 @@ from models.refund import HandOver, Office, RefundState
 from models.revisit import Cancel, State
 from models.stores import inbox
 from models.stores.history import HistoryFiles
-from models.tables.process import InboxRow
 from tests.account.builders import a_staff_member, patient_signed_in, staff_signed_in
 from tests.builders import FEE_FEN, NAME, a_visit
 from tests.client import Hands, key
@@ -293,8 +291,7 @@ async def test_a_wish_that_waited_for_its_run_says_when_it_was_kept(desk: Desk, 
     visit = await (await running.opened()).to(State.CHOOSING)
     cancel = await visit.wish(Cancel)
     async with running.database.transaction() as db:
-        await inbox.keep_command(db, "revisit", visit.id, cancel)
-        await db.execute(update(InboxRow).where(InboxRow.id == cancel.id).values(created_at=InboxRow.created_at - timedelta(minutes=5)))
+        await inbox.keep_command(db, "revisit", visit.id, cancel, waited=timedelta(minutes=5))
     await visit.asks(cancel)
 
     wishes = {one["name"]: one for one in (await desk.reads(visit.id))["story"] if one["what"] == "wish"}
