@@ -17,7 +17,9 @@ RESULTS = Path(__file__).with_name("results.json")
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Argument(help="Some measures; without any, all, and the results are written.")] = None,
+    only: Annotated[
+        list[str] | None, typer.Argument(help="Some measures; without any, all. What is not measured keeps its figures.")
+    ] = None,
 ) -> None:
     """A budget that is missed is told as it is: exit 0 when everything was measured."""
     results: list[Result] = []
@@ -26,8 +28,7 @@ def main(
         measure: Callable[[], Awaitable[list[Result]]] = importlib.import_module(f"bench.{name}").measure
         results += asyncio.run(_measured(measure))
     sys.stdout.write(table(results) + "\n")
-    if not only:
-        written(results, RESULTS)
+    written(results, RESULTS, beside=bool(only))
 
 
 async def _measured(measure: Callable[[], Awaitable[list[Result]]]) -> list[Result]:

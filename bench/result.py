@@ -43,9 +43,11 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows)
 
 
-def written(results: Sequence[Result], file: Path) -> None:
-    """For a program: `[{"name", "value", "bare", "ratio", "budget", "holds"}]`."""
-    file.write_text(json.dumps([asdict(one) for one in results], indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+def written(results: Sequence[Result], file: Path, *, beside: bool = False) -> None:
+    """For a program: `[{"name", "value", "bare", "ratio", "budget", "holds"}]`. `beside` what stands there of other figures."""
+    known = {one["name"]: one for one in json.loads(file.read_text(encoding="utf-8"))} if beside and file.exists() else {}
+    figures = known | {one.name: asdict(one) for one in results}
+    file.write_text(json.dumps([*figures.values()], indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def _cells(one: Result) -> tuple[str, ...]:

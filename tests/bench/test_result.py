@@ -39,3 +39,12 @@ def test_a_missed_budget_stands_out_and_is_written_as_it_is(tmp_path: Path) -> N
         "budget": ">= 0.5",
         "holds": False,
     }
+
+
+def test_what_is_measured_alone_replaces_its_own_figures_and_leaves_the_others(tmp_path: Path) -> None:
+    file = tmp_path / "results.json"
+    written([Result.of("told", 7), Result.of("asked", 1)], file)
+
+    written([Result.of("told", 8), Result.of("new", 2)], file, beside=True)
+
+    assert [(one["name"], one["value"]) for one in json.loads(file.read_text(encoding="utf-8"))] == [("told", 8), ("asked", 1), ("new", 2)]
