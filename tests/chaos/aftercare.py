@@ -38,10 +38,13 @@ async def refunds_retried(hospital: Hospital) -> None:
 
 
 async def _further(visit: Visit, state: str) -> None:
-    open_ = [one for one in await visit.hospital.doctor.ask(f"{visit.path}/prescriptions") if one["state"] in STATES]
+    written = await visit.hospital.doctor.ask(f"{visit.path}/prescriptions")
+    open_ = [one for one in written if one["state"] in STATES]
     for one in open_:
         await _drugs(Prescription(visit, one["id"]), one["state"])
     match state:
+        case "consulting" if not open_ and any(one["state"] == "completed" for one in written):
+            await visit.end()  # it took place
         case "waiting" | "consulting":
             await visit.hospital.manager.answer(f"{visit.path}/decline", {"reason": "hospital", "note": None})
         case "ended" if open_:

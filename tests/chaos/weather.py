@@ -69,6 +69,9 @@ class Weather:
         chance = Random(f"{self.seed} faults")
         while not await over(stop, chance.uniform(*BETWEEN_FAULTS_S)):
             one = fault(chance)
+            waiting = [(left["system"], left["call"]) for left in await self.hospital.faults()]
+            if (one.system, one.call) in waiting:  # one a call: many in a row would be an outage, which is another test
+                continue
             self.counted[f"{one.system} {one.kind}"] += 1
             body = {"system": one.system, "call": one.call, "kind": one.kind, "seconds": one.seconds, "code": one.code}
             if one.kind not in {"slow", "late", "duplicated"}:
