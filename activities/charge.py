@@ -76,7 +76,7 @@ class ChargeActivities:
                 await charges.closed(db, order_id, *(one.id for one in others))
             raise
         if isinstance(answer, list):
-            return await self._came(step, charge, [*came, *answer])
+            return await self._came(step, charge, [*came, *answer], closed=others)
         async with step.move(ChargeState.OPEN) as db:
             await charges.closed(db, *(one.id for one in others))
             await charges.opened(db, order_id, answer)
@@ -162,12 +162,17 @@ class ChargeActivities:
             came.append((order, trade))
         return came
 
-    async def _came(self, step: Step[Charge], charge: charges.Facts, came: list[Came]) -> Charge:
-        """The first paid in full is the charge's payment. What else came is nobody's and goes back; alone, it leaves the charge open."""
+    async def _came(
+        self, step: Step[Charge], charge: charges.Facts, came: list[Came], *, closed: Iterable[charges.ChannelOrderFacts] = ()
+    ) -> Charge:
+        """The first paid in full is the charge's payment. What else came is nobody's and goes back; alone, it leaves the charge open.
+
+        Orders that the channel has just `closed` are closed here too.
+        """
         wanted = _wanted(charge, came)
         if wanted is None:
             async with step.move(ChargeState.OPEN) as db:
-                await charges.closed(db, *(order.id for order, _ in came))
+                await charges.closed(db, *(one.id for one in (*closed, *(order for order, _ in came))))
                 begun = await self._unwanted(db, step, charge, came)
             await start(self._runs, *begun)
             return step.row

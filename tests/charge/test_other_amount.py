@@ -3,7 +3,7 @@
 from structlog.testing import capture_logs
 
 from activities.charge import ChargeActivities
-from models.charge import ChargeState, Close, Order, OrderState, Scene
+from models.charge import ChargeState, Close, Order, OrderState, Scene, TradeState
 from models.kernel import ids
 from models.ledger import Account
 from models.message import Template
@@ -147,3 +147,17 @@ async def test_found_under_the_number_of_a_wish_that_was_refused_once_no_order_i
     assert (visit.charge.state, await orders(hospital, visit)) == (ChargeState.OPEN, [OrderState.CLOSED])
     assert await kept(hospital) == [("other_amount", 1)]
     assert await visit.orders() != number
+
+
+async def test_an_order_that_was_closed_on_the_way_to_it_is_never_handed_out_again(hospital: Hospital) -> None:
+    """The channel closed the first for the second's sake; then the second turned out to be spent on one fen."""
+    visit = await paying(hospital)
+    first, order = await visit.orders(Scene.JSAPI), wish(Order, visit.person.account_id, scene=Scene.NATIVE)
+    is_paid(hospital, ids.derived("charge_order", order.id).hex, amount_fen=1)
+
+    await visit.charge.happens(order)
+
+    assert hospital.wechat_pay.orders[first].state is TradeState.CLOSED
+    assert await orders(hospital, visit) == [OrderState.CLOSED] * 2
+    await visit.orders(Scene.JSAPI)
+    assert len(hospital.wechat_pay.payable) == 1, "a new one, that can be paid"
