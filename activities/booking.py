@@ -120,7 +120,7 @@ class BookingActivities:
         values: dict[str, object] = {"due_at": None, "wake_at": None, "reason": reason} | _declined(why)
         async with step.move(to, **values, **({"refusal": refused} if refused else {})) as db:
             if now.claim_id:  # a draft that never held a place ends without a message
-                if reason is Reason.SUSPENDED and isinstance(why, ChargeEnded):
+                if reason is Reason.SUSPENDED and isinstance(why, ChargeEnded):  # the HIS said so before any stop has met the visit
                     await bookings.stopped(db, (now.claim_id,), step.at)
                 await bookings.release(db, now.claim_id)
                 await self._tell_patient(db, step, reason, why)

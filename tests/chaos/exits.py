@@ -123,22 +123,18 @@ async def not_wanted(walker: Walker) -> Visit:
     mine = await walker.drugs()
     await mine.approved()
     await mine.paid()
-    await mine.visit.patient.act(f"{mine.path}/cancel")
-    await mine.until("cancelled")
-    return await mine.visit.to("closed")
+    return await _given_up(mine)
 
 
 async def drugs_not_paid(walker: Walker) -> Visit:
-    """Priced, and left to its deadline, or taken back by the patient."""
+    """Priced, and not wanted."""
     mine = await walker.drugs()
     await mine.approved()
-    await mine.visit.patient.act(f"{mine.path}/cancel")
-    await mine.until("cancelled")
-    return await mine.visit.to("closed")
+    return await _given_up(mine)
 
 
 async def rejected(walker: Walker) -> Visit:
-    """驳回, signed again, and approved; then not wanted after all."""
+    """驳回, and its doctor takes it back."""
     mine = await walker.drugs()
     pharmacist, doctor = walker.hospital.pharmacist, walker.hospital.doctor
     await pharmacist.act(f"{mine.path}/claim")
@@ -199,6 +195,13 @@ async def _paid(walker: Walker, order: str) -> None:
     await asyncio.sleep(walker.chance.random())
     answer = await walker.hospital.outside.post(f"/wechat/cashier/{order.replace('-', '')}/pay", json={})
     assert answer.status_code < 500, answer.text
+
+
+async def _given_up(mine: Prescription) -> Visit:
+    """Cancelled by the patient; the visit took place all the same."""
+    await mine.visit.patient.act(f"{mine.path}/cancel")
+    await mine.until("cancelled")
+    return await mine.visit.to("closed")
 
 
 async def _on_its_way(walker: Walker) -> Prescription:

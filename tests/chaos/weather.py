@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from random import Random
 from typing import Final
 
@@ -19,6 +19,7 @@ PAUSE_S: Final = (3.0, 9.0)
 BETWEEN_BLOWS_S: Final = (4.0, 14.0)
 BETWEEN_FAULTS_S: Final = (0.2, 1.6)
 SLOW_S: Final = (0.5, 12.0)
+TAKES_TIME: Final = ("slow", "late", "duplicated")
 SPOTS: Final[tuple[Spot, ...]] = (*matrix.SPOTS, *matrix_drugs.SPOTS, *matrix_bills.SPOTS)
 """Every call that a visit makes outside, and every notify."""
 
@@ -39,7 +40,9 @@ def fault(chance: Random) -> Fault:
     spot = chance.choice(SPOTS)
     codes = [code for code, after in spot.refusals.items() if after in (Asked.AGAIN, Asked.LATER) or isinstance(after, Told)]
     kind = chance.choice([one for one in spot.kinds if one != "refused" or codes])
-    return Fault(spot.system, spot.call, kind, round(chance.uniform(*SLOW_S), 1), chance.choice(codes) if kind == "refused" else None)
+    seconds = round(chance.uniform(*SLOW_S), 1)
+    code = chance.choice(codes) if kind == "refused" else None
+    return Fault(spot.system, spot.call, kind, seconds if kind in TAKES_TIME else 0, code)
 
 
 @dataclass
@@ -73,10 +76,7 @@ class Weather:
             if (one.system, one.call) in waiting:  # one a call: many in a row would be an outage, which is another test
                 continue
             self.counted[f"{one.system} {one.kind}"] += 1
-            body = {"system": one.system, "call": one.call, "kind": one.kind, "seconds": one.seconds, "code": one.code}
-            if one.kind not in {"slow", "late", "duplicated"}:
-                body["seconds"] = 0
-            read(await self.hospital.outside.post("/faults", json=body))
+            read(await self.hospital.outside.post("/faults", json=asdict(one)))
 
 
 async def _struck(stack: Stack, part: PartName, how: str, long: float) -> None:

@@ -87,22 +87,17 @@ async def refused_on_a_retry_while_the_channel_has_it(hospital: Hospital) -> Ref
     return desk
 
 
-async def taken_in_silence_then_refused(hospital: Hospital) -> RefundDesk:
+async def taken_in_silence_then_refused(hospital: Hospital, code: str = "wechat_pay.account_abnormal") -> RefundDesk:
     desk = await cleared(hospital)
     hospital.wechat_pay.silent("refund", landed=True)
     await is_lost(desk, RefundActivities.apply)
-    hospital.wechat_pay.refuses("refund", "wechat_pay.account_abnormal")
+    hospital.wechat_pay.refuses("refund", code)
     await desk.happens()
     return desk
 
 
 async def known_there_with_another_sum(hospital: Hospital) -> RefundDesk:
-    desk = await cleared(hospital)
-    hospital.wechat_pay.silent("refund", landed=True)
-    await is_lost(desk, RefundActivities.apply)
-    hospital.wechat_pay.refuses("refund", "wechat_pay.parameters_differ")
-    await desk.happens()
-    return desk
+    return await taken_in_silence_then_refused(hospital, "wechat_pay.parameters_differ")
 
 
 async def without_balance(hospital: Hospital) -> RefundDesk:
