@@ -154,7 +154,7 @@ class BookingActivities:
         async with self._guard.database.reading() as db:
             visit = await revisits.facts(db, now.id)
             policy = await policies.pinned(db, visit.policy)
-            prescribed = await prescriptions.signed_and_running(db, now.id)
+            prescribed = await prescriptions.prescribed(db, now.id)
         if isinstance(why, Decline):
             if prescribed:
                 raise DomainError("prescription.signed", "conflict")

@@ -44,7 +44,9 @@ class DeclineIn(Body):
     "",
     response_model=ActionOut,
     responses=problems(
-        conflict=("revisit.not_now", "process.busy"), missing=("revisit.missing",), invalid=("request.key_reused", "decline.reason")
+        conflict=("revisit.not_now", "process.busy", "prescription.signed"),
+        missing=("revisit.missing",),
+        invalid=("request.key_reused", "decline.reason"),
     ),
 )
 async def decline(revisit_id: UUID, body: DeclineIn, me: MayDecline, intent: Intent, pathways: AskPathways, wiring: Wired) -> ActionOut:

@@ -78,6 +78,8 @@ MOVES = Moves[PrescriptionState](
 
 UNSIGNED: Final = _to(_S.DRAFTING, _S.CHECKING, _S.SIGNING)
 """The doctor is not done with it: the visit does not end before."""
+UNUSED: Final = _to(_S.WITHDRAWN, _S.CANCELLED, _S.EXPIRED)
+"""Ended, and no drug of it is with the patient."""
 BEFORE_APPROVED: Final = _to(_S.DRAFTING, _S.SIGNING, _S.QUEUED, _S.QUESTIONED, _S.RETURNED)
 
 

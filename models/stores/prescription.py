@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.eligibility import counts
 from models.kernel import ids
 from models.kernel.errors import DomainError, known
-from models.prescription import MOVES, UNSIGNED, NoAnswer, Prescription, PrescriptionContent, PrescriptionEnded, PrescriptionState
+from models.prescription import MOVES, UNSIGNED, UNUSED, NoAnswer, Prescription, PrescriptionContent, PrescriptionEnded, PrescriptionState
 from models.review import Verdict
 from models.revisit import State
 from models.stores import inbox, steps
@@ -201,10 +201,10 @@ async def running(db: AsyncSession, visit_id: UUID) -> bool:
     return await db.scalar(open_.limit(1)) is not None
 
 
-async def signed_and_running(db: AsyncSession, visit_id: UUID) -> bool:
-    """Whether one of the visit's prescriptions is signed and on its way to the patient."""
-    done = [*MOVES.ends(), *UNSIGNED]
-    query = select(PrescriptionRow.id).where(PrescriptionRow.visit_id == visit_id, PrescriptionRow.state.not_in([str(one) for one in done]))
+async def prescribed(db: AsyncSession, visit_id: UUID) -> bool:
+    """Whether drugs that the visit's doctor signed for are with the patient, or on their way."""
+    none = [str(one) for one in UNSIGNED | UNUSED]
+    query = select(PrescriptionRow.id).where(PrescriptionRow.visit_id == visit_id, PrescriptionRow.state.not_in(none))
     return await db.scalar(query.limit(1)) is not None
 
 

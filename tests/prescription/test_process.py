@@ -314,10 +314,20 @@ async def test_a_visit_does_not_end_over_an_unsigned_one_and_closes_after_its_la
     assert case.visit.state is State.CLOSED
 
 
-async def test_a_visit_with_a_signed_one_is_not_declined(hospital: Hospital) -> None:
-    case = await (await written(hospital)).to(S.QUEUED)
+@pytest.mark.parametrize("state", [S.QUEUED, S.COMPLETED], ids=["with the pharmacist", "with the patient"])
+async def test_a_visit_with_a_signed_one_is_not_declined(hospital: Hospital, state: S) -> None:
+    case = await (await written(hospital)).to(state)
 
     assert await refused(case.visit.does(Decline, reason=DeclineReason.NOT_SUITED)) == "prescription.signed"
+
+
+async def test_a_visit_is_declined_when_its_patient_took_no_drugs(hospital: Hospital) -> None:
+    case = await (await written(hospital)).to(S.CHOOSING)
+    await case.does(CancelDrugs)
+
+    await case.visit.does(Decline, reason=DeclineReason.NOT_SUITED)
+
+    assert case.visit.state is State.DECLINED
 
 
 async def test_a_draft_outlives_its_day_unsigned(hospital: Hospital) -> None:
