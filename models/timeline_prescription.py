@@ -9,7 +9,7 @@ PRESCRIPTION_TEXTS: Final[dict[PrescriptionState, str]] = {
     PrescriptionState.CHECKING: "合理用药审查中",
     PrescriptionState.SIGNING: "待医师签名",
     PrescriptionState.QUEUED: "待审方",
-    PrescriptionState.QUESTIONED: "待医师答复",
+    PrescriptionState.QUESTIONED: "质疑中",
     PrescriptionState.RETURNED: "待医师修改",
     PrescriptionState.COUNTERSIGNING: "待药师签名",
     PrescriptionState.PRICING: "计价中",

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import httpx
+import pytest
 from sqlalchemy import insert
 
 from models.eligibility import PastVisit
@@ -45,6 +46,19 @@ async def test_a_step_is_told_by_the_side_that_asked_for_it(api: httpx.AsyncClie
     ]
 
 
+@pytest.mark.parametrize(("leaving_as", "asked", "said"), [("suspended", False, "停诊处理中"), ("cancelled", True, "退号处理中")])
+async def test_who_goes_since_the_clinic_stopped_did_not_ask_for_it(
+    api: httpx.AsyncClient, database: Database, clock: Hands, leaving_as: str, asked: bool, said: str
+) -> None:
+    visit = await a_visit_of_people(database, clock, State.CLOSING, leaving_as=leaving_as)
+    await done(database, visit.id, "booking.close", await account_of(api, visit.patient) if asked else None, clock)
+
+    told = (await api.get(f"/v1/revisits/{visit.id}/timeline", headers=visit.patient)).json()
+    listed = (await api.get(f"/v1/patients/{visit.person.patient_id}/revisits", headers=visit.patient)).json()
+
+    assert [told["revisit"]["state_text"], listed["items"][0]["state_text"], told["steps"][0]["state_text"]] == [said] * 3
+
+
 async def test_whose_desk_a_prescription_lies_on_in_review_is_the_hospitals_affair(
     api: httpx.AsyncClient, database: Database, clock: Hands
 ) -> None:
@@ -56,7 +70,7 @@ async def test_whose_desk_a_prescription_lies_on_in_review_is_the_hospitals_affa
 
     said = [(await api.get(url, headers=who)).json()["steps"][0]["state_text"] for who in (visit.patient, visit.doctor)]
 
-    assert said == ["药师审核中", "待医师答复"]
+    assert said == ["药师审核中", "质疑中"]
 
 
 async def test_past_visits_read_by_a_relative_leave_a_trace(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
