@@ -23,7 +23,7 @@ from models.process import allowed
 from models.stores import delivery as deliveries
 from models.stores import timeline
 from models.stores.reader import Reach
-from models.timeline import DECISION_TEXTS, DELIVERY_TEXTS, MARK_TEXTS
+from models.timeline_delivery import DECISION_TEXTS, DELIVERY_TEXTS, MARK_TEXTS
 
 router = APIRouter(tags=["delivery"])
 MayRead = Annotated[Principal, Depends(may("delivery:read", "delivery:read_any"))]

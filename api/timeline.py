@@ -32,7 +32,6 @@ from models.timeline import (
     MONEY_TEXTS,
     REASON_TEXTS,
     REFUSAL_TEXTS,
-    STATE_TEXTS,
     UNDER_WAY,
     Actor,
     done_by,
@@ -88,12 +87,13 @@ def _out(visit: timeline.Visit, mine: frozenset[str]) -> RevisitOut:
     state = State(visit.state)
     declined_for = DeclineReason(visit.declined_for) if visit.declined_for else None
     confirming = state is State.PAYING and visit.charge_state in {ChargeState.PAID, ChargeState.SETTLED}
+    stopped = visit.leaving_as == State.SUSPENDED
     return RevisitOut(
         id=visit.id,
         patient_id=visit.patient_id,
         version=visit.version,
         state=state,
-        state_text=MONEY_TEXTS[ChargeState.PAID] if confirming else STATE_TEXTS[state],
+        state_text=MONEY_TEXTS[ChargeState.PAID] if confirming else state_text("revisit", state, stopped=stopped),
         acts_next=_acts_next(visit, state, confirming=confirming),
         under_way=UNDER_WAY.get(visit.under_way, "处理中") if visit.under_way else None,
         due_at=None if confirming else visit.due_at,
@@ -251,7 +251,7 @@ def _step(entry: timeline.Done, visit: timeline.Visit, me: Principal) -> StepOut
     """On the patient's side a prescription that a pharmacist has not approved is 药师审核中, whosever desk it lies on."""
     theirs = entry.process == "prescription" and me.may("revisit:read")
     led_to = InvoiceState(entry.after) if entry.process == "invoice" else None
-    said = invoice_text(led_to, entry.name) if led_to else state_text(entry.process, entry.after)
+    said = invoice_text(led_to, entry.name) if led_to else state_text(entry.process, entry.after, stopped=entry.by is None)
     return StepOut(
         at=entry.at,
         asked_at=asked_before(entry.at, entry.asked_at),

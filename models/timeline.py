@@ -5,13 +5,14 @@ from enum import StrEnum
 from typing import Final
 
 from models.charge import ChargeState
-from models.delivery import Decision, DeliveryState, Mark
+from models.delivery import DeliveryState
 from models.invoice import InvoiceState
 from models.prescription import PrescriptionState
 from models.record import RecordState
 from models.refund import RefundState
 from models.revisit import BEFORE_ACCEPTED, PAID, DeclineReason, Reason, State
 from models.suspension import SUSPENSION_TEXTS, SuspensionState
+from models.timeline_delivery import DELIVERY_STEPS, DELIVERY_TEXTS
 from models.timeline_invoice import INVOICE_STEPS, INVOICE_TEXTS
 from models.timeline_prescription import PRESCRIPTION_STEPS, PRESCRIPTION_TEXTS
 from models.timeline_record import RECORD_STEPS, RECORD_TEXTS
@@ -48,6 +49,8 @@ STATE_TEXTS: Final[dict[State, str]] = {
     State.ABSENT: "未就诊",
     State.SUSPENDED: "已停诊",
 }
+_STOPPING: Final = "停诊处理中"
+"""A visit that is closing and will be 已停诊."""
 
 ACTS_NEXT: Final[dict[State, Actor]] = {
     State.CHECKING: Actor.HOSPITAL,
@@ -113,11 +116,7 @@ STEP_TEXTS: Final[dict[str, str]] = (
         "refund.hand_over": "转交办理",
         "refund.pay_out": "线下退费",
         "refund.withdraw": "撤销退费",
-        "delivery.create": "通知快递揽收",
-        "delivery.poll": "物流更新",
-        "delivery.cancel": "撤回快递",
-        "delivery.note": "收到撤回快递的申请",
-        "delivery.decide": "处理未送达的快递",
+        **DELIVERY_STEPS,
         **INVOICE_STEPS,
         **SURVEY_STEPS,
     }
@@ -181,38 +180,6 @@ MONEY_TEXTS: Final[dict[ChargeState, str]] = {
     ChargeState.UNSETTLED: "预约未成功，费用退回",
 }
 
-DELIVERY_TEXTS: Final[dict[DeliveryState, str]] = {
-    DeliveryState.CREATING: "待发货",
-    DeliveryState.CREATED: "待揽收",
-    DeliveryState.PICKED_UP: "已揽收",
-    DeliveryState.IN_TRANSIT: "运输中",
-    DeliveryState.OUT_FOR_DELIVERY: "派送中",
-    DeliveryState.REFUSED: "已拒收",
-    DeliveryState.RETURNING: "退回中",
-    DeliveryState.OVERDUE: "物流异常（医院正在查询）",
-    DeliveryState.UNDELIVERABLE: "无法配送（医院正在处理）",
-    DeliveryState.RETURNED: "已退回药房（医院正在处理）",
-    DeliveryState.SIGNED: "已签收",
-    DeliveryState.CANCELLED: "已取消配送",
-    DeliveryState.DECIDED: "已处理",
-}
-
-MARK_TEXTS: Final[dict[Mark, str]] = {
-    Mark.PICKED_UP: "已揽收",
-    Mark.TRANSIT: "运输中",
-    Mark.OUT: "派送中",
-    Mark.FAILED: "派送未成功，将再次派送",
-    Mark.REFUSED: "已拒收",
-    Mark.RETURNING: "退回中",
-    Mark.DELIVERED: "已签收",
-    Mark.OTHER: "物流更新",
-}
-
-DECISION_TEXTS: Final[dict[Decision, str]] = {
-    Decision.REFUND: "退药退费",
-    Decision.RESEND: "已重新配送",
-    Decision.KEEP: "药品留存药房，请联系药房领取",
-}
 REASON_TEXTS: Final[dict[Reason, str]] = {
     Reason.PATIENT: "您已退号",
     Reason.TIMED_OUT: "超时未完成预约",
@@ -267,9 +234,9 @@ _WORDS: Final[dict[str, Callable[[str], str]]] = {
 }
 
 
-def state_text(process: str, state: str) -> str:
-    """A process's state in the words of screens."""
-    return _WORDS[process](state)
+def state_text(process: str, state: str, *, stopped: bool = False) -> str:
+    """A process's state in the words of screens. Of a visit that is closing: whether a stop of its clinic wanted that, or its patient."""
+    return _STOPPING if stopped and (process, state) == ("revisit", State.CLOSING) else _WORDS[process](state)
 
 
 _ROUTINE: Final = frozenset(

@@ -42,6 +42,7 @@ class Visit:
     missing: list[str]
     refusal: str | None
     reason: str | None
+    leaving_as: str | None
     declined_for: str | None
     past_encounter_id: str | None
     past_prescription: str | None
@@ -76,6 +77,7 @@ _SHOWN: Final = (
     cast(RevisitRow.missing, Text),
     RevisitRow.refusal,
     RevisitRow.reason,
+    RevisitRow.leaving_as,
     RevisitRow.declined_for,
     RevisitRow.past_encounter_id,
     RevisitRow.past_prescription,

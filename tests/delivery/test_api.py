@@ -17,7 +17,7 @@ from models.process import allowed
 from models.stores import delivery as deliveries
 from models.stores.database import Database
 from models.tables.delivery import DeliveryRow
-from models.timeline import DECISION_TEXTS, DELIVERY_TEXTS, MARK_TEXTS
+from models.timeline_delivery import DECISION_TEXTS, DELIVERY_TEXTS, MARK_TEXTS
 from tests.account.builders import patient_signed_in, signed_in, staff_signed_in
 from tests.builders import Person, a_person, rules
 from tests.client import Hands, key
