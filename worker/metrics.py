@@ -21,6 +21,8 @@ disable_created_metrics()
 
 _OURS = re.compile(r"[a-z_]+\.[a-z_]+")
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_OF_A_CALL = frozenset({"outcome", "ms", "status", "requests"})
+"""Fields of a wire's one line a call (`gateways/wire.py`), and together of no other line: its events are as many as calls."""
 _LEVELS = {"exception": "error", "warn": "warning", "fatal": "critical"}
 _FAST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 16)
 """As our own limits lie: a call outside ends after 4 s, an attempt and a caller's patience after 8 s."""
@@ -42,7 +44,7 @@ def counted(_logger: Any, method: str, line: EventDict) -> EventDict:
     LINES.labels(event if _OURS.fullmatch(event) else "other", _LEVELS.get(method, method)).inc()
     if count := _BY_EVENT.get(event):
         count(line)
-    elif "requests" in line:  # only a wire counts them, in its one line a call
+    elif _OURS.fullmatch(event) and line.keys() >= _OF_A_CALL:
         party, _, call = event.partition(".")
         OUTSIDE.labels(party, call, line["outcome"]).observe(_seconds(line))
     return line

@@ -46,7 +46,7 @@ from worker.attempts import Attempts
 from worker.build import Builds
 from worker.failures import Failures
 from worker.health import Pages
-from worker.metrics import counted
+from worker.metrics import OUTSIDE, counted
 from worker.relay import Loop, Relay, as_the_only_one
 from worker.temporal_metrics import TemporalMetrics
 from workflows.runs import Runs
@@ -153,6 +153,23 @@ async def test_a_call_outside_is_counted_by_party_call_and_outcome() -> None:
 
     assert told("fuzhen_outside_seconds_count", party="his", call="parking", outcome="unknown") == 1
     assert told("fuzhen_log_lines_total", event="his.parking", level="warning") == 1
+
+
+@pytest.mark.parametrize(
+    ("event", "told_of"),
+    [
+        ("house.told", {"requests": 7}),
+        ("house.told", {"requests": 7, "ms": 8, "status": 200}),
+        ("house.told", {"outcome": "done", "ms": 8, "status": 200}),
+        ("what a house is told", {"requests": 7, "ms": 8, "status": 200, "outcome": "done"}),
+    ],
+)
+async def test_a_line_that_only_looks_like_a_call_is_said_and_is_none(event: str, told_of: dict[str, Any]) -> None:
+    with structlog.testing.capture_logs(processors=[counted]) as lines:
+        structlog.get_logger().info(event, **told_of)
+
+    assert lines == [{"event": event, "log_level": "info"} | told_of]
+    assert not [one for family in OUTSIDE.collect() for one in family.samples if one.labels["party"].endswith(("house", "told"))]
 
 
 @pytest.mark.parametrize(
@@ -321,7 +338,7 @@ async def test_no_label_is_an_id_or_of_a_person(house: House, database: Database
     await enqueued(database, "13800138000", clock())
     with counting():
         structlog.get_logger().info("13800138000 张秀英")
-        structlog.get_logger().info("his.lock", outcome="done", ms=8, requests=1, claim_no=ids.new().hex)
+        structlog.get_logger().info("his.lock", outcome="done", ms=8, status=200, requests=1, claim_no=ids.new().hex)
 
     labels = set(re.findall(r'="([^"]*)"', await house.page()))
 
