@@ -29,6 +29,8 @@ STATUS: Final[dict[Kind, int]] = {
 RETRY_AFTER_S: Final[dict[Kind, int]] = {"limited": 60, "unavailable": 2}
 """Unless the error says it: its `retry_after_s`."""
 
+_READING: Final = frozenset({"GET", "HEAD"})
+"""Methods that ask for nothing to be done."""
 _NOT_OURS: Final[dict[int, tuple[str, Kind]]] = {
     404: ("request.no_route", "missing"),
     405: ("request.method", "malformed"),
@@ -77,7 +79,7 @@ def answer(
         headers["Retry-After"] = str(told.setdefault("retry_after_s", RETRY_AFTER_S[kind]))
     problem = Problem(
         type=f"urn:fuzhen:problem:{code}",
-        title=sentence(code, kind),
+        title=sentence(code, kind, reading=request.method in _READING),
         status=status or STATUS[kind],
         code=code,
         params=told,
@@ -128,7 +130,7 @@ async def _by_the_framework(request: Request, error: Exception) -> Response:
 
 
 async def _perhaps_an_outage(request: Request, error: Exception) -> Response:
-    """The outcome of the request is not known: its transaction may have been committed. Asked again under its key, it is answered."""
+    """The outcome of a wish is not known: its transaction may have been committed. Asked again under its key, it is answered."""
     if not is_outage(error):
         raise error
     log.warning("service.unavailable", exc_info=error)

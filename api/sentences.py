@@ -178,6 +178,9 @@ OF_KIND: Final[dict[Kind, str]] = {
     "unavailable": "服务暂时不可用，请稍后重试，不会重复提交。",
 }
 
+OF_A_READING: Final[dict[str, str]] = {"service.unavailable": "服务暂时不可用，暂时无法查询，请稍后再试。"}
+"""Of codes whose sentence is of a wish, where somebody only wanted to read: nothing of theirs is in doubt."""
+
 FAULTS: Final[dict[str, str]] = {
     "missing": "此项必填",
     "extra_forbidden": "不应填写此项",
@@ -205,9 +208,9 @@ FORMATS: Final[dict[str, str]] = {VOUCHER: "应为4至64位字母、数字或连
 """What a field looks like whose text does not match its pattern."""
 
 
-def sentence(code: str, kind: Kind) -> str:
-    """For people, whatever the code."""
-    return SENTENCES.get(code) or OF_KIND[kind]
+def sentence(code: str, kind: Kind, *, reading: bool = False) -> str:
+    """For people, whatever the code; `reading` when they wanted nothing done."""
+    return (OF_A_READING.get(code) if reading else None) or SENTENCES.get(code) or OF_KIND[kind]
 
 
 def fault(word: str, pattern: str | None = None) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from api.app import create_app
 from api.problems import STATUS
-from api.sentences import OF_KIND, SENTENCES
+from api.sentences import OF_A_READING, OF_KIND, SENTENCES
 from models.account import Role
 from models.kernel import ids
 from models.kernel.errors import DomainError
@@ -170,7 +170,10 @@ async def test_what_no_code_has_a_sentence_for_gets_its_kinds(database: Database
 
 
 def test_every_sentence_is_one() -> None:
-    assert all(sentence.endswith("。") and "管理员" not in sentence for sentence in (*SENTENCES.values(), *OF_KIND.values()))
+    assert all(
+        sentence.endswith("。") and "管理员" not in sentence
+        for sentence in (*SENTENCES.values(), *OF_A_READING.values(), *OF_KIND.values())
+    )
 
 
 async def test_a_bug_is_loud_inside_and_quiet_outside(database: Database) -> None:
@@ -217,10 +220,20 @@ async def test_a_database_that_cannot_be_asked_is_unavailable(own_api: httpx.Asy
     assert (await own_api.get("/v1/patients", headers=bearer)).status_code == 200
 
 
-async def test_no_database_at_all(clock: Hands) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "title"),
+    [
+        ("GET", "/v1/account", "服务暂时不可用，暂时无法查询，请稍后再试。"),
+        ("POST", f"/v1/revisits/{ids.new()}/cancel", "服务暂时不可用，您的操作结果尚未确认，请稍后重试，不会重复提交。"),
+    ],
+)
+async def test_no_database_at_all(clock: Hands, method: str, path: str, title: str) -> None:
+    """What became of a wish is not known; of a reading there is nothing to be known."""
     nowhere = Database(settings().database_url.get_secret_value(), settings().vault())
     app = create_app(await wiring(nowhere, clock))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://api") as client:
-        answer = await client.get("/v1/account", headers={"Authorization": "Bearer x"})
+        answer = await client.request(method, path, headers={"Authorization": "Bearer x"} | key())
 
-    assert (answer.status_code, problem(answer)["code"], answer.headers["Retry-After"]) == (503, "service.unavailable", "2")
+    told = problem(answer)
+    assert (answer.status_code, told["code"], answer.headers["Retry-After"]) == (503, "service.unavailable", "2")
+    assert told["title"] == title
