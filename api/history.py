@@ -18,7 +18,7 @@ from api.history_events import Recorded, attempt_of, happened_at, named
 from api.history_process import ProcessOut, TaskOut, WhoOut, about, process_out
 from api.history_runs import Read, Run, Runs
 from api.history_story import story
-from api.history_timeline import filled, told_of
+from api.history_timeline import filled, met, met_about, told_of
 from api.problems import problems
 from api.security import may
 from api.sentences import SENTENCES
@@ -26,6 +26,7 @@ from api.wiring import Wired, Wiring
 from models.account import Principal
 from models.history import FAILURE_TEXTS, OUTCOME_TEXTS, Entry, What
 from models.stores import history as histories
+from models.stores import suspension as suspensions
 from models.stores import timeline
 from models.stores.history import HistoryFiles
 from models.stores.reader import Reach
@@ -67,11 +68,14 @@ class EntryOut(TaskOut):
 
     at: datetime
     source: Literal["history", "timeline"] = Field(
-        description="`timeline`: no history tells of it any more; it was done then and so, and how long it took or was waited for is lost."
+        description="`timeline`: no history tells of it any more; it was done then and so, and how long it took or was waited for is "
+        "lost. Of a `suspension`: its rows tell that it met this visit; it meets many, and none has its runs."
     )
     process: str = Field(examples=["revisit"])
     process_id: UUID = Field(description="Its row.")
-    about: str | None = Field(description="Of money: which charge or refund.", examples=["医事服务费 50.00元"])
+    about: str | None = Field(
+        description="Of money: which charge or refund. Of a `suspension`: whose word, of what.", examples=["医事服务费 50.00元"]
+    )
     what: What = Field(
         description="`begun`, `renewed` (on a new build) and `ended` are of a run; `wish` is a person's, `news` the world's or another "
         "process's; `step` is one effect, `wait` a rest between two; `failed` is a workflow task, a bug of ours or a worker killed."
@@ -156,16 +160,18 @@ async def history(revisit_id: UUID, me: MayRead, wiring: Wired) -> HistoryOut:
         done = await histories.done(db, revisit_id)
         asked_at = await histories.kept_at(db, [row.id for row in rows])
         begun_by = await histories.begun_by(db, revisit_id)
+        causes = await suspensions.causes(db, revisit_id)
     read = await _read(wiring, revisit_id, rows)
     recorded = [one for _, one in read.runs]
     tale = story(recorded, begun_by, asked_at)
     told = told_of(rows, recorded, tale, done, away=read.away)
     entries = tale.entries if read.cut else filled(tale, told, done, asked_at)
+    entries = sorted((*met(causes), *entries), key=lambda entry: entry.at)
     givers = {one.process_id: one.by for one in done if one.name == "refund.hand_over"}
     async with wiring.database.reading() as db:
         people = await histories.people(db, {by for by in (*(entry.by for entry in entries), *givers.values()) if by})
     runs = {run.run_id: _run(wiring, run) for run, _ in read.runs}
-    named = {row.id: about(row) for row in rows}
+    named = {row.id: about(row) for row in rows} | {one.suspension_id: met_about(one) for one in causes}
     return HistoryOut(
         revisit_id=revisit_id,
         complete=not read.cut and not read.away and all(one.complete for one in told.values()),

@@ -9,10 +9,12 @@ from pydantic import BaseModel, Field, computed_field
 
 from api.history_timeline import Told
 from models.account import AccountKind
-from models.history import PROCESS_TITLES, STATE_TITLES
+from models.history import PROCESS_TITLES
 from models.invoice import InvoiceState
 from models.refund import Cause, Office
+from models.revisit import State
 from models.stores.history import Person, Process
+from models.timeline import state_text
 from models.timeline_invoice import INVOICE_STEPS
 from models.timeline_refund import CAUSE_TEXTS, OFFICE_TEXTS, PAYABLE_TEXTS, about_text, given_back_text, trouble_text
 
@@ -81,7 +83,7 @@ def process_out(one: Process, told: Told, handed_over_by: WhoOut | None) -> Proc
         cause=one.cause,
         cause_text=CAUSE_TEXTS[one.cause] if one.cause else None,
         state=one.state,
-        state_text=_given_back(one) or STATE_TITLES[one.process][one.state],
+        state_text=_given_back(one) or state_text(one.process, one.state, stopped=one.leaving_as == State.SUSPENDED),
         trouble=one.trouble,
         office=one.office,
         voucher=one.voucher,

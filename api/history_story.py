@@ -13,7 +13,7 @@ from temporalio.api.enums.v1 import TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
 from api.history_events import Recorded, causes_of, failure_code, happened_at, noted_in, payloads_of
-from models.history import FIRST_STATES, NEWS_TEXTS, PROCESS_TITLES, STATE_TITLES, WAITS_FOR, Entry, What, asked_before
+from models.history import FIRST_STATES, NEWS_TEXTS, PROCESS_TITLES, WAITS_FOR, Entry, What, asked_before, state_title
 from models.revisit import State
 from models.timeline import STEP_TEXTS, Actor
 
@@ -133,7 +133,7 @@ class _Teller:
         entry.outcome_title = self._title(outcome)
 
     def _title(self, state: str | None) -> str | None:
-        return STATE_TITLES.get(self._run.process, {}).get(state) if state else None
+        return state_title(self._run.process, state, stopped=self._row.get("leaving_as") == State.SUSPENDED)
 
     # How a run begins and ends
 

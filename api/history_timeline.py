@@ -11,8 +11,10 @@ from uuid import UUID
 
 from api.history_events import Recorded, happened_at
 from api.history_story import Story
-from models.history import STATE_TITLES, Entry, What, asked_before
+from models.history import Entry, What, asked_before, state_title
 from models.stores.history import Done, Process
+from models.stores.suspension import Cause
+from models.suspension import OUTCOME_TEXTS, wanted_by
 from models.timeline import STEP_TEXTS
 
 LATE: Final = timedelta(minutes=1)
@@ -81,6 +83,30 @@ def filled(story: Story, told: dict[UUID, Told], done: Sequence[Done], asked_at:
     return sorted((*story.entries, *put), key=lambda entry: entry.at)
 
 
+def met(causes: Sequence[Cause]) -> list[Entry]:
+    """The suspensions that met the visit: their runs are told with none of the many that they meet."""
+    return [
+        Entry(
+            at=one.met_at,
+            process="suspension",
+            process_id=one.suspension_id,
+            what=What.STEP,
+            name="suspension.clear",
+            title=STEP_TEXTS["suspension.clear"],
+            by=one.by,
+            asked_at=asked_before(one.met_at, one.known_at),
+            outcome=one.outcome,
+            outcome_title=OUTCOME_TEXTS[one.outcome],
+        )
+        for one in causes
+    ]
+
+
+def met_about(one: Cause) -> str:
+    """Whose word a suspension is, and of what."""
+    return f"{wanted_by(one.doctor_id)}（{one.doctor_id or one.schedule_id}）"
+
+
 def _entry(one: Done, asked_at: datetime | None) -> Entry:
     return Entry(
         at=one.at,
@@ -92,7 +118,7 @@ def _entry(one: Done, asked_at: datetime | None) -> Entry:
         by=one.by,
         asked_at=asked_before(one.at, asked_at),
         outcome=one.after,
-        outcome_title=STATE_TITLES[one.process].get(one.after),
+        outcome_title=state_title(one.process, one.after, stopped=one.by is None),
         office=one.detail.get("office"),
         voucher=one.detail.get("voucher"),
     )

@@ -14,7 +14,7 @@ from api.idempotency import Intent, once
 from api.pathways import AskPathways
 from api.problems import problems
 from api.security import may
-from api.timeline import RefundProgressOut
+from api.timeline_money import RefundProgressOut
 from api.wiring import Body, Now, Reading, Wired
 from models.account import Principal, Role
 from models.kernel.errors import DomainError, known

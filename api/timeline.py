@@ -1,7 +1,7 @@
 """What people read of visits: one, a list, and the timeline with who acts next, the running deadline and money (P-12)."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -12,6 +12,7 @@ from api.cursor import After, Limit, open_id_cursor, seal_cursor
 from api.problems import problems
 from api.reader import read_of
 from api.security import HotRead, may, may_together
+from api.timeline_money import MoneyOut, RefundProgressOut, money_out
 from api.wiring import Now, Reading, Wired
 from models.account import Principal
 from models.charge import ChargeState
@@ -20,10 +21,10 @@ from models.history import asked_before
 from models.invoice import InvoiceState
 from models.kernel.errors import DomainError
 from models.prescription import PrescriptionState
-from models.refund import Cause, RefundState, overdue
 from models.revisit import DeclineReason, Reason, State
 from models.stores import revisit as revisits
 from models.stores import timeline_revisit as timeline
+from models.suspension import OUTCOME_TEXTS, Outcome, wanted_by
 from models.timeline import (
     ACTS_NEXT,
     CANCEL_TEXTS,
@@ -41,7 +42,6 @@ from models.timeline import (
 )
 from models.timeline_invoice import invoice_text
 from models.timeline_prescription import patient_text
-from models.timeline_refund import CAUSE_TEXTS, OVERDUE_TEXT, REFUND_TEXTS, given_back_text
 
 router = APIRouter(tags=["revisit"])
 MayRead = Annotated[Principal, Depends(may("revisit:read", "revisit:accept", "revisit:read_any"))]
@@ -178,57 +178,37 @@ class StepOut(BaseModel):
     state_text: Annotated[str, Field(examples=["待描述病情"])]
 
 
-class RefundProgressOut(BaseModel):
-    """退费进度: requested, accepted by the channel, arrived; in fen."""
+class ClinicChangeOut(BaseModel):
+    """停诊, 替诊 or another time of the clinic, with the suspension that it is: `GET /v1/suspensions/{id}` for the management."""
 
-    id: UUID
-    cause: Cause
-    amount_fen: int
-    state: RefundState
-    requested_at: datetime
-    promised_at: Annotated[datetime | None, Field(description="When it will have arrived at the latest, in all likelihood.")]
-    accepted_at: datetime | None
-    arrived_at: datetime | None
-    overdue_text: Annotated[str | None, Field(description="Once the promised day has passed without arrival.")] = None
+    suspension_id: UUID
+    outcome: Annotated[Outcome, Field(description="What it meant for this visit.")]
+    known_at: Annotated[datetime, Field(description="Since when the change is known here.")]
+    met_at: Annotated[datetime, Field(description="When this visit was found to be concerned.")]
+    schedule_id: Annotated[str | None, Field(description="The 就诊单元 that the HIS changed.")]
+    doctor_id: Annotated[str | None, Field(description="The doctor whom the hospital suspended, with all their 就诊单元.")]
 
-    @classmethod
-    def of(cls, one: object, now: datetime) -> Self:
-        """As its person reads it now: of a promise that was not kept the sentence, and no day in the past."""
-        told = cls.model_validate(one, from_attributes=True)
-        late = {"overdue_text": OVERDUE_TEXT, "promised_at": None} if overdue(told.state, told.promised_at, now) else {}
-        return told.model_copy(update=late)
-
-    @computed_field(examples=["您已退号"])
+    @computed_field(examples=["停诊"])
     @property
-    def cause_text(self) -> str:
-        """Why, in the words of screens."""
-        return CAUSE_TEXTS[self.cause]
+    def outcome_text(self) -> str:
+        """The same in the words of screens."""
+        return OUTCOME_TEXTS[self.outcome]
 
-    @computed_field(examples=["退费中"])
+    @computed_field(examples=["医院排班系统"])
     @property
-    def state_text(self) -> str:
-        """How far, in the words of screens."""
-        return REFUND_TEXTS[self.state]
-
-
-class MoneyOut(BaseModel):
-    """A charge of the visit, in fen."""
-
-    charge_id: UUID
-    state: str
-    state_text: Annotated[str, Field(examples=["已缴费"])]
-    amount_fen: int
-    pay_until: datetime | None
-    paid_at: datetime | None
+    def by_text(self) -> str:
+        """Whose word it is."""
+        return wanted_by(self.doctor_id)
 
 
 class TimelineOut(BaseModel):
-    """The steps, who acts next, the running deadline and money, what goes back of it included."""
+    """The steps, who acts next, the running deadline and money, what goes back of it included; and what became of the clinic."""
 
     revisit: RevisitOut
     steps: list[StepOut]
     money: list[MoneyOut]
     refunds: list[RefundProgressOut]
+    suspensions: list[ClinicChangeOut]
 
 
 @router.get("/v1/revisits/{revisit_id}/timeline", response_model=TimelineOut, responses=problems(missing=("revisit.missing",)))
@@ -242,8 +222,9 @@ async def whole(
     return TimelineOut(
         revisit=_out(story.visit, asked_by(me)),
         steps=[_step(one, story.visit, me) for one in story.steps if not is_routine(one.name, one.before, one.after)],
-        money=[_money(one) for one in story.money],
+        money=[money_out(one) for one in story.money],
         refunds=[RefundProgressOut.of(one, now) for one in story.refunds],
+        suspensions=[ClinicChangeOut.model_validate(one, from_attributes=True) for one in story.suspensions],
     )
 
 
@@ -262,13 +243,6 @@ def _step(entry: timeline.Done, visit: timeline.Visit, me: Principal) -> StepOut
         state=entry.after,
         state_text=patient_text(PrescriptionState(entry.after)) if theirs else said,
     )
-
-
-def _money(one: timeline.Money) -> MoneyOut:
-    back = given_back_text(one.paid_fen or 0, reserved_fen=one.reserved_fen or 0, refunded_fen=one.refunded_fen or 0)
-    text = back or MONEY_TEXTS[ChargeState(one.state)]
-    times = {"pay_until": one.pay_until, "paid_at": one.paid_at}
-    return MoneyOut(charge_id=one.id, state=one.state, state_text=text, amount_fen=one.amount_fen, **times)
 
 
 class PastVisitOut(BaseModel):

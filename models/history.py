@@ -16,7 +16,8 @@ from models.record import RecordState
 from models.refund import RefundState
 from models.revisit import State
 from models.suspension import SuspensionState
-from models.timeline import ACTS_NEXT, DELIVERY_TEXTS, MONEY_TEXTS, STATE_TEXTS, SUSPENSION_TEXTS, Actor
+from models.timeline import ACTS_NEXT, MONEY_TEXTS, STATE_TEXTS, SUSPENSION_TEXTS, Actor, state_text
+from models.timeline_delivery import DELIVERY_TEXTS
 from models.timeline_invoice import INVOICE_TEXTS
 from models.timeline_prescription import PRESCRIPTION_TEXTS
 from models.timeline_record import RECORD_TEXTS
@@ -178,6 +179,13 @@ STATE_TITLES: Final[dict[str, Mapping[Any, str]]] = {
     "invoice": INVOICE_TEXTS,
     "suspension": SUSPENSION_TEXTS,
 }
+
+
+def state_title(process: str, state: str | None, *, stopped: bool = False) -> str | None:
+    """A state as screens say it; None of what is no state, or is none any more. `stopped` as in `state_text`."""
+    return state_text(process, state, stopped=stopped) if state and state in STATE_TITLES.get(process, {}) else None
+
+
 FIRST_STATES: Final[dict[str, str]] = {process: str(next(iter(pathway.moves.table))) for process, pathway in PATHWAYS.items()}
 """In which a process's row is inserted, as a rule: its table of moves begins there."""
 _OF_AN_OFFICE: Final = (DeliveryState.OVERDUE, DeliveryState.UNDELIVERABLE, DeliveryState.RETURNED)

@@ -57,6 +57,19 @@ class Outcome(StrEnum):
     """问诊中: the doctor is seeing the patient."""
 
 
+OUTCOME_TEXTS: Final[dict[Outcome, str]] = {
+    Outcome.STOPPED: "停诊",
+    Outcome.REARRANGED: "就诊安排调整",
+    Outcome.LEFT_ALONE: "停诊，不影响正在进行的问诊",
+}
+"""The same to people."""
+
+
+def wanted_by(doctor_id: str | None) -> str:
+    """Whose word a suspension is, to people: the hospital's of a doctor, or the HIS's of a 就诊单元."""
+    return "医院暂停该医生出诊" if doctor_id else "医院排班系统"
+
+
 class Stopped(News):
     """停诊 of the place that the visit holds. A visit that holds another meanwhile is not meant."""
 

@@ -22,6 +22,7 @@ from models.tables.charge import ChargeRow, PaymentRow, RefundRow
 from models.tables.history import WAITS, HistoryRow
 from models.tables.invoice import InvoiceRow
 from models.tables.process import AuditRow, InboxRow, TimelineRow
+from models.tables.revisit import RevisitRow
 
 _AT_ONCE = 1000
 
@@ -163,6 +164,8 @@ class Process:
     reserved_fen: int = 0
     """Of what was paid, on its way back."""
     refunded_fen: int = 0
+    leaving_as: str | None = None
+    """Of a visit that is closing: what it will be."""
 
 
 async def processes(db: AsyncSession, visit_id: UUID) -> list[Process]:
@@ -172,6 +175,8 @@ async def processes(db: AsyncSession, visit_id: UUID) -> list[Process]:
         mine = table.visit_id if hasattr(table, "visit_id") else table.id
         rows = select(table.id, table.state, table.created_at).where(mine == visit_id).order_by(table.created_at, table.id)
         match process:
+            case "revisit":
+                rows = rows.add_columns(RevisitRow.leaving_as)
             case "charge":
                 paid = PaymentRow.amount_fen, PaymentRow.reserved_fen, PaymentRow.refunded_fen
                 named = ("paid_fen", "reserved_fen", "refunded_fen")

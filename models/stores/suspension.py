@@ -140,6 +140,35 @@ async def left(db: AsyncSession, now: Suspension, at: datetime) -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Cause:
+    """A suspension to a visit that it met: what it brought, and whose word it is."""
+
+    suspension_id: UUID
+    outcome: Outcome
+    met_at: datetime
+    known_at: datetime
+    """Since when the house knows of the change."""
+    schedule_id: str | None
+    doctor_id: str | None
+    by: UUID | None
+    """Who of the management suspended the doctor."""
+
+
+CAUSE: Final[tuple[Any, ...]] = (
+    *(SuspensionVisitRow.suspension_id, SuspensionVisitRow.outcome, SuspensionVisitRow.at, SuspensionRow.created_at),
+    *(SuspensionRow.schedule_id, SuspensionRow.doctor_id, SuspensionRow.account_id),
+)
+"""A `Cause`, in its order."""
+
+
+async def causes(db: AsyncSession, revisit_id: UUID) -> list[Cause]:
+    """Those that met a visit, in their order."""
+    found = select(*CAUSE).join(SuspensionRow, SuspensionRow.id == SuspensionVisitRow.suspension_id)
+    rows = await db.execute(found.where(SuspensionVisitRow.revisit_id == revisit_id).order_by(SuspensionVisitRow.at, SuspensionRow.id))
+    return [Cause(id, Outcome(outcome), *others) for id, outcome, *others in rows]
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """Of a suspension's visits: how many it found, and how far they are.
 

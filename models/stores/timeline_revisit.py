@@ -11,13 +11,14 @@ from typing import Any, Final
 from uuid import UUID
 
 from pydantic import TypeAdapter
-from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, cast, exists, func, literal_column, outerjoin, select, tuple_
+from sqlalchemy import DateTime, Integer, Text, Uuid, and_, bindparam, cast, exists, func, join, literal_column, outerjoin, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from models.account import Principal
 from models.kernel.errors import DomainError
 from models.refund import Cause, RefundState
+from models.stores import suspension as suspensions
 from models.stores.account import ME, Bearer, mine, principal_of
 from models.stores.database import Ask, Asked
 from models.stores.reader import Reach, reached
@@ -26,6 +27,7 @@ from models.tables.directory import DepartmentRow, DoctorRow
 from models.tables.patient import BindingRow
 from models.tables.process import InboxRow, TimelineRow
 from models.tables.revisit import RevisitRow
+from models.tables.suspension import SuspensionRow, SuspensionVisitRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +168,13 @@ class Back:
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """A visit with all that was done for it, its charges and its refunds, each in order."""
+    """A visit with all that was done for it, its charges, its refunds and what became of its clinic, each in order."""
 
     visit: Visit
     steps: list[Done]
     money: list[Money]
     refunds: list[Back]
+    suspensions: list[suspensions.Cause]
 
 
 def _rows(of: type[Any], columns: tuple[Any, ...], source: Any, *order: Any) -> Any:
@@ -230,12 +233,22 @@ _STORY: Final = Asked(
             )
             .where(RefundRow.visit_id == RevisitRow.id)
             .scalar_subquery(),
+            _rows(
+                suspensions.Cause,
+                suspensions.CAUSE,
+                join(SuspensionVisitRow, SuspensionRow, SuspensionRow.id == SuspensionVisitRow.suspension_id),
+                SuspensionVisitRow.at,
+                SuspensionRow.id,
+            )
+            .where(SuspensionVisitRow.revisit_id == RevisitRow.id)
+            .scalar_subquery(),
         )
         .select_from(ME)
         .outerjoin(RevisitRow, and_(RevisitRow.id == bindparam("revisit_id", type_=Uuid()), _THEIRS))
     )
 )
 _DONE, _MONEY, _BACK = TypeAdapter(list[Done]), TypeAdapter(list[Money]), TypeAdapter(list[Back])
+_CAUSES = TypeAdapter(list[suspensions.Cause])
 
 
 async def story(ask: Ask, bearer: Bearer, revisit_id: UUID) -> tuple[Principal | None, Story | None]:
@@ -244,8 +257,9 @@ async def story(ask: Ask, bearer: Bearer, revisit_id: UUID) -> tuple[Principal |
     me = principal_of(rows[0] if rows else None, bearer.now)
     if not rows or rows[0][_VISIT] is None:
         return me, None
-    *shown, steps, money, back = rows[0][_VISIT:]
-    return me, Story(_visit(shown), _DONE.validate_json(steps), _MONEY.validate_json(money), _BACK.validate_json(back))
+    *shown, steps, money, back, stops = rows[0][_VISIT:]
+    paid, gone = _MONEY.validate_json(money), _BACK.validate_json(back)
+    return me, Story(_visit(shown), _DONE.validate_json(steps), paid, gone, _CAUSES.validate_json(stops))
 
 
 _LIST: Final = Asked(

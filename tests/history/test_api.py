@@ -18,7 +18,10 @@ from models.kernel import ids
 from models.refund import HandOver, Office, RefundState
 from models.revisit import Cancel, State
 from models.stores import inbox
+from models.stores import suspension as suspensions
 from models.stores.history import HistoryFiles
+from models.stores.suspension import Met
+from models.suspension import Outcome
 from tests.account.builders import a_staff_member, patient_signed_in, staff_signed_in
 from tests.builders import FEE_FEN, NAME, a_visit
 from tests.client import Hands, key
@@ -340,6 +343,21 @@ async def test_a_visit_that_never_ran(desk: Desk, running: Running) -> None:
     told = await desk.reads(visit_id)
 
     assert (told["runs"], told["story"], told["cut"]) == ([], [], False)
+
+
+async def test_a_suspension_that_met_the_visit_stands_in_its_story_with_who_wanted_it(desk: Desk, running: Running) -> None:
+    async with running.database.transaction() as db:
+        visit_id, manager = await a_visit(db, State.CLOSING, leaving_as=State.SUSPENDED), await a_staff_member(db, Role.MANAGEMENT)
+        suspension_id = await suspensions.begin_of_doctor(db, "doc-1", manager, running.clock(), policy="test-1")
+        assert suspension_id
+        await suspensions.keep(db, suspension_id, [Met(visit_id, ids.new(), Outcome.STOPPED)], running.clock())
+
+    told = await desk.reads(visit_id)
+
+    [cause] = told["story"]
+    assert (cause["process"], cause["process_id"], cause["outcome_title"]) == ("suspension", str(suspension_id), "停诊")
+    assert (cause["about"], cause["who"]["kind"]) == ("医院暂停该医生出诊（doc-1）", "staff")
+    assert [one["state_text"] for one in told["processes"]] == ["停诊处理中"]
 
 
 async def test_who_may_read_it(desk: Desk, running: Running, visit: Live) -> None:

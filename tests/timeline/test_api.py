@@ -9,18 +9,35 @@ from sqlalchemy import insert
 
 from models.eligibility import PastVisit
 from models.kernel import ids
+from models.kernel.errors import known
 from models.revisit import State
 from models.stores import revisit as revisits
+from models.stores import suspension as suspensions
 from models.stores.database import Database
+from models.stores.suspension import Met
+from models.suspension import Outcome
 from models.tables.process import TimelineRow
 from tests.client import Hands
-from tests.record.builders import a_visit_of_people, audited
+from tests.record.builders import Visit, a_visit_of_people, audited
 
 
 async def done(database: Database, visit_id: UUID, name: str, by: UUID | None, clock: Hands) -> None:
     row = {"process": "revisit", "process_id": visit_id, "visit_id": visit_id, "step": ids.new().hex, "version": 1}
     async with database.transaction() as db:
         await db.execute(insert(TimelineRow).values(**row, name=name, before="paying", after="closing", by=by, at=clock()))
+
+
+async def stopped(database: Database, visit: Visit, clock: Hands, *, by_the_hospital: bool = False) -> UUID:
+    """It is found by a suspension of its clinic, or of its doctor."""
+    async with database.transaction() as db:
+        if by_the_hospital:
+            begun = await suspensions.begin_of_doctor(db, visit.unit.doctor_id, visit.unit.doctor_account_id, clock(), policy="test-1")
+        else:
+            begun = await suspensions.begin(db, visit.unit.id, "2", clock(), policy="test-1")
+        id = known(begun)
+        clock.forward(seconds=1)
+        await suspensions.keep(db, id, [Met(visit.id, ids.new(), Outcome.STOPPED)], clock())
+    return id
 
 
 async def account_of(api: httpx.AsyncClient, headers: dict[str, str]) -> UUID:
@@ -57,6 +74,22 @@ async def test_who_goes_since_the_clinic_stopped_did_not_ask_for_it(
     listed = (await api.get(f"/v1/patients/{visit.person.patient_id}/revisits", headers=visit.patient)).json()
 
     assert [told["revisit"]["state_text"], listed["items"][0]["state_text"], told["steps"][0]["state_text"]] == [said] * 3
+
+
+async def test_what_met_the_clinic_is_told_as_the_cause_with_whose_word_it_is(
+    api: httpx.AsyncClient, database: Database, clock: Hands
+) -> None:
+    visit = await a_visit_of_people(database, clock, State.BOOKED)
+    stop, suspended = await stopped(database, visit, clock), await stopped(database, visit, clock, by_the_hospital=True)
+
+    told = (await api.get(f"/v1/revisits/{visit.id}/timeline", headers=visit.patient)).json()["suspensions"]
+
+    assert [(one["suspension_id"], one["outcome_text"], one["by_text"]) for one in told] == [
+        (str(stop), "停诊", "医院排班系统"),
+        (str(suspended), "停诊", "医院暂停该医生出诊"),
+    ]
+    assert [one["schedule_id"] or one["doctor_id"] for one in told] == [visit.unit.id, visit.unit.doctor_id]
+    assert "account_id" not in told[1], "who of the management it was is for the management"
 
 
 async def test_whose_desk_a_prescription_lies_on_in_review_is_the_hospitals_affair(
