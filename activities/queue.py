@@ -1,6 +1,8 @@
 """候诊: reminded, checked in, accepted, called, entered, passed over (P-2.4, P-4, D-2.3)."""
 
+from collections.abc import Awaitable
 from datetime import timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from activities.steps import Guard, Step, outside, step
@@ -17,6 +19,8 @@ from models.stores import inbox, notices
 from models.stores import policy as policies
 from models.stores import revisit as revisits
 from models.suspension import Stopped
+
+R = TypeVar("R")
 
 
 class QueueActivities:
@@ -43,26 +47,23 @@ class QueueActivities:
             held = await bookings.of_id(db, known(visit.claim_id))
             if not check_in_open(step.at, on=held.on, unit_starts_at=held.unit_starts_at, slot_starts_at=held.starts_at):
                 raise DomainError("queue.not_the_day", "conflict", on=held.on.isoformat())
-        async with step.asking(), outside():
-            stopped = await self._check_in(held)
-        if stopped:
-            await self._bring_stop(step, held.id)
-            raise DomainError("slot.stopped", "conflict", slot_id=held.slot_id)
+        await self._unless_stopped(step, held, self._his.check_in(known(held.appointment_id)))
         until = policy.accept_until(held.starts_at, held.unit_ends_at)
         urge_at = min(step.at + timedelta(seconds=policy.rules.accept_remind_s), until)
         async with step.move(State.WAITING, checked_in_at=step.at, due_at=until, wake_at=urge_at):
             pass
         return step.row
 
-    async def _check_in(self, held: bookings.Claim) -> bool:
-        """True: it is refused since a 停诊 has cancelled it there, of which we have not heard."""
-        try:
-            await self._his.check_in(known(held.appointment_id))
-        except DomainError as refused:
-            if refused.code == "his.not-booked" and held.id in await self._his.stopped((held.slot_id,)):
-                return True
-            raise
-        return False
+    async def _unless_stopped(self, step: Step[Revisit], held: bookings.Claim, call: Awaitable[R]) -> R:
+        """The call of a step about its place. Raises `slot.stopped`: it is refused since a 停诊 has cancelled that there, unheard by us."""
+        async with step.asking(), outside():
+            try:
+                return await call
+            except DomainError as refused:
+                if refused.code != "his.not-booked" or held.id not in await self._his.stopped((held.slot_id,)):
+                    raise
+        await self._bring_stop(step, held.id)
+        raise DomainError("slot.stopped", "conflict", slot_id=held.slot_id)
 
     async def _bring_stop(self, step: Step[Revisit], claim_id: UUID) -> None:
         """The same news that a suspension brings, once for a place."""
@@ -88,16 +89,14 @@ class QueueActivities:
 
     @step("queue.accept")
     async def accept(self, now: Revisit, wish: Accept) -> Revisit:
-        """接诊: in progress at the HIS, and the patient is invited."""
+        """接诊: in progress at the HIS, and the patient is invited. Raises `slot.stopped` as `check_in` does."""
         step = self._guard.step(now, "queue.accept", wish)
         async with step.fence() as db:
             visit = await revisits.facts(db, now.id)
             policy = await policies.pinned(db, visit.policy)
             held = await bookings.of_id(db, known(visit.claim_id))
-        async with step.asking():
-            encounter_id = await self._his.begin_encounter(
-                now.id, known(held.appointment_id), visit.his_patient_id, held.doctor_id, step.at
-            )
+        begin = self._his.begin_encounter(now.id, known(held.appointment_id), visit.his_patient_id, held.doctor_id, step.at)
+        encounter_id = await self._unless_stopped(step, held, begin)
         enter = timedelta(seconds=policy.rules.enter_s)
         async with step.move(
             State.CONSULTING,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from models.revisit import CheckIn, State
+from models.process import Command
+from models.revisit import Accept, CheckIn, State
 from models.suspension import SuspensionState
 from tests.process.hospital import Hospital
 from tests.process.visit import refused
@@ -28,23 +29,33 @@ async def test_what_was_stopped_and_resumed_before_it_looked_has_cancelled_its_p
 
 
 async def test_who_checks_in_where_the_hospital_has_cancelled_them_hears_of_the_stop(hospital: Hospital) -> None:
+    await a_stop_is_found_by(hospital, State.BOOKED, CheckIn)
+
+
+async def test_a_doctor_who_accepts_whom_the_hospital_has_cancelled_hears_of_the_stop(hospital: Hospital) -> None:
+    await a_stop_is_found_by(hospital, State.WAITING, Accept)
+
+
+async def a_stop_is_found_by(hospital: Hospital, state: State, wish: type[Command]) -> None:
+    """The HIS, silent at first, is asked until it says so: unknown is not cancelled."""
     unit = await hospital.unit()
-    visit = await at(hospital, unit, State.BOOKED)
+    visit = await at(hospital, unit, state)
     hospital.his.stop(unit.slot_ids[0])
     hospital.his.silent("stopped")
 
-    assert await refused(visit.does(CheckIn)) == "slot.stopped"
+    assert await refused(visit.does(wish)) == "slot.stopped"
     await acts(visit)
 
     await suspended_once(visit, refunded=True)
 
 
-async def test_who_is_not_booked_there_for_another_reason_stays(hospital: Hospital) -> None:
+@pytest.mark.parametrize(("state", "wish", "status"), [(State.BOOKED, CheckIn, "noshow"), (State.WAITING, Accept, "booked")])
+async def test_who_is_not_booked_there_for_another_reason_stays(hospital: Hospital, state: State, wish: type[Command], status: str) -> None:
     unit = await hospital.unit()
-    visit = await at(hospital, unit, State.BOOKED)
-    hospital.his.of_claim(visit.now.claim_id).status = "noshow"
+    visit = await at(hospital, unit, state)
+    hospital.his.of_claim(visit.now.claim_id).status = status
 
-    assert await refused(visit.does(CheckIn)) == "his.not-booked"
+    assert await refused(visit.does(wish)) == "his.not-booked"
 
-    assert visit.state is State.BOOKED
+    assert visit.state is state
     assert await hospital.waiting(visit.id) == []
