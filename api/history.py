@@ -96,9 +96,14 @@ class EntryOut(TaskOut):
         "That the hand before was still at work (`step.at_work`) is told only where no other cause is known."
     )
     until: datetime | None = Field(description="Of a wait: its deadline.")
+    times: int | None = Field(
+        description="Of news: how often its run was told of it; `at` is the first time. It is told again until the run acts on it."
+    )
+    last_at: datetime | None = Field(description="Of news that its run was told more than once: the last time.")
     outcome: str | None = Field(
         description="Of a step or run: the state it led to, or the code of its failure. Of a wish: `done`, or the code of its refusal. "
-        "Of a wait: what ended it, `alarm` or the name of what came. Of `begun`: `again` if there was a run before.",
+        "Of a wait: what ended it, `alarm` or the name of what came. Of `begun`: `again` if there was a run before. Of `ended`, and of "
+        "the wait then: `build_gone` when no worker of the run's build was left, so that another was begun on the next one.",
         examples=["describing"],
     )
     outcome_title: str | None = Field(description="In words of screens; of a refusal its sentence.", examples=["待描述病情"])

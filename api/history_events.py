@@ -3,18 +3,20 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 from uuid import UUID
 
 from temporalio.api.common.v1 import Payload, Payloads
+from temporalio.api.enums.v1 import WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import Failure
 from temporalio.api.history.v1 import HistoryEvent
 
-from models.history import AT_WORK, NOT_TOLD, TIMED_OUT, TRIED
+from models.history import AT_WORK, NOT_TOLD, TIMED_OUT, TRIED, Entry
 
 _NAMED_BY: Final = ("activity_type", "workflow_type")
 _NAMES: Final = ("signal_name", "timer_id")
+_CARRIED_ON: Final = "workflow_task_completed_event_attributes"
 _BEGUN_BY: Final = ("scheduled_event_id", "accepted_event_id")
 """Fields that name what an event is of, or the event of the same run that does."""
 
@@ -39,6 +41,47 @@ class Recorded:
     open: bool = False
     pending: Mapping[str, Pending] = field(default_factory=dict[str, Pending])
     failing: int = 0
+
+
+BY_FORCE: Final = {f"workflow_execution_{word}": word for word in ("terminated", "canceled", "timed_out")}
+"""Ends of a run that its process did not choose."""
+HARMLESS: Final = frozenset(
+    {
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
+        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
+    }
+)
+"""Something came in the moment in which the run was moving on: it looks again."""
+HELD: Final = timedelta(seconds=0.5)
+"""How long the kernel rests before it looks again at a row that another hand holds (`Process._look_again`)."""
+_REPLACED: Final = "TerminateIfRunning"
+"""So begins the engine's own reason for ending a run because another is begun in its place (`Runs.begin_again`)."""
+
+
+def builds_gone(runs: Sequence[Recorded]) -> set[str]:
+    """Runs, oldest first, that were ended because another was begun in their place on another build.
+
+    The sweep does that only where none of their own build's workers is left: what is only older is renewed.
+    """
+    gone: set[str] = set()
+    before: dict[UUID, Recorded] = {}
+    for run in runs:
+        old = before.get(run.process_id)
+        if old and _replaced(old) and None is not _build(old) != _build(run) is not None:
+            gone.add(old.run_id)
+        before[run.process_id] = run
+    return gone
+
+
+def _replaced(run: Recorded) -> bool:
+    told = run.events[-1].workflow_execution_terminated_event_attributes if run.events else None
+    return told is not None and told.reason.startswith(_REPLACED)
+
+
+def _build(run: Recorded) -> str | None:
+    """Of the worker that last carried it on."""
+    done = [event.workflow_task_completed_event_attributes for event in run.events if event.HasField(_CARRIED_ON)]
+    return (done[-1].deployment_version.build_id or None) if done else None
 
 
 def happened_at(event: HistoryEvent) -> datetime:
@@ -94,6 +137,12 @@ def causes_of(attempts: int, last: str | None, noted: Mapping[str, int]) -> dict
         ended_by = TIMED_OUT if last == TIMED_OUT else NOT_TOLD
         found[ended_by] = noted.get(ended_by, 0) + lost
     return {cause: times for cause, times in found.items() if cause != AT_WORK} or found
+
+
+def waited(step: Entry, attempts: int, last: str | None, noted: Mapping[str, int]) -> None:
+    """How often it was tried, why, and the last cause that was none of our own hands."""
+    step.attempts, step.causes = attempts, causes_of(attempts, last, noted)
+    step.waited_for = last if last in step.causes else max(step.causes, key=lambda cause: step.causes[cause] or 0, default=None)
 
 
 def payloads_of(payloads: Payloads) -> list[dict[str, Any]]:

@@ -6,14 +6,14 @@ Pure: events in, entries out. Of payloads only ids, states and instants are read
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from temporalio.api.enums.v1 import TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
-from api.history_events import Recorded, causes_of, failure_code, happened_at, noted_in, payloads_of
-from models.history import FIRST_STATES, NEWS_TEXTS, PROCESS_TITLES, WAITS_FOR, Entry, What, asked_before, state_title
+from api.history_events import BY_FORCE, HARMLESS, HELD, Recorded, builds_gone, failure_code, happened_at, noted_in, payloads_of, waited
+from models.history import BUILD_GONE, FIRST_STATES, NEWS_TEXTS, PROCESS_TITLES, WAITS_FOR, Entry, What, asked_before, state_title
 from models.revisit import State
 from models.timeline import STEP_TEXTS, Actor
 
@@ -36,10 +36,13 @@ def story(runs: Iterable[Recorded], begun_by: Mapping[UUID, UUID], asked_at: Map
     keys: set[tuple[UUID, str]] = set()
     steps_of: dict[str, str] = {}
     wanted: list[tuple[Entry, str]] = []
-    seen: set[UUID] = set()
+    heard: dict[UUID, dict[str, Entry]] = {}
+    runs = list(runs)
+    gone = builds_gone(runs)
     for run in runs:
-        teller = _Teller(run, again=run.process_id in seen, begun_by=begun_by.get(run.process_id))
-        seen.add(run.process_id)
+        again = run.process_id in heard
+        news = heard.setdefault(run.process_id, {})
+        teller = _Teller(run, again=again, gone=run.run_id in gone, begun_by=begun_by.get(run.process_id), news=news)
         told += teller.tell()
         steps_of |= teller.steps_of
         wanted += teller.wanted
@@ -52,30 +55,11 @@ def story(runs: Iterable[Recorded], begun_by: Mapping[UUID, UUID], asked_at: Map
     return Story(sorted(told, key=lambda entry: entry.at), keys)
 
 
-_BY_FORCE: Final = {f"workflow_execution_{word}": word for word in ("terminated", "canceled", "timed_out")}
-"""Ends of a run that its process did not choose."""
-_HARMLESS: Final = frozenset(
-    {
-        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND,
-        WorkflowTaskFailedCause.WORKFLOW_TASK_FAILED_CAUSE_FORCE_CLOSE_COMMAND,
-    }
-)
-"""Something came in the moment in which the run was moving on: it looks again."""
-_HELD: Final = timedelta(seconds=0.5)
-"""How long the kernel rests before it looks again at a row that another hand holds (`Process._look_again`)."""
-
-
-def _waited(step: Entry, attempts: int, last: str | None, noted: Mapping[str, int]) -> None:
-    """How often it was tried, why, and the last cause that was none of our own hands."""
-    step.attempts, step.causes = attempts, causes_of(attempts, last, noted)
-    step.waited_for = last if last in step.causes else max(step.causes, key=lambda cause: step.causes[cause] or 0, default=None)
-
-
 class _Teller:
     """Walks through the events of one run. It rests when no step is open and nobody is heard: what ends the rest ends a wait."""
 
-    def __init__(self, run: Recorded, *, again: bool, begun_by: UUID | None) -> None:
-        self._run, self._again, self._begun_by = run, again, begun_by
+    def __init__(self, run: Recorded, *, again: bool, gone: bool, begun_by: UUID | None, news: dict[str, Entry]) -> None:
+        self._run, self._again, self._gone, self._begun_by, self._news = run, again, gone, begun_by, news
         self._told: list[Entry] = []
         self._quiet: set[int] = set()
         """Entries that are told only if they were not as ever: a row that was read."""
@@ -88,6 +72,8 @@ class _Teller:
         self._unheard: set[str] = set()
         self._row: dict[str, Any] = {}
         self._rest: tuple[datetime, int] | None = None
+        self._knocked: tuple[HistoryEvent, str] | None = None
+        """The last knock in this rest for news that is told already: it ends the rest only if a step follows."""
         self._until: datetime | None = None
         self._held = False
 
@@ -97,7 +83,7 @@ class _Teller:
             tell: Any = getattr(self, f"_{kind}", None)
             if tell:
                 tell(event, getattr(event, f"{kind}_event_attributes"))
-            elif by_force := _BY_FORCE.get(kind):
+            elif by_force := BUILD_GONE if self._gone and kind in BY_FORCE else BY_FORCE.get(kind):
                 self._wakes(event, by_force)
                 self._closes(event, What.ENDED, by_force)
         if self._run.open:
@@ -178,10 +164,24 @@ class _Teller:
         self._rests(event)
 
     def _workflow_execution_signaled(self, event: HistoryEvent, told: Any) -> None:
+        [news, *_] = payloads_of(told.input)
+        if known := self._news.get(str(news.get("id"))):
+            self._knocks_again(event, known)
+            return
         self._wakes(event, told.signal_name)
         if told.signal_name != "renew":
-            [news, *_] = payloads_of(told.input)
-            self._comes(event, What.NEWS, told.signal_name, news)
+            entry = self._comes(event, What.NEWS, told.signal_name, news)
+            entry.times = 1
+            if "id" in news:
+                self._news[str(news["id"])] = entry
+
+    def _knocks_again(self, event: HistoryEvent, known: Entry) -> None:
+        """For news that was put off, or to another run: the same news."""
+        known.times, known.last_at = (known.times or 1) + 1, happened_at(event)
+        if known.run_id == self._run.run_id:
+            known.last_event = event.event_id
+        if self._rest:
+            self._knocked = event, known.name or ""
 
     def _comes(self, event: HistoryEvent, what: What, name: str, told: Mapping[str, Any]) -> Entry:
         entry, event_id = self._entry(event, what, name), str(told.get("id"))
@@ -192,6 +192,8 @@ class _Teller:
     # Steps
 
     def _activity_task_scheduled(self, event: HistoryEvent, told: Any) -> None:
+        if self._knocked:
+            self._wakes(*self._knocked)
         self._rest = None
         name = told.activity_type.name
         self._steps[event.event_id] = entry = self._entry(event, What.STEP, name)
@@ -207,12 +209,12 @@ class _Teller:
         if name.endswith(".load"):
             self._quiet.add(id(entry))
         if self._run.open and (pending := self._run.pending.get(told.activity_id)):
-            _waited(entry, pending.attempt, pending.failure, pending.noted)
+            waited(entry, pending.attempt, pending.failure, pending.noted)
 
     def _activity_task_started(self, _: HistoryEvent, told: Any) -> None:
         if step := self._steps.get(told.scheduled_event_id):
             last = failure_code(told.last_failure) if told.HasField("last_failure") else None
-            _waited(step, told.attempt, last, noted_in(told.last_failure))
+            waited(step, told.attempt, last, noted_in(told.last_failure))
             if told.attempt > 1:
                 self._quiet.discard(id(step))
 
@@ -241,10 +243,11 @@ class _Teller:
     def _timer_started(self, event: HistoryEvent, told: Any) -> None:
         """It rests for sure: what it has not heard by now was put off."""
         self._unheard.clear()
+        self._knocked = None
         self._rests(event)
         lasts, wake_at = told.start_to_fire_timeout.ToTimedelta(), self._row.get("wake_at")
         self._until = fires = happened_at(event) + lasts
-        self._held = lasts == _HELD and not (wake_at and abs(datetime.fromisoformat(wake_at) - fires) < timedelta(seconds=1))
+        self._held = lasts == HELD and not (wake_at and abs(datetime.fromisoformat(wake_at) - fires) < timedelta(seconds=1))
 
     def _timer_fired(self, event: HistoryEvent, _: Any) -> None:
         self._wakes(event, "alarm")
@@ -252,7 +255,7 @@ class _Teller:
     def _wakes(self, event: HistoryEvent, by: str) -> None:
         if self._rest and not self._steps:
             self._ends(self._waits(event), event, by)
-        self._rest = None
+        self._rest = self._knocked = None
 
     def _waits(self, event: HistoryEvent) -> Entry:
         state, rest = self._row.get("state"), self._rest or (happened_at(event), event.event_id)
@@ -284,7 +287,7 @@ class _Teller:
     # Workflow tasks
 
     def _workflow_task_failed(self, event: HistoryEvent, told: Any) -> None:
-        if told.cause not in _HARMLESS:
+        if told.cause not in HARMLESS:
             entry = self._entry(event, What.FAILED)
             entry.outcome = WorkflowTaskFailedCause.Name(told.cause).removeprefix("WORKFLOW_TASK_FAILED_CAUSE_").lower()
             entry.waited_for = failure_code(told.failure)

@@ -100,6 +100,8 @@ class Entry:
     waited_for: str | None = None
     causes: dict[str, int | None] = field(default_factory=dict[str, int | None])
     until: datetime | None = None
+    times: int | None = None
+    last_at: datetime | None = None
     outcome: str | None = None
     outcome_title: str | None = None
     trouble: str | None = None
@@ -147,9 +149,11 @@ NEWS_TEXTS: Final[dict[str, str]] = {
     "signature_reported": "收到签名结果通知",
 }
 """What came, and not yet what it led to: that its step says."""
+BUILD_GONE: Final = "build_gone"
 OUTCOME_TEXTS: Final[dict[str, str]] = {
     "again": "从当前进度重新开始",
     "renew": "转入新版本",
+    BUILD_GONE: "原版本已停用，由新版本从记录继续",
     "terminated": "已强制结束，由新的程序接续",
     "canceled": "已强制结束",
     "timed_out": "处理程序中断",

@@ -12,6 +12,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from temporalio.api.common.v1 import ActivityType, Payload, Payloads
+from temporalio.api.deployment.v1 import WorkerDeploymentVersion
 from temporalio.api.enums.v1 import TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.failure.v1 import ApplicationFailureInfo, Failure, TimeoutFailureInfo
 from temporalio.api.history.v1 import HistoryEvent
@@ -160,6 +161,9 @@ class Run:
                 setattr(attributes, name, value)
         self.events.append(event)
         return event.event_id
+
+    def is_carried_on_by(self, build: str) -> None:
+        self.happens("workflow_task_completed", deployment_version=WorkerDeploymentVersion(deployment_name="fuzhen", build_id=build))
 
     def begins(self, step: str, *events: dict[str, Any], activity_id: str = "1") -> int:
         return self.happens(

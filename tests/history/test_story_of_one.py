@@ -8,9 +8,12 @@ from temporalio.api.failure.v1 import Failure, TimeoutFailureInfo
 
 from api.history_events import Pending
 from api.history_story import story
-from models.history import TRIED, Entry, What
+from models.history import OUTCOME_TEXTS, TRIED, Entry, What
 from models.kernel import ids
 from tests.history.test_story import NINE, SOMEBODY, Run, carried, choosing, failure, line
+
+BEGUN_ANEW = "TerminateIfRunning WorkflowIdReusePolicy"
+"""What the engine notes where a run is ended because another is begun in its place."""
 
 
 def tried(attempt: int, last: Failure) -> Entry:
@@ -101,3 +104,62 @@ def test_a_run_begun_with_its_row_says_whose_turn_it_is_before_any_step(process:
     *_, wait = story([run.recorded(open=True)], {}).entries
 
     assert line(wait) == f"wait {state} of {turn} with deadline"
+
+
+def test_news_that_is_told_again_until_it_is_acted_on_is_one_and_does_not_break_the_wait() -> None:
+    run = Run("refund")
+    run.did("refund.load", state="accepted")
+    for pause in (15, 13, 9):
+        run.hears("refund_reported", id="1")
+        run.rests(pause)
+    run.hears("refund_reported", id="1")
+    run.did("refund.query", {"id": "1"}, state="arrived")
+
+    [_, _, news, wait, step] = told = story([run.recorded()], {}).entries
+    assert [line(one) for one in told][1:] == [
+        *("wait accepted/退费中 of wechat_pay → refund_reported", "news refund_reported/收到退费结果通知"),
+        "wait accepted/退费中 of wechat_pay with deadline → refund_reported",
+        "step refund.query/核对退费结果 ×1 → arrived/已到账",
+    ]
+    assert (news.times, news.last_at) == (4, news.at + timedelta(seconds=6))
+    assert (wait.at, wait.took_s) == (news.at + timedelta(seconds=1), 5)
+    assert news.last_event == wait.last_event == (step.first_event or 0) - 1
+
+
+def test_news_that_another_run_was_told_too_is_one_and_other_news_is_another() -> None:
+    first = Run("refund")
+    first.hears("refund_reported", id="1")
+    second = Run("refund", id=first.id)
+    for id in ("1", "2"):
+        second.hears("refund_reported", id=id)
+    elsewhere = Run("refund")
+    elsewhere.hears("refund_reported", id="2")
+
+    told = story([first.recorded(), second.recorded(), elsewhere.recorded()], {}).entries
+
+    news = [(one.process_id, one.times, bool(one.last_at), one.last_event) for one in told if one.what is What.NEWS]
+    assert sorted(news, key=str) == sorted([(first.id, 2, True, 2), (first.id, 1, False, 3), (elsewhere.id, 1, False, 2)], key=str)
+
+
+@pytest.mark.parametrize(
+    ("reason", "next_build", "outcome"),
+    [
+        (BEGUN_ANEW, "new", "build_gone"),
+        (BEGUN_ANEW, "old", "terminated"),
+        (BEGUN_ANEW, None, "terminated"),
+        ("by hand", "new", "terminated"),
+    ],
+)
+def test_a_run_whose_build_was_gone_says_so(reason: str, next_build: str | None, outcome: str) -> None:
+    """As far as another build is known to have begun it again; one that failed is begun again on its own, and a person may end any."""
+    first = choosing()
+    first.is_carried_on_by("old")
+    first.happens("workflow_execution_terminated", reason=reason)
+    second = Run(id=first.id)
+    if next_build:
+        second.is_carried_on_by(next_build)
+
+    told = [one for one in story([first.recorded(), second.recorded()], {}).entries if one.outcome]
+
+    assert [(one.what, one.outcome) for one in told] == [(What.BEGUN, "again"), (What.WAIT, outcome), (What.ENDED, outcome)]
+    assert outcome in OUTCOME_TEXTS
