@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from stack.supervisor import Stack
 from tests.auditor import assert_nothing_differs
-from tests.build.takeover import all_end, opened, running, taken_over, visits_in_every_state, while_people_go_on
+from tests.build.takeover import Standing, all_end, opened, running, taken_over, visits_in_every_state, while_people_go_on
 from tests.house.rooms import HOUSE
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import key, read
@@ -49,7 +49,13 @@ async def a_pull_that_hangs(hospital: Hospital) -> None:
         await met()
 
 
-async def all_end_well(hospital: Hospital, visits: list[Visit]) -> None:
+async def why_runs_ended(hospital: Hospital, visit: Visit) -> set[str]:
+    """As management reads it."""
+    told = await hospital.manager.ask(f"{visit.path}/history")
+    return {one["outcome_title"] for one in told["story"] if one["what"] == "ended"}
+
+
+async def all_end_well(hospital: Hospital, visits: Standing) -> None:
     await all_end(visits)
     at = hospital.stack.addresses
     await assert_nothing_differs(at.database_url, at.sandbox, column_keys=hospital.column_keys, within_s=30)
@@ -73,6 +79,7 @@ async def test_visits_of_a_build_that_is_gone_are_begun_again_on_the_next(own_ho
 
     async with running(hospital.stack.worker_beside(next_build)):
         await while_people_go_on(visits, lambda: taken_over(hospital, build_of(next_build)))
+        assert "原版本已停用，由新版本从记录继续" in await why_runs_ended(hospital, visits.signing)
         await all_end_well(hospital, visits)
 
 
