@@ -7,6 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+LINK_DOMAIN: Final = "fuzhen.example"
+"""Where a link in a text leads: a placeholder. The carrier approves a template with its domain, and takes none as a variable [G]: so this is
+no setting. A hospital puts that of its `FUZHEN_PUBLIC_URL` here, and has the carrier approve the text with it."""
 VALUE_CHARS_MAX: Final = 35
 """Of a variable: the carrier's limit for a template that has no other [C]; it takes no empty value either [B]."""
 
@@ -134,7 +137,7 @@ TEXTS: Final[dict[Template, Text]] = {
     Template.REVISIT_CANCELLED: Text("您的线上复诊已取消：${reason}。如需就诊请重新预约。", Waits.UNLESS_NEAR),
     Template.REVISIT_DECLINED: Text("您的线上复诊已退诊，已缴费用将原路退回。${reason}", Waits.UNLESS_NEAR),
     Template.REVISIT_SUSPENDED: Text(
-        "您${time}的线上复诊因医生停诊已取消，${reason}。查看其他号源并重新预约：fuzhen.example/again/${visit}", Waits.UNLESS_NEAR
+        f"您${{time}}的线上复诊因医生停诊已取消，${{reason}}。查看其他号源并重新预约：{LINK_DOMAIN}/again/${{visit}}", Waits.UNLESS_NEAR
     ),
     Template.REVISIT_REARRANGED: Text("您的线上复诊有调整（${reason}）：${time}，${doctor}。${until}。", Waits.UNLESS_NEAR),
     # Money takes days.

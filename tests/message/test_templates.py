@@ -1,12 +1,13 @@
 """The one table of what we say: what may fill a text, what fits, and that all of it is said by somebody. Never a diagnosis (P-13.2)."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
 import pytest
 
-from models.message import CODES, TEXTS, VALUE_CHARS_MAX, Template, Text, Variable, Waits
+from models.message import CODES, LINK_DOMAIN, TEXTS, VALUE_CHARS_MAX, Template, Text, Variable, Waits
 from models.revisit import DeclineReason, Reason
 from models.stores.notices import told
 from models.timeline import DECLINE_TEXTS, REASON_TEXTS
@@ -37,6 +38,12 @@ def test_every_template_has_its_text_and_none_beside() -> None:
 
 def test_the_carrier_has_approved_exactly_our_texts() -> None:
     assert {template.code: text.text for template, text in TEXTS.items()} == TEMPLATES
+
+
+def test_a_link_leads_to_the_one_domain_that_was_approved() -> None:
+    links = [link for text in TEXTS.values() for link in re.findall(r"[\w.${}-]+/\S*", text.text)]
+
+    assert links == [f"{LINK_DOMAIN}/again/${{visit}}"]
 
 
 def test_no_text_has_a_gap_for_what_somebody_has() -> None:
