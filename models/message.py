@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 LINK_DOMAIN: Final = "fuzhen.example"
-"""Where a link in a text leads: a placeholder. The carrier approves a template with its domain, and takes none as a variable [G]: so this is
+"""Where a link in a text leads: a placeholder. The carrier approves a template with its domain, and takes none as a variable [G]: so it is
 no setting. A hospital puts that of its `FUZHEN_PUBLIC_URL` here, and has the carrier approve the text with it."""
 VALUE_CHARS_MAX: Final = 35
 """Of a variable: the carrier's limit for a template that has no other [C]; it takes no empty value either [B]."""
