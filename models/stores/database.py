@@ -33,6 +33,8 @@ class Asked:
 
 Ask = Callable[[Asked, Mapping[str, object]], Awaitable[Sequence[Any]]]
 """`Database.ask`: the rows."""
+PREPARED = 500
+"""Statements that a connection keeps prepared: a visit with prescription and parcel asks some 160 different ones, and then the next."""
 KEPT = "kept"
 """In a session's `info`: what never changes once it is read, for the life of the process."""
 
@@ -48,7 +50,7 @@ class Database:
             max_overflow=0,
             pool_timeout=5,
             hide_parameters=True,
-            connect_args={"timeout": 5, "server_settings": {"application_name": "fuzhen"}},
+            connect_args={"timeout": 5, "server_settings": {"application_name": "fuzhen"}, "prepared_statement_cache_size": PREPARED},
         )
         self.vault = vault
         self._info = {"vault": vault, KEPT: dict[str, object]()}

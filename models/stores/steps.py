@@ -10,7 +10,24 @@ from functools import cache
 from typing import Any, Final, Generic, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import BindParameter, ColumnElement, Table, and_, bindparam, exists, func, insert, not_, or_, select, update
+from sqlalchemy import (
+    CTE,
+    BindParameter,
+    ColumnElement,
+    Select,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    exists,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql.dml import ReturningUpdate
 
@@ -50,6 +67,19 @@ _ID, _VERSION, _KEY, _UNTIL = (cast(BindParameter[Any], bindparam(f"its_{name}")
 """Of the row and the step. A statement is written once and then only given its values: to write it takes as long as to carry it out."""
 
 
+_TIMELINE, _AUDIT, _INBOX = (cast(Table, one.__table__) for one in (TimelineRow, AuditRow, InboxRow))
+_TOLD: Final = insert(_TIMELINE)
+
+
+def _handling() -> Update:
+    """Of an inbox row that is open."""
+    given = {name: bindparam(name, type_=_INBOX.c[name].type) for name in ("handled_at", "outcome")}
+    return update(_INBOX).where(_INBOX.c.id == bindparam("event_id", type_=_INBOX.c.id.type), _INBOX.c.handled_at.is_(None)).values(given)
+
+
+_HANDLED: Final = _handling()
+
+
 def _done() -> ColumnElement[bool]:
     return exists(select(TimelineRow.id).where(TimelineRow.process_id == _ID, TimelineRow.step == _KEY))
 
@@ -87,10 +117,13 @@ def _giving_up(table: Table) -> ReturningUpdate[Any]:
     )
 
 
+_SAID: Final = ("step", "name", "before", "after", "by", "body", "at", "detail")
+
+
 @cache
-def _moving(table: Table, names: frozenset[str], *, fenced: bool) -> ReturningUpdate[Any]:
-    """One for each set of columns that some step writes."""
-    return (
+def _moving(table: Table, names: frozenset[str], *, fenced: bool, asked_by_one: bool, answers: bool) -> Select[Any]:
+    """One for each set of columns that some step writes, with all that is said of it: one way to PostgreSQL and back."""
+    moved = (
         update(table)
         .where(_free(table, fenced=fenced))
         .values(
@@ -101,7 +134,24 @@ def _moving(table: Table, names: frozenset[str], *, fenced: bool) -> ReturningUp
             **{name: bindparam(f"new_{name}") for name in names},
         )
         .returning(*table.c)
+        .cte("moved")
     )
+    process, visit_id = literal(_process(table)), moved.c.get("visit_id", moved.c.id)
+    said = {name: bindparam(f"said_{name}", type_=_TIMELINE.c[name].type) for name in _SAID}
+    told = {"process": process, "process_id": moved.c.id, "visit_id": visit_id, "version": moved.c.version} | said
+    beside: list[CTE] = [insert(_TIMELINE).from_select([*told], select(*told.values()).select_from(moved)).cte("told")]
+    if asked_by_one:
+        audited = {
+            "account_id": said["by"],
+            "action": said["name"],
+            "subject": process,
+            "subject_id": moved.c.id,
+            "detail": said["detail"],
+        }
+        beside.append(insert(_AUDIT).from_select([*audited], select(*audited.values()).select_from(moved)).cte("audited"))
+    if answers:
+        beside.append(_handling().where(exists(select(moved.c.id))).cte("handled"))
+    return select(moved).add_cte(*beside)
 
 
 def _of(now: AnyRow, key: str, until: datetime | None = None) -> dict[str, Any]:
@@ -135,34 +185,22 @@ async def move(
 ) -> dict[str, Any] | None:
     """The row's next state with its timeline entry, and the inbox row that asked for it handled. None: not ours to move."""
     written = {"state": to, "moved_at": mark.at, **_asked_by(mark), **values}
-    moved = _moving(table, frozenset(written), fenced=until is not None)
-    given = _of(now, mark.key, until) | {f"new_{name}": value for name, value in written.items()}
+    asked_by_one, answers = mark.by is not None, mark.event_id is not None
+    moved = _moving(table, frozenset(written), fenced=until is not None, asked_by_one=asked_by_one, answers=answers)
+    said = {
+        "said_step": mark.key,
+        "said_name": mark.name,
+        "said_before": now.state.value,
+        "said_after": to,
+        "said_by": mark.by,
+        "said_body": mark.body,
+        "said_at": mark.at,
+        "said_detail": mark.detail,
+    }
+    answered = {"event_id": mark.event_id, "handled_at": mark.at, "outcome": "done"} if answers else {}
+    given = _of(now, mark.key, until) | {f"new_{name}": value for name, value in written.items()} | said | answered
     row = (await db.execute(moved, given)).mappings().one_or_none()
-    if row is None:
-        return None
-    await db.execute(
-        _TOLD,
-        {
-            "process": _process(table),
-            "process_id": now.id,
-            "visit_id": row.get("visit_id", now.id),
-            "step": mark.key,
-            "name": mark.name,
-            "version": row["version"],
-            "before": now.state.value,
-            "after": to,
-            "by": mark.by,
-            "body": mark.body,
-            "at": mark.at,
-            "detail": mark.detail,
-        },
-    )
-    if mark.by:
-        audited = {"account_id": mark.by, "action": mark.name, "subject": _process(table), "subject_id": now.id, "detail": mark.detail}
-        await db.execute(_AUDITED, audited)
-    if mark.event_id:
-        await handled(db, mark.event_id, mark.at, "done")
-    return dict(row)
+    return dict(row) if row else None
 
 
 async def open(
@@ -194,17 +232,7 @@ async def open(
 
 async def handled(db: AsyncSession, inbox_id: UUID, at: datetime, outcome: str) -> None:
     """Closes an inbox row; closed already is closed."""
-    await db.execute(_HANDLED, {"its_id": inbox_id, "new_at": at, "new_outcome": outcome})
-
-
-_TOLD: Final = insert(cast(Table, TimelineRow.__table__))
-_AUDITED: Final = insert(cast(Table, AuditRow.__table__))
-_INBOX: Final = cast(Table, InboxRow.__table__)
-_HANDLED: Final = (
-    update(_INBOX)
-    .where(_INBOX.c.id == _ID, _INBOX.c.handled_at.is_(None))
-    .values(handled_at=bindparam("new_at"), outcome=bindparam("new_outcome"))
-)
+    await db.execute(_HANDLED, {"event_id": inbox_id, "handled_at": at, "outcome": outcome})
 
 
 @dataclass(frozen=True, slots=True)
