@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
 from models.kernel import ids
@@ -66,11 +68,8 @@ class QueueActivities:
         raise DomainError("slot.stopped", "conflict", slot_id=held.slot_id)
 
     async def _bring_stop(self, step: Step[Revisit], claim_id: UUID) -> None:
-        """The same news that a suspension brings, once for a place."""
-        event = Stopped(id=ids.derived("stopped", claim_id), claim_id=claim_id)
         async with step.give_up() as db:
-            await bookings.stopped(db, [claim_id], step.at)
-            await inbox.bring(db, "revisit", step.now.id, event, party="revisit")
+            event = await _stop(db, step, claim_id)
         await self._runs.knock("revisit", step.now.id, event)
 
     @step("queue.urge")
@@ -135,13 +134,26 @@ class QueueActivities:
 
     @step("queue.pass_over")
     async def pass_over(self, now: Revisit) -> Revisit:
-        """过号: a mark in the queue and a place at its end, not a state."""
-        step = self._guard.step(now, "queue.pass_over")
+        """过号: a mark in the queue and a place at its end, not a state.
+
+        Whom a stop left alone since the doctor had accepted them waits again in a clinic that nobody holds: to them it comes now.
+        """
+        step, claim_id = self._guard.step(now, "queue.pass_over"), known(now.claim_id)
         async with self._guard.database.reading() as db:
             visit = await revisits.facts(db, now.id)
             policy = await policies.pinned(db, visit.policy)
         until = policy.accept_until(known(visit.slot_starts_at), known(visit.unit_ends_at))
         urge_at = min(step.at + timedelta(seconds=policy.rules.accept_remind_s), until)
-        async with step.move(State.WAITING, passed_over_at=step.at, due_at=until, wake_at=urge_at):
-            pass
+        async with step.move(State.WAITING, passed_over_at=step.at, due_at=until, wake_at=urge_at) as db:
+            stop = await _stop(db, step, claim_id) if await bookings.has_stopped(db, claim_id) else None
+        if stop:
+            await self._runs.knock("revisit", now.id, stop)
         return step.row
+
+
+async def _stop(db: AsyncSession, step: Step[Revisit], claim_id: UUID) -> Stopped:
+    """The same news that a suspension brings, once for a place."""
+    event = Stopped(id=ids.derived("stopped", claim_id), claim_id=claim_id)
+    await bookings.stopped(db, [claim_id], step.at)
+    await inbox.bring(db, "revisit", step.now.id, event, party="revisit")
+    return event

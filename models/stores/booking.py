@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, delete, exists, func, literal, select, text, update
+from sqlalchemy import Select, bindparam, delete, exists, func, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -177,6 +177,14 @@ async def stopped(db: AsyncSession, claim_ids: Collection[UUID], at: datetime) -
     """The HIS has cancelled them by a 停诊: seen first then. Those that are live no more were given back for reasons of ours."""
     seen = update(ClaimRow).where(ClaimRow.id.in_(claim_ids), LIVE, ClaimRow.stopped_at.is_(None))
     await db.execute(seen.values(stopped_at=at))
+
+
+async def has_stopped(db: AsyncSession, claim_id: UUID) -> bool:
+    """A live claim whose place is stopped, or was cancelled by a 停诊."""
+    held = ClaimRow.state.in_([ClaimState.HELD, ClaimState.BOOKED])
+    gone = or_(SlotRow.state == SlotState.STOPPED, ClaimRow.stopped_at.is_not(None))
+    found = select(ClaimRow.id).join(SlotRow, SlotRow.id == ClaimRow.slot_id).where(ClaimRow.id == claim_id, held, gone)
+    return await db.scalar(found) is not None
 
 
 async def live(db: AsyncSession, claim_ids: Collection[UUID]) -> set[UUID]:

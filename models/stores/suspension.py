@@ -203,7 +203,9 @@ class Told:
 
 
 _V: Final = SuspensionVisitRow
-_STOPPED: Final = _V.outcome == Outcome.STOPPED
+_LEFT_ALONE: Final = and_(_V.outcome == Outcome.LEFT_ALONE, RevisitRow.state != State.SUSPENDED)
+_STOPPED: Final = or_(_V.outcome == Outcome.STOPPED, and_(_V.outcome == Outcome.LEFT_ALONE, RevisitRow.state == State.SUSPENDED))
+"""Who was called when it was found and never came in has gone by it after all."""
 _REFUND: Final = exists().where(RefundRow.visit_id == _V.revisit_id)
 _ABOUT_IT: Final = exists().where(
     MessageRow.visit_id == _V.revisit_id,
@@ -222,7 +224,7 @@ def _telling() -> Select[*tuple[Any, ...]]:
     counted = [
         func.count().filter(_STOPPED),
         func.count().filter(_V.outcome == Outcome.REARRANGED),
-        func.count().filter(_V.outcome == Outcome.LEFT_ALONE),
+        func.count().filter(_LEFT_ALONE),
         func.count().filter(_STOPPED, RevisitRow.state == State.SUSPENDED),
         func.count().filter(_LEFT_OTHERWISE),
         func.count().filter(_STOPPED, _REFUND),
@@ -281,7 +283,7 @@ class Listed:
 
 async def visits(db: AsyncSession, suspension_id: UUID) -> Listed:
     """Those of one suspension."""
-    marks = (_V.outcome == Outcome.LEFT_ALONE, _LEFT_OTHERWISE, _UNREACHED)
+    marks = (_LEFT_ALONE, _LEFT_OTHERWISE, _UNREACHED)
     query = select(_V.revisit_id, *marks).join(RevisitRow, RevisitRow.id == _V.revisit_id).where(_V.suspension_id == suspension_id)
     rows = (await db.execute(query.where(or_(*marks)).order_by(_V.at, _V.revisit_id))).all()
     return Listed(*([row[0] for row in rows if row[number]] for number in (1, 2, 3)))
