@@ -108,7 +108,7 @@ class InMemoryHIS(Pharmacy):
         return self.clinics[schedule_id]
 
     async def schedules(self, days: tuple[date, ...]) -> tuple[HisSchedule, ...]:
-        return await self.answer("schedules", lambda: ())
+        return await self.answer("schedules", lambda: tuple(clinic for clinic, _ in self.clinics.values() if clinic.on in days))
 
     async def slots(self, schedule_ids: tuple[str, ...]) -> tuple[HisSlot, ...]:
         return await self.answer("slots", lambda: tuple(slot for id in schedule_ids for slot in self._clinic(id)[1]))
