@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -224,7 +225,7 @@ async def test_a_database_that_cannot_be_asked_is_unavailable(own_api: httpx.Asy
     ("method", "path", "title"),
     [
         ("GET", "/v1/account", "服务暂时不可用，暂时无法查询，请稍后再试。"),
-        ("POST", f"/v1/revisits/{ids.new()}/cancel", "服务暂时不可用，您的操作结果尚未确认，请稍后重试，不会重复提交。"),
+        ("POST", f"/v1/revisits/{UUID(int=1)}/cancel", "服务暂时不可用，您的操作结果尚未确认，请稍后重试，不会重复提交。"),
     ],
 )
 async def test_no_database_at_all(clock: Hands, method: str, path: str, title: str) -> None:

@@ -1,7 +1,7 @@
 """deploy/nginx.conf by its grammar: blocks and directives as crossplane reads them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
@@ -35,18 +35,18 @@ class Block:
         return next((block.args[0] for block in self.inside if block.name == name), None)
 
 
-UNKNOWN = ('"http2"', '"default"', '""')
-"""What crossplane does not know: a directive of Nginx 1.25, and the lines of a map."""
+UNKNOWN = ('"http2"', '"default"', '""', '"GET"', '"HEAD"')
+"""What crossplane does not know: a directive of Nginx 1.25, and the lines of maps."""
 
 
 @cache
 def conf() -> Block:
     """The whole file. Fails for what its grammar does not allow: a directive unknown, out of its place or wrongly used."""
     path = str(DEPLOY / "nginx.conf")
-    found: dict[str, Any] = crossplane.parse(path, strict=True)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    faults = [error["error"] for error in found["errors"]]
+    parse: Callable[..., dict[str, Any]] = crossplane.parse  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    faults = [error["error"] for error in parse(path, strict=True)["errors"]]
     assert [fault for fault in faults if not fault.startswith(tuple(f"unknown directive {name} in" for name in UNKNOWN))] == []
-    return Block("main", (), tuple(Block.read(block) for block in found["config"][0]["parsed"]))
+    return Block("main", (), tuple(Block.read(block) for block in parse(path)["config"][0]["parsed"]))
 
 
 def server(listening: str) -> Block:
