@@ -34,8 +34,8 @@ MONEY = charge.Reported.model_fields["kind"].default
 KNOCKS_ALARM = 12
 FAILING_ATTEMPTS = 6
 """A workflow task that failed as often stands on a bug or a lost build: the run is begun again."""
-FORCED_PAUSE, FORCED_PAUSE_MAX, FORCED_ALARM = timedelta(seconds=10), timedelta(minutes=10), 3
-"""Begun again it may fail as before: each time twice as long is waited, and after some times a person is called."""
+FORCED_PAUSE, FORCED_PAUSE_MAX = timedelta(seconds=10), timedelta(minutes=10)
+"""Begun again it may fail as before: each time twice as long is waited."""
 GRACE_S = 0.5
 T = TypeVar("T")
 
@@ -148,14 +148,16 @@ class Relay:
         return True
 
     def _once_more(self, row: open_rows.Open) -> bool:
-        """Whether it is time to begin a failing run again; how often it was is known as long as this worker sweeps."""
+        """Whether it is time to begin a failing run again; how often it was is known as long as this worker sweeps.
+
+        A person is called each time, and from the first: somebody's money may stand behind it.
+        """
         now = self._clock()
         times, until = self._forced.get(row.id, (0, now))
         if now < until:
             return False
         self._forced[row.id] = times + 1, now + min(FORCED_PAUSE * 2**times, FORCED_PAUSE_MAX)
-        if times + 1 >= FORCED_ALARM:
-            log.error("run.fails_again", process=row.process, id=str(row.id), times=times + 1)
+        log.error("run.failing", process=row.process, id=str(row.id), times=times + 1)
         return True
 
 

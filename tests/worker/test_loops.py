@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest_asyncio
 from sqlalchemy import select, text
+from structlog.testing import capture_logs
 from temporalio.api.workflow.v1 import PendingWorkflowTaskInfo
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WorkflowExecutionStatus
@@ -122,7 +123,7 @@ class FailingRuns:
         self.begun += 1
 
 
-async def test_a_run_that_keeps_failing_is_begun_again_ever_more_seldom(database: Database, clock: Hands) -> None:
+async def test_a_run_that_keeps_failing_is_begun_again_ever_more_seldom_and_told_each_time(database: Database, clock: Hands) -> None:
     async with database.transaction() as db:
         await a_visit(db, created_at=clock() - timedelta(minutes=1))
     temporal = FailingRuns()
@@ -130,14 +131,16 @@ async def test_a_run_that_keeps_failing_is_begun_again_ever_more_seldom(database
     relay = Relay(database, client, Runs(client), strays_of(database, clock), Builds(database, client), clock)
 
     begun_in: list[int] = []
-    for _ in range(3):
-        before = temporal.begun
-        for _ in range(10):
-            await relay.sweep_due()
-            clock.forward(seconds=30)
-        begun_in.append(temporal.begun - before)
+    with capture_logs() as said:
+        for _ in range(3):
+            before = temporal.begun
+            for _ in range(10):
+                await relay.sweep_due()
+                clock.forward(seconds=30)
+            begun_in.append(temporal.begun - before)
 
     assert begun_in == [5, 1, 1], "in five minutes each"
+    assert [line["times"] for line in said if (line["event"], line["log_level"]) == ("run.failing", "error")] == [1, 2, 3, 4, 5, 6, 7]
 
 
 async def test_a_loop_that_failed_leaves_its_lock_to_the_next(own_database: Database) -> None:
