@@ -4,11 +4,11 @@ import base64
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from gateways.wechat_pay.account import WeChatPayAccount
 from gateways.wechat_pay.refund import ToldRefund
@@ -20,14 +20,18 @@ from models.kernel.money import FenAmount
 __all__ = ["Notify", "RefundNotify", "WeChatPayAccount", "open_notify"]
 
 
+Number = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_\-|*@]{1,64}$")]
+"""Of an order, a refund or a notify, ours or theirs: the wire's own letters [C]. What else stands there cannot be kept or asked for."""
+
+
 class Notify(BaseModel):
     """A paid order, as reported. `notify_id` stays the same when WeChat Pay repeats it."""
 
     model_config = ConfigDict(frozen=True)
-    notify_id: str
+    notify_id: Number
     event_type: str
-    order_no: str
-    transaction_id: str
+    order_no: Number
+    transaction_id: Number
     amount_fen: FenAmount
     mchid: str
     appid: str
@@ -40,12 +44,12 @@ class RefundNotify(BaseModel):
     """A refund that has ended, as reported. `notify_id` stays the same when WeChat Pay repeats it."""
 
     model_config = ConfigDict(frozen=True)
-    notify_id: str
+    notify_id: Number
     event_type: str
-    refund_no: str
-    refund_id: str
-    order_no: str
-    transaction_id: str
+    refund_no: Number
+    refund_id: Number
+    order_no: Number
+    transaction_id: Number
     amount_fen: FenAmount
     total_fen: FenAmount
     mchid: str
