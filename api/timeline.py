@@ -33,6 +33,7 @@ from models.timeline import (
     MONEY_TEXTS,
     REASON_TEXTS,
     REFUSAL_TEXTS,
+    TIME_IS_UP,
     UNDER_WAY,
     Actor,
     done_by,
@@ -83,10 +84,14 @@ class RevisitOut(BaseModel):
     created_at: datetime
 
 
-def _out(visit: timeline.Visit, mine: frozenset[str]) -> RevisitOut:
+def _out(visit: timeline.Visit, mine: frozenset[str], now: datetime) -> RevisitOut:
+    """A deadline that has passed is the hospital's turn, until its step has asked outside what became of money and place."""
     state = State(visit.state)
     declined_for = DeclineReason(visit.declined_for) if visit.declined_for else None
     confirming = state is State.PAYING and visit.charge_state in {ChargeState.PAID, ChargeState.SETTLED}
+    late = visit.due_at is not None and visit.due_at <= now
+    runs = None if late or confirming else visit.due_at
+    under_way = visit.under_way or (TIME_IS_UP if late else None)
     stopped = visit.leaving_as == State.SUSPENDED
     return RevisitOut(
         id=visit.id,
@@ -94,11 +99,11 @@ def _out(visit: timeline.Visit, mine: frozenset[str]) -> RevisitOut:
         version=visit.version,
         state=state,
         state_text=MONEY_TEXTS[ChargeState.PAID] if confirming else state_text("revisit", state, stopped=stopped),
-        acts_next=_acts_next(visit, state, confirming=confirming),
-        under_way=UNDER_WAY.get(visit.under_way, "处理中") if visit.under_way else None,
-        due_at=None if confirming else visit.due_at,
-        due_text=DEADLINES.get(state) if visit.due_at and not confirming else None,
-        allowed=offered(visit, mine),
+        acts_next=Actor.HOSPITAL if under_way or confirming else _acts_next(visit, state),
+        under_way=UNDER_WAY.get(under_way, "处理中") if under_way else None,
+        due_at=runs,
+        due_text=DEADLINES.get(state) if runs else None,
+        allowed=[] if late else offered(visit, mine),
         missing=[RegulatorField(one) for one in visit.missing],
         refusal=visit.refusal,
         refusal_text=REFUSAL_TEXTS.get(visit.refusal) if visit.refusal else None,
@@ -123,17 +128,15 @@ def _out(visit: timeline.Visit, mine: frozenset[str]) -> RevisitOut:
     )
 
 
-def _acts_next(visit: timeline.Visit, state: State, *, confirming: bool) -> Actor:
-    if visit.under_way or confirming:
-        return Actor.HOSPITAL
+def _acts_next(visit: timeline.Visit, state: State) -> Actor:
     theirs = not visit.entered if state is State.CONSULTING else state is State.ENDED and visit.due_at is not None
     return Actor.PATIENT if theirs else ACTS_NEXT.get(state, Actor.NOBODY)
 
 
 @router.get("/v1/revisits/{revisit_id}", response_model=RevisitOut, responses=problems(missing=("revisit.missing",)))
-async def one(revisit_id: UUID, me: MayRead, db: Reading) -> RevisitOut:
+async def one(revisit_id: UUID, me: MayRead, db: Reading, now: Now) -> RevisitOut:
     """Where the visit stands."""
-    return _out(await timeline.visit(db, revisit_id, reach_of(me)), asked_by(me))
+    return _out(await timeline.visit(db, revisit_id, reach_of(me)), asked_by(me), now)
 
 
 class RevisitsOut(BaseModel):
@@ -151,6 +154,7 @@ class RevisitsOut(BaseModel):
 async def of_patient(
     patient_id: UUID,
     read: Annotated[HotRead, Depends(may_together("revisit:read"))],
+    now: Now,
     after: After = None,
     limit: Limit = 20,
 ) -> RevisitsOut:
@@ -161,7 +165,7 @@ async def of_patient(
         raise DomainError("patient.missing", "missing")
     more, mine = found[limit - 1] if len(found) > limit else None, asked_by(me)
     return RevisitsOut(
-        items=[_out(visit, mine) for visit in found[:limit]], next=seal_cursor(name, more.created_at, more.id) if more else None
+        items=[_out(visit, mine, now) for visit in found[:limit]], next=seal_cursor(name, more.created_at, more.id) if more else None
     )
 
 
@@ -220,9 +224,9 @@ async def whole(
     if story is None:
         raise DomainError("revisit.missing", "missing")
     return TimelineOut(
-        revisit=_out(story.visit, asked_by(me)),
+        revisit=_out(story.visit, asked_by(me), now),
         steps=[_step(one, story.visit, me) for one in story.steps if not is_routine(one.name, one.before, one.after)],
-        money=[money_out(one) for one in story.money],
+        money=[money_out(one, now) for one in story.money],
         refunds=[RefundProgressOut.of(one, now) for one in story.refunds],
         suspensions=[ClinicChangeOut.model_validate(one, from_attributes=True) for one in story.suspensions],
     )

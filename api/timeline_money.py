@@ -57,9 +57,9 @@ class MoneyOut(BaseModel):
     paid_at: datetime | None
 
 
-def money_out(one: Money) -> MoneyOut:
-    """As its payer reads it."""
+def money_out(one: Money, now: datetime) -> MoneyOut:
+    """As its payer reads it: a time to pay that has passed is none."""
     back = given_back_text(one.paid_fen or 0, reserved_fen=one.reserved_fen or 0, refunded_fen=one.refunded_fen or 0)
     text = back or MONEY_TEXTS[ChargeState(one.state)]
-    times = {"pay_until": one.pay_until, "paid_at": one.paid_at}
+    times = {"pay_until": one.pay_until if one.pay_until and now < one.pay_until else None, "paid_at": one.paid_at}
     return MoneyOut(charge_id=one.id, state=one.state, state_text=text, amount_fen=one.amount_fen, **times)

@@ -153,7 +153,9 @@ def done_by(process: str, step: str, after: str, *, declined_for: str | None) ->
     return "doctor" if step in _DOCTORS_STEPS or after == State.DECLINED else "patient"
 
 
+TIME_IS_UP: Final = "time_is_up"
 UNDER_WAY: Final[dict[str, str]] = {
+    TIME_IS_UP: "已到时限，正在处理",
     "stopped": "正在办理停诊",
     "choose_slot": "正在锁定号源",
     "complete": "正在提交资料",

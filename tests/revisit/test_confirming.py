@@ -1,12 +1,14 @@
 """Paid, and the hospital is not done yet: the screen never asks for money that has come (P-2.3)."""
 
+from datetime import datetime
+
 import httpx
 import pytest
 
 from models.account import Role
 from models.revisit import State
 from models.stores.database import Database
-from tests.account.builders import patient_signed_in, staff_signed_in
+from tests.account.builders import patient_signed_in, signed_in, staff_signed_in
 from tests.client import Hands, key
 from tests.process.hospital import Hospital
 from tests.process.visit import opened
@@ -27,6 +29,26 @@ async def test_who_has_paid_is_told_so_while_the_hospital_confirms(
     assert (told["state"], told["state_text"], told["acts_next"]) == ("paying", "缴费处理中（请勿重复缴费）", "hospital")
     assert (told["due_at"], told["due_text"]) == (None, None)
     assert "原路退回" in told["cancel_text"]
+
+
+@pytest.mark.parametrize("state", [State.DESCRIBING, State.PAYING, State.BOOKED])
+async def test_whose_time_is_up_is_not_asked_for_anything_while_the_hospital_finds_out(
+    hospital: Hospital, api: httpx.AsyncClient, database: Database, clock: Hands, state: State
+) -> None:
+    visit = await (await opened(hospital)).to(state)
+    headers = await signed_in(database, clock, visit.person.account_id)
+    due_at = datetime.fromisoformat((await api.get(f"/v1/revisits/{visit.id}", headers=headers)).json()["due_at"])
+    clock.forward(seconds=(due_at - clock()).total_seconds() + 2)  # its step asks a HIS or a bank that is silent
+    headers = await signed_in(database, clock, visit.person.account_id)
+
+    told = (await api.get(f"/v1/revisits/{visit.id}/timeline", headers=headers)).json()
+
+    seen = told["revisit"]
+    assert (seen["acts_next"], seen["under_way"], seen["allowed"]) == ("hospital", "已到时限，正在处理", [])
+    assert (seen["due_at"], seen["due_text"], [one["pay_until"] for one in told["money"] if one["state"] == "open"]) in [
+        (None, None, []),
+        (None, None, [None]),
+    ]
 
 
 @pytest.mark.parametrize("body", [{"amount_fen": 1}, [1], "x"])
