@@ -106,15 +106,14 @@ class DrugActivities:
 
     @step("drug.charged")
     async def charged(self, now: Prescription, ended: DrugsCharged) -> Prescription:
-        """Settled, it is dispensed; unpaid, another way may be chosen, or it ends; what the HIS refused to settle is on its way back."""
+        """Settled, it is dispensed; unpaid, it is to be chosen again, or its time is over; what the HIS refused to settle goes back."""
         step = self._guard.step(now, "drug.charged", ended)
         if ended.outcome == "settled":
             poll_at = (await self._policy(now)).drugs_asked_at(step.at, step.at)
             async with step.move(_S.DISPENSING, due_at=None, wake_at=poll_at):
                 return step.row
-        left = now.state is _S.CLOSING or ended.outcome == "unsettled"
-        if not left and step.at < known(now.valid_until):
-            async with step.move(_S.CHOOSING, way=None, wake_at=now.due_at):
+        if now.state is not _S.CLOSING and ended.outcome == "closed":
+            async with step.move(_S.CHOOSING, way=None, wake_at=now.due_at):  # past its validity the alarm comes at once
                 return step.row
         if await self._is_taken_there(step):
             return await self._paid_at_window(step)

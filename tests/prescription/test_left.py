@@ -5,9 +5,10 @@ from typing import Final
 import pytest
 
 from models.drug import Dispensing
-from models.prescription import CancelDrugs, PrescriptionState, Way
+from models.message import Template
+from models.prescription import CancelDrugs, Choose, PrescriptionState, Way
 from models.prescription_his import Filing
-from tests.prescription.desk import written
+from tests.prescription.desk import later, written
 from tests.process.hospital import Hospital
 
 S: Final = PrescriptionState
@@ -31,6 +32,24 @@ async def test_not_wanted_while_a_charge_is_open_it_is_no_more_payable_at_the_ho
         await case.to(S.COMPLETED)
     else:
         assert (case.state, filed.filing) == (S.CANCELLED, Filing.CANCELLED)
+
+
+async def test_valid_no_longer_before_it_was_paid_it_has_expired_and_its_patient_is_told(hospital: Hospital) -> None:
+    """Chosen shortly before its end, the order ends with it: the hour is the patient's, not their wish."""
+    case = await (await written(hospital)).to(S.CHOOSING)
+    assert case.now.valid_until is not None
+    later(case, seconds=(case.now.valid_until - hospital.clock()).total_seconds() - 1800)
+    await case.does(Choose, way=Way.PICKUP)
+    charge = await case.charge()
+    assert charge.now.due_at == case.now.valid_until
+
+    await charge.alarm()
+    await case.desk.news()
+    await case.desk.alarm()
+
+    assert (case.state, hospital.clock() >= case.now.valid_until) == (S.EXPIRED, True)
+    assert hospital.his.filed[case.now.content_id].filing is Filing.CANCELLED
+    assert (await hospital.told(case.visit.id)).count(Template.PRESCRIPTION_EXPIRED) == 1
 
 
 async def test_what_the_his_did_not_settle_is_no_more_payable_there(hospital: Hospital) -> None:
