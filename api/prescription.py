@@ -8,16 +8,15 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.act import ActionOut, as_doctor, as_patient, on_prescription, reach_of, request_id, wish
+from api.act import ActionOut, as_doctor, as_patient, on_prescription, request_id, wish
 from api.idempotency import Intent, once
 from api.pathways import AskPathways
 from api.problems import problems
-from api.reader import prescription_of
 from api.security import may
 from api.wiring import Body, Now, Reading, Wired, wrong
 from models.account import Principal
 from models.delivery import Receiver
-from models.drug import Drug, LineChange
+from models.drug import Drug
 from models.kernel import ids
 from models.kernel.clock import business_day, end_of
 from models.kernel.text import Paragraph
@@ -27,27 +26,20 @@ from models.prescription import (
     CancelDrugs,
     Choose,
     Extend,
-    NoAnswer,
     PrescriptionContent,
     PrescriptionState,
     Submit,
     Way,
     Withdraw,
 )
-from models.refill import Copied
-from models.review import Level, Verdict
 from models.stores import audit, timeline
 from models.stores import delivery as deliveries
 from models.stores import drug as catalogue
 from models.stores import prescription as prescriptions
-from models.stores import prescription_timeline as reading
 from models.stores import reader as readers
-from models.stores import refill as refills
 from models.stores import revisit as revisits
-from models.timeline_prescription import PRESCRIPTION_TEXTS, may_be_shown, patient_text
 
 router = APIRouter(tags=["prescription"])
-MayRead = Annotated[Principal, Depends(may("prescription:read"))]
 MayWrite = Annotated[Principal, Depends(may("prescription:write"))]
 MayChoose = Annotated[Principal, Depends(may("prescription:choose"))]
 OUT_OF_TURN = ("prescription.not_now", "process.busy")
@@ -204,87 +196,6 @@ async def choose(prescription_id: UUID, body: ChooseIn, me: MayChoose, intent: I
 async def cancel(prescription_id: UUID, me: MayChoose, intent: Intent, pathways: AskPathways) -> ActionOut:
     """不要了: free until 调配; what was paid goes back the way it came."""
     return await on_prescription(pathways, prescription_id, as_patient(me), intent, wish(CancelDrugs, intent))
-
-
-class NoteOut(BaseModel):
-    """What pharmacist and doctor wrote to each other."""
-
-    by: UUID
-    text: str
-    at: datetime
-
-
-class PrescriptionOut(BaseModel):
-    """A prescription as its people read it; pharmacists and doctor see the review's findings and the notes, the patient does not."""
-
-    id: UUID
-    number: str = Field(description="At the HIS, once it is there; an amended prescription is another one there.")
-    revisit_id: UUID
-    state: PrescriptionState
-    state_text: Annotated[str, Field(examples=["待审方"])]
-    version: int
-    round: int
-    due_at: datetime | None
-    valid_until: datetime | None
-    content: PrescriptionContent | None = Field(description="Null for the patient's side until a pharmacist has approved it.")
-    before: PrescriptionContent | None = Field(description="What the amendment changed: the content that was submitted before.")
-    changes: tuple[LineChange, ...] | None = Field(default=None, description="Line by line against `before`.")
-    copied: Copied | None = Field(default=None, description="Line by line against the past prescription that it was copied from.")
-    drugs: list[Drug]
-    review: Level | NoAnswer | None
-    verdict: Verdict | None
-    notes: list[NoteOut]
-    reason: str | None
-    remark: str | None
-    way: Way | None
-    amount_fen: int | None
-    charge_id: UUID | None
-    delivery_id: UUID | None
-    pickup_code: str | None
-
-
-@router.get("/v1/prescriptions/{prescription_id}", responses=problems(missing=("prescription.missing",)))
-async def one(prescription_id: UUID, me: MayRead, wiring: Wired) -> PrescriptionOut:
-    """For its doctor, for pharmacists once it has come to them, and for the patient's side once it is signed.
-
-    What is prescribed the patient's side reads once a pharmacist has approved it; until then 药师审核中 (药品网络销售监督管理办法 [G]).
-    """
-    async with prescription_of(wiring, me, prescription_id) as (db, side):
-        told = await reading.told(db, prescription_id)
-        among_staff = side != "patient"
-        if not among_staff and not may_be_shown(told.state, priced=told.amount_fen is not None):
-            return PrescriptionOut(**told.in_review(), state_text=patient_text(told.state), drugs=[], before=None, verdict=None, notes=[])
-        notes = await reading.notes(db, prescription_id) if among_staff else []
-        return PrescriptionOut(
-            **told.common(),
-            state_text=PRESCRIPTION_TEXTS[told.state],
-            drugs=list((await catalogue.catalogue(db, [item.drug_code for item in told.content.prescribed.items])).values()),
-            before=told.before if among_staff else None,
-            changes=told.changes if among_staff else None,
-            copied=await refills.copied(db, prescription_id),
-            verdict=told.verdict if among_staff else None,
-            notes=[NoteOut(by=note.by, text=note.text, at=note.at) for note in notes],
-        )
-
-
-class ListedOut(BaseModel):
-    id: UUID
-    state: PrescriptionState
-    state_text: str
-    version: int
-    created_at: datetime
-
-
-@router.get("/v1/revisits/{revisit_id}/prescriptions", responses=problems(missing=("revisit.missing",)))
-async def of_visit(revisit_id: UUID, me: MayRead, db: Reading) -> list[ListedOut]:
-    """Those of a visit, oldest first; the patient's side sees them from the doctor's signature on."""
-    reader = await readers.of_visit(db, revisit_id, reach_of(me))
-    theirs = reader.side == "patient"
-    rows = await reading.of_visit(db, revisit_id, signed_only=theirs)
-    text = patient_text if theirs else PRESCRIPTION_TEXTS.__getitem__
-    return [
-        ListedOut(id=row.id, state=row.state, state_text=text(row.state), version=row.version, created_at=row.created_at) for row in rows
-    ]
 
 
 class DrugsOut(BaseModel):

@@ -66,6 +66,7 @@ RIGHTS: Final[dict[str, str]] = {
     "POST /v1/revisits/{revisit_id}/prescriptions": "D",
     "POST /v1/revisits/{revisit_id}/prescriptions/copy": "D",
     "GET /v1/revisits/{revisit_id}/prescriptions": "PDR",
+    "GET /v1/prescriptions/mine": "D",
     "GET /v1/prescriptions/{prescription_id}": "PDR",
     "POST /v1/prescriptions/{prescription_id}/amend": "D",
     "POST /v1/prescriptions/{prescription_id}/submit": "D",

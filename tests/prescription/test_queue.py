@@ -15,11 +15,13 @@ from models.drug import Drug, Special
 from models.kernel import ids
 from models.policy import STANDARD
 from models.prescription import PrescriptionState
+from models.revisit import State
 from models.stores import drug as drugs
 from models.stores.database import Database
 from models.tables.account import GrantRow
 from models.tables.prescription import PrescriptionContentRow, PrescriptionRow
 from models.tables.process import TimelineRow
+from models.tables.revisit import RevisitRow
 from tests.account.builders import staff_signed_in
 from tests.builders import rules
 from tests.client import Hands, key
@@ -258,6 +260,53 @@ async def test_only_a_pharmacist_has_a_next(
         assert (await following(api, who)).status_code == 403
     answer = await api.post("/v1/reviews/next", headers=pharmacist[1])
     assert (answer.status_code, answer.json()["code"]) == (400, "request.key_missing")
+
+
+# 待我处理
+
+
+async def mine(api: httpx.AsyncClient, headers: Headers, **query: str | int) -> Any:
+    answer = await api.get("/v1/prescriptions/mine", params=query, headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def test_a_doctor_finds_what_waits_for_them_and_nothing_else(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
+    """Also after the visit, and not what is another doctor's."""
+    visits = [await a_visit_of_people(database, clock) for _ in range(2)]  # one has ten at most
+    waits = {STATES.DRAFTING: "开具中", STATES.SIGNING: "待医师签名", STATES.QUESTIONED: "质疑中", STATES.RETURNED: "待医师修改"}
+    made = {state: await a_prescription(database, clock, visits[n % 2], state, remark="dose") for n, state in enumerate(STATES)}
+    async with database.transaction() as db:
+        await db.execute(update(RevisitRow).where(RevisitRow.id == visits[0].id).values(state=State.ENDED))
+
+    told = [one for visit in visits for one in (await mine(api, visit.doctor))["items"]]
+
+    assert {one["id"]: one["state_text"] for one in told} == {str(made[state]): text for state, text in waits.items()}
+    assert {one["id"] for one in told if one["remark"]} == {str(made[STATES.RETURNED])}
+    assert {one["revisit_id"] for one in told} == {str(visit.id) for visit in visits}
+    assert (await mine(api, visits[0].other_doctor))["items"] == []
+
+
+async def test_what_is_due_first_stands_first_page_by_page(api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit) -> None:
+    """What has no deadline stands last."""
+    dues = [clock() + timedelta(hours=hours) for hours in (5, 2, 2, 9)]
+    made = [await a_prescription(database, clock, visit, STATES.QUESTIONED, due_at=due) for due in (*dues, None)]
+    in_order = [str(made[n]) for n in (*sorted((1, 2), key=lambda n: made[n]), 0, 3, 4)]
+    found, after = list[str](), None
+    for _ in range(3):
+        page = await mine(api, visit.doctor, limit=2, **({"after": after} if after else {}))
+        found, after = found + [one["id"] for one in page["items"]], page["next"]
+
+    assert (found, after) == (in_order, None)
+
+
+async def test_what_the_his_gave_back_says_so_and_no_older_remark(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit
+) -> None:
+    await a_prescription(database, clock, visit, STATES.RETURNED, remark="dose", reason="his.refused")
+
+    [one] = (await mine(api, visit.doctor))["items"]
+    assert (one["remark"], one["reason"]) == (None, "his.refused")
 
 
 # 药品目录
