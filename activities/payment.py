@@ -22,6 +22,7 @@ from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import refund as refunds
 from models.stores.database import Database
+from models.timeline_refund import CAUSE_TEXTS
 
 UNPAID_AFTER_KNOCKS = 60
 """So often asked, over hours: a report that the channel's own query does not bear out is closed, loudly."""
@@ -40,8 +41,8 @@ async def give_back_unwanted(
     await ledger.post(db, "payment.unwanted", legs, of=payment_id, charge_id=charge_id, at=at)
     begun = await refunds.begin(db, payment_id, cause, at, policy)
     if visit_id:
-        amount = yuan(trade.amount_fen)
-        await notices.tell_patient(db, visit_id, Template.REFUND_REQUESTED, at, about=payment_id, amount=amount)
+        said = {"amount": yuan(trade.amount_fen), "reason": CAUSE_TEXTS[cause]}
+        await notices.tell_patient(db, visit_id, Template.REFUND_REQUESTED, at, about=payment_id, **said)
     log.error("payment.unwanted", payment_id=str(payment_id), order_no=trade.order_no, cause=cause, amount_fen=trade.amount_fen)
     return [begun] if begun else []
 

@@ -141,7 +141,9 @@ TEXTS: Final[dict[Template, Text]] = {
     ),
     Template.REVISIT_REARRANGED: Text("您的线上复诊有调整（${reason}）：${time}，${doctor}。${until}。", Waits.UNLESS_NEAR),
     # Money takes days.
-    Template.REFUND_REQUESTED: Text("收到您的一笔重复或逾期缴费${amount}元，将原路退回，请留意到账。", Waits.ALWAYS),
+    Template.REFUND_REQUESTED: Text(
+        "收到您的一笔缴费${amount}元，因${reason}将原路退回，请留意到账。应缴费用以就诊详情为准。", Waits.ALWAYS
+    ),
     Template.REFUND_ARRIVED: Text("您的退费${amount}元已原路退回，请以银行或微信到账记录为准。", Waits.ALWAYS),
     Template.REFUND_PAID_OUT: Text("您的退费${amount}元已由医院转账退回，请以银行到账记录为准，如有疑问请联系财务处。", Waits.ALWAYS),
     # A patient waits in a clinic that is held now.

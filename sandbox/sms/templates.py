@@ -17,7 +17,7 @@ TEMPLATES = {
     "SMS_REVISIT_DECLINED": "您的线上复诊已退诊，已缴费用将原路退回。${reason}",
     "SMS_REVISIT_SUSPENDED": "您${time}的线上复诊因医生停诊已取消，${reason}。查看其他号源并重新预约：fuzhen.example/again/${visit}",
     "SMS_REVISIT_REARRANGED": "您的线上复诊有调整（${reason}）：${time}，${doctor}。${until}。",
-    "SMS_REFUND_REQUESTED": "收到您的一笔重复或逾期缴费${amount}元，将原路退回，请留意到账。",
+    "SMS_REFUND_REQUESTED": "收到您的一笔缴费${amount}元，因${reason}将原路退回，请留意到账。应缴费用以就诊详情为准。",
     "SMS_REFUND_ARRIVED": "您的退费${amount}元已原路退回，请以银行或微信到账记录为准。",
     "SMS_REFUND_PAID_OUT": "您的退费${amount}元已由医院转账退回，请以银行到账记录为准，如有疑问请联系财务处。",
     "SMS_CLINIC_WAITING": "有复诊患者已报到候诊，请及时接诊。",

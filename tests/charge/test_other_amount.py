@@ -1,5 +1,6 @@
 """Money came on an order of the charge, but not the sum it asked for: it goes back, and the charge is still to be paid (A-6)."""
 
+from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from activities.charge import ChargeActivities
@@ -9,6 +10,8 @@ from models.ledger import Account
 from models.message import Template
 from models.refund import CHANNEL_REASONS, Cause, RefundState
 from models.revisit import State
+from models.stores import message as messages
+from models.tables.message import MessageRow
 from tests.builders import FEE_FEN
 from tests.charge.builders import is_paid, orders, paying, says
 from tests.process.hospital import Hospital, wish
@@ -41,6 +44,10 @@ async def test_it_goes_into_suspense_with_an_alarm_and_the_charge_waits_for_its_
     [line] = [line for line in lines if line["event"] == "payment.unwanted"]
     assert (line["cause"], line["amount_fen"], line["order_no"]) == ("other_amount", 1, number)
     assert (await hospital.told(visit.id)).count(Template.REFUND_REQUESTED) == 1
+    async with hospital.database.reading() as db:
+        text = await db.scalars(select(MessageRow).where(MessageRow.template == Template.REFUND_REQUESTED))
+        _, said = messages.opened(db, text.one())
+    assert said == {"amount": "0.01", "reason": "缴费金额不符"}
 
 
 async def test_it_goes_back_by_its_own_refund_and_the_patient_pays_the_price_on_a_new_order(hospital: Hospital) -> None:
