@@ -47,6 +47,7 @@ MayAccept = Annotated[Principal, Depends(may("revisit:accept"))]
 MayEnd = Annotated[Principal, Depends(may("revisit:end"))]
 OUT_OF_TURN = ("revisit.not_now", "process.busy")
 ACT = problems(conflict=OUT_OF_TURN, missing=("revisit.missing",), malformed=("request.key_missing",), invalid=("request.key_reused",))
+ACCEPT = problems(conflict=(*OUT_OF_TURN, "slot.stopped"), missing=("revisit.missing",))
 
 
 class OpeningIn(Opening, Body):
@@ -268,14 +269,14 @@ async def cancel(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPath
 @router.post(
     "/v1/revisits/{revisit_id}/check-in",
     response_model=ActionOut,
-    responses=problems(conflict=(*OUT_OF_TURN, "queue.not_the_day"), missing=("revisit.missing",)),
+    responses=problems(conflict=(*OUT_OF_TURN, "queue.not_the_day", "slot.stopped"), missing=("revisit.missing",)),
 )
 async def check_in(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
     """报到, on the day (P-4)."""
     return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(CheckIn, intent))
 
 
-@router.post("/v1/revisits/{revisit_id}/accept", response_model=ActionOut, responses=ACT)
+@router.post("/v1/revisits/{revisit_id}/accept", response_model=ActionOut, responses=ACCEPT)
 async def accept(revisit_id: UUID, me: MayAccept, intent: Intent, pathways: AskPathways) -> ActionOut:
     """接诊, by the doctor of the 就诊单元 (D-2.3); the patient is invited."""
     return await on_revisit(pathways, revisit_id, as_doctor(me), intent, wish(Accept, intent))

@@ -44,7 +44,7 @@ NOT_OF_A_VISIT: Final = {
 NOT_WALKED: Final = {
     "HIS.past_prescriptions": "before a refill alone, and by screens",
     "HIS.schedule": "of a clinic that is stopped or rearranged alone",
-    "HIS.stopped": "the same, and at a check-in that the HIS refuses",
+    "HIS.stopped": "the same, and at a check-in or a 接诊 that the HIS refuses",
 }
 """Those that a step makes where these walks do not come, each without its answer in the tests of its own process."""
 TELLING: Final = {
