@@ -1,7 +1,7 @@
 """What people read of prescriptions: one, those of a visit, and what waits for its doctor (P-5, D-3.1)."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -9,22 +9,28 @@ from pydantic import BaseModel, Field
 
 from api.act import reach_of
 from api.cursor import LIMIT, After, Limit, cut, open_id_cursor, seal_cursor
+from api.history_process import WhoOut
 from api.prescription import MayWrite
 from api.problems import problems
 from api.reader import prescription_of
 from api.security import may
-from api.wiring import Reading, Wired
+from api.wiring import Now, Reading, Wired
 from models.account import Principal
 from models.drug import Drug, LineChange
+from models.eligibility import age_on
+from models.kernel.clock import business_day
+from models.kernel.text import masked_name
+from models.patient import SEX_TEXTS, Sex
 from models.prescription import NoAnswer, PrescriptionContent, PrescriptionState, Remark, Way
 from models.refill import Copied
 from models.review import Level, Verdict
 from models.stores import drug as catalogue
+from models.stores import history as histories
 from models.stores import prescription_queue as waiting
 from models.stores import prescription_timeline as reading
 from models.stores import reader as readers
 from models.stores import refill as refills
-from models.timeline_prescription import PRESCRIPTION_TEXTS, may_be_shown, patient_text
+from models.timeline_prescription import IN_REVIEW, PRESCRIPTION_TEXTS, may_be_shown, patient_text
 
 router = APIRouter(tags=["prescription"])
 MayRead = Annotated[Principal, Depends(may("prescription:read"))]
@@ -71,10 +77,38 @@ async def mine(me: MayWrite, db: Reading, after: After = None, limit: Limit = LI
     return MineListOut(items=items, next=further)
 
 
+class ForWhomOut(BaseModel):
+    """Whom it is for, as far as a pharmacist judges by it (处方管理办法 art. 6 [G]).
+
+    Allergies, weight and pregnancy are asked by no form here: unknown, unless the patient tells of them in `complaint`.
+    """
+
+    name: str = Field(examples=["张**"])
+    sex: Sex
+    sex_text: str = Field(examples=["女"])
+    age: int = Field(examples=[76])
+    department: str | None = Field(examples=["慢阻肺门诊"])
+    doctor: str | None = Field(description="Who prescribes.", examples=["王建国"])
+    complaint: str | None = Field(description="What the patient described before the visit; null: nothing.")
+
+    @classmethod
+    def of(cls, one: reading.ForWhom, now: datetime) -> Self:
+        return cls(
+            name=masked_name(one.name),
+            sex=one.sex,
+            sex_text=SEX_TEXTS[one.sex],
+            age=age_on(one.born, business_day(now)),
+            department=one.department,
+            doctor=one.doctor,
+            complaint=one.complaint,
+        )
+
+
 class NoteOut(BaseModel):
     """What pharmacist and doctor wrote to each other."""
 
-    by: UUID
+    by: WhoOut | None = Field(description="By name.")
+    side: Literal["doctor", "pharmacist"]
     text: str
     at: datetime
 
@@ -99,6 +133,7 @@ class PrescriptionOut(BaseModel):
     review: Level | NoAnswer | None
     verdict: Verdict | None
     notes: list[NoteOut]
+    patient: ForWhomOut | None = Field(default=None, description="For pharmacists while it is under review, told to the audit.")
     reason: str | None
     remark: str | None
     way: Way | None
@@ -109,7 +144,7 @@ class PrescriptionOut(BaseModel):
 
 
 @router.get("/v1/prescriptions/{prescription_id}", responses=problems(missing=("prescription.missing",)))
-async def one(prescription_id: UUID, me: MayRead, wiring: Wired) -> PrescriptionOut:
+async def one(prescription_id: UUID, me: MayRead, wiring: Wired, now: Now) -> PrescriptionOut:
     """For its doctor, for pharmacists once it has come to them, and for the patient's side once it is signed.
 
     What is prescribed the patient's side reads once a pharmacist has approved it; until then 药师审核中 (药品网络销售监督管理办法 [G]).
@@ -120,6 +155,8 @@ async def one(prescription_id: UUID, me: MayRead, wiring: Wired) -> Prescription
         if not among_staff and not may_be_shown(told.state, priced=told.amount_fen is not None):
             return PrescriptionOut(**told.in_review(), state_text=patient_text(told.state), drugs=[], before=None, verdict=None, notes=[])
         notes = await reading.notes(db, prescription_id) if among_staff else []
+        people = await histories.people(db, {note.by for note in notes})
+        judged = side == "pharmacist" and told.state in IN_REVIEW
         return PrescriptionOut(
             **told.common(),
             state_text=PRESCRIPTION_TEXTS[told.state],
@@ -128,7 +165,16 @@ async def one(prescription_id: UUID, me: MayRead, wiring: Wired) -> Prescription
             changes=told.changes if among_staff else None,
             copied=await refills.copied(db, prescription_id),
             verdict=told.verdict if among_staff else None,
-            notes=[NoteOut(by=note.by, text=note.text, at=note.at) for note in notes],
+            notes=[
+                NoteOut(
+                    by=WhoOut.of(note.by, people),
+                    side="doctor" if note.by == told.prescriber else "pharmacist",
+                    text=note.text,
+                    at=note.at,
+                )
+                for note in notes
+            ],
+            patient=ForWhomOut.of(await reading.for_whom(db, prescription_id), now) if judged else None,
         )
 
 

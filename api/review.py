@@ -1,5 +1,6 @@
 """审方: the pharmacists' one queue, and what they do with a prescription that they hold (D-3.1)."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
@@ -9,6 +10,7 @@ from pydantic import BaseModel, Field
 
 from api.act import ActionOut, as_pharmacist, on_prescription, request_id, wish
 from api.cursor import After, Limit, cut, open_id_cursor, seal_cursor
+from api.history_process import WhoOut
 from api.idempotency import Intent, once
 from api.pathways import AskPathways
 from api.prescription import WordsIn
@@ -19,10 +21,12 @@ from models.account import Principal
 from models.kernel import ids
 from models.prescription import Approve, ClaimReview, NoAnswer, Question, Reject, ReleaseReview, Remark
 from models.review import Level
+from models.stores import history as histories
 from models.stores import prescription as prescriptions
 from models.stores import prescription_queue as waiting
 from models.stores import prescription_timeline as reading
 from models.stores import timeline
+from models.stores.history import Person
 
 router = APIRouter(tags=["review"])
 MayReview = Annotated[Principal, Depends(may("review:act"))]
@@ -44,7 +48,7 @@ class WaitingOut(BaseModel):
     level: Level | NoAnswer | None = Field(
         description="The rational-drug review's word; `failed`: it gave none, and nobody has checked it."
     )
-    held_by: UUID | None
+    held_by: WhoOut | None
     held_until: datetime | None
     mine: bool
 
@@ -59,17 +63,18 @@ async def queue(me: MayReview, db: Reading, now: Now, after: After = None, limit
     """待审方, the oldest first; what they prescribed themselves is not in it."""
     found = await reading.queue(db, me.account_id, open_id_cursor("reviews", after), limit + 1)
     page, further = cut(found, limit, lambda one: seal_cursor("reviews", one.queued_at, one.id))
-    return QueueOut(items=[_waiting(one, me, now) for one in page], next=further)
+    people = await histories.people(db, {one.pharmacist_id for one in page if one.pharmacist_id})
+    return QueueOut(items=[_waiting(one, me, now, people) for one in page], next=further)
 
 
-def _waiting(one: reading.Waiting, me: Principal, now: datetime) -> WaitingOut:
+def _waiting(one: reading.Waiting, me: Principal, now: datetime, people: Mapping[UUID, Person]) -> WaitingOut:
     held = one.held(now)
     return WaitingOut(
         id=one.id,
         queued_at=one.queued_at,
         round=one.round,
         level=one.level,
-        held_by=one.pharmacist_id if held else None,
+        held_by=WhoOut.of(one.pharmacist_id, people) if held else None,
         held_until=one.held_until if held else None,
         mine=held and one.pharmacist_id == me.account_id,
     )
@@ -88,7 +93,7 @@ async def following(me: MayReview, intent: Intent, wiring: Wired, now: Now) -> W
         found = await waiting.take(db, intent.id, me.account_id, now, body=intent.body, request=request_id())
         if found is None:
             raise _NoneFree
-        return _waiting(found, me, now)
+        return _waiting(found, me, now, await histories.people(db, {me.account_id}))
 
     try:
         async with wiring.database.transaction() as db:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from pydantic import AfterValidator, StringConstraints
@@ -33,6 +33,14 @@ def _written(name: str) -> str:
 PersonName = Annotated[Line, StringConstraints(max_length=50), AfterValidator(_written)]
 IdNumber = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, max_length=32)]
 """Checked by `models.kernel.text.check_id_number`, whose refusal has a sentence of its own."""
+
+Sex = Literal["male", "female"]
+SEX_TEXTS: Final[dict[Sex, str]] = {"male": "男", "female": "女"}
+
+
+def sex_of(id_number: str) -> Sex:
+    """As a checked number says it: its last digit but one (GB 11643-1999)."""
+    return "male" if int(id_number[16]) % 2 else "female"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,7 @@
 """What screens read of prescriptions: one whole, a visit's, the pharmacists' queue, the catalogue."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,12 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.drug import LineChange, changes
 from models.kernel.errors import DomainError, known
+from models.patient import Sex, sex_of
 from models.prescription import UNSIGNED, NoAnswer, PrescriptionContent, PrescriptionState, Remark, Way
 from models.review import Level, Verdict
+from models.stores import intake as intakes
+from models.stores import patient as patients
 from models.stores.database import vault
 from models.stores.prescription import content
+from models.tables.directory import DepartmentRow, DoctorRow
+from models.tables.patient import PatientRow
 from models.tables.prescription import PrescriptionContentRow, PrescriptionNoteRow, PrescriptionRow
 from models.tables.process import TimelineRow
+from models.tables.revisit import RevisitRow
 from models.tables.signature import SignatureRow
 
 
@@ -27,6 +33,7 @@ class Told:
     number: str
     """At the HIS, once it is there: that of its content."""
     revisit_id: UUID
+    prescriber: UUID
     state: PrescriptionState
     version: int
     round: int
@@ -52,7 +59,7 @@ class Told:
 
     def common(self) -> dict[str, Any]:
         """What all sides may read."""
-        return {name: getattr(self, name) for name in self.__slots__ if name not in {"before", "verdict"}}
+        return {name: getattr(self, name) for name in self.__slots__ if name not in {"prescriber", "before", "verdict"}}
 
     def in_review(self) -> dict[str, Any]:
         """What the patient's side may read before a pharmacist has approved it: nothing of what is prescribed, nor what is said of it."""
@@ -70,6 +77,7 @@ async def told(db: AsyncSession, prescription_id: UUID) -> Told:
         id=row.id,
         number=row.content_id.hex,
         revisit_id=row.visit_id,
+        prescriber=row.account_id,
         state=PrescriptionState(row.state),
         version=row.version,
         round=row.round,
@@ -129,6 +137,36 @@ async def notes(db: AsyncSession, prescription_id: UUID) -> list[Note]:
     )
     box = vault(db)
     return [Note(row.account_id, box.open("prescription_note.text", row.id, row.text), row.created_at) for row in rows]
+
+
+@dataclass(frozen=True, slots=True)
+class ForWhom:
+    """Whom a prescription is for and who prescribed it, as a pharmacist judges by it. The name is open here, and masked by who shows it."""
+
+    name: str
+    sex: Sex
+    born: date
+    department: str | None
+    doctor: str | None
+    complaint: str | None
+    """What the patient described before the visit, in their own words; None: nothing."""
+
+
+async def for_whom(db: AsyncSession, prescription_id: UUID) -> ForWhom:
+    """What stands on a 处方 beside what is prescribed (处方管理办法 art. 6 [G]), and the complaint."""
+    query = (
+        select(RevisitRow.id, PatientRow.id, PatientRow.birth_on, DepartmentRow.name, DoctorRow.name)
+        .select_from(PrescriptionRow)
+        .join(RevisitRow, RevisitRow.id == PrescriptionRow.visit_id)
+        .join(PatientRow, PatientRow.id == RevisitRow.patient_id)
+        .outerjoin(DepartmentRow, DepartmentRow.id == RevisitRow.department_id)
+        .outerjoin(DoctorRow, DoctorRow.account_id == PrescriptionRow.account_id)
+        .where(PrescriptionRow.id == prescription_id)
+    )
+    visit_id, patient_id, born, department, doctor = (await db.execute(query)).one()
+    described = await intakes.of_revisit(db, visit_id)
+    sex = sex_of(await patients.id_number(db, patient_id))
+    return ForWhom(await patients.name(db, patient_id), sex, born, department, doctor, described.text if described else None)
 
 
 async def entered_at(db: AsyncSession, prescription_id: UUID) -> datetime:

@@ -18,7 +18,7 @@ from models.prescription import PrescriptionState
 from models.revisit import State
 from models.stores import drug as drugs
 from models.stores.database import Database
-from models.tables.account import GrantRow
+from models.tables.account import AccountRow, GrantRow
 from models.tables.prescription import PrescriptionContentRow, PrescriptionRow
 from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
@@ -110,8 +110,10 @@ async def test_who_holds_one_is_told_until_it_lapses(
     clock.forward(minutes=5)
     [free] = (await queue(api, others))["items"]
 
-    assert (mine["held_by"], mine["mine"]) == (str(me), True)
-    assert (theirs["held_by"], theirs["mine"]) == (str(me), False)
+    async with database.reading() as db:
+        name = (await db.get_one(AccountRow, me)).name
+    assert (mine["held_by"], mine["mine"]) == ({"kind": "staff", "name": name}, True)
+    assert (theirs["held_by"], theirs["mine"]) == (mine["held_by"], False)
     assert datetime.fromisoformat(theirs["held_until"]) == clock()
     assert (free["held_by"], free["held_until"], free["mine"]) == (None, None, False)
 
@@ -176,7 +178,8 @@ async def test_the_next_is_the_oldest_that_nobody_has_and_it_is_held(
 
     assert [one["id"] for one in taken] == [str(oldest), str(middle), str(newest)]
     assert [one["mine"] for one in taken] == [True, True, True]
-    assert taken[0]["held_by"] == str(me)
+    async with database.reading() as db:
+        assert taken[0]["held_by"]["name"] == (await db.get_one(AccountRow, me)).name
     assert datetime.fromisoformat(taken[0]["held_until"]) == clock() + timedelta(seconds=STANDARD.review_hold_s)
     assert [one["mine"] for one in (await queue(api, headers))["items"]] == [True, False, True]
     assert (await following(api, headers)).status_code == 204

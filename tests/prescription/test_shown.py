@@ -1,14 +1,25 @@
 """What is prescribed is shown to its patient once a pharmacist has approved it, and not before (药品网络销售监督管理办法 2022)."""
 
+from datetime import date
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
+from sqlalchemy import insert, update
 
 from models.account import Role
+from models.eligibility import age_on
+from models.kernel import ids
+from models.kernel.clock import business_day
 from models.prescription import PrescriptionState
+from models.stores import intake as intakes
+from models.stores import prescription as prescriptions
 from models.stores.database import Database
+from models.tables.account import AccountRow
+from models.tables.prescription import PrescriptionRow
+from models.tables.process import TimelineRow
+from models.tables.revisit import RevisitRow
 from models.timeline_prescription import patient_text
 from tests.account.builders import staff_signed_in
 from tests.client import Hands
@@ -87,3 +98,58 @@ async def test_amended_it_is_nobodys_but_its_doctors(
     number = await a_prescription(database, clock, visit, state, queued_at=clock())
 
     assert (await api.get(f"/v1/prescriptions/{number}", headers=visit.patient)).status_code == 404
+
+
+# What a pharmacist judges by
+
+
+async def test_a_pharmacist_reads_whom_it_is_for_while_they_review_it(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit
+) -> None:
+    """By a masked name; and no longer than they judge. The others have it elsewhere, or not at all."""
+    number = await a_prescription(database, clock, visit, S.QUEUED, queued_at=clock())
+    _, pharmacist = await staff_signed_in(database, clock, Role.PHARMACIST)
+    async with database.transaction() as db:
+        await intakes.keep(db, intake_id := ids.new(), visit.id, "活动后气短，青霉素过敏。", ())
+        await db.execute(update(RevisitRow).where(RevisitRow.id == visit.id).values(intake_id=intake_id))
+
+    told = (await read(api, number, pharmacist))[0]["patient"]
+    others = [(await read(api, number, who))[0]["patient"] for who in (visit.doctor, visit.patient)]
+    async with database.transaction() as db:
+        await db.execute(update(PrescriptionRow).where(PrescriptionRow.id == number).values(state=S.READY))
+
+    born = date.fromisoformat(f"{visit.person.id_number[6:10]}-{visit.person.id_number[10:12]}-{visit.person.id_number[12:14]}")
+    assert told == {
+        "name": "张**",
+        "sex": "female",
+        "sex_text": "女",
+        "age": age_on(born, business_day(clock())),
+        "department": "呼吸科",
+        "doctor": "王建国",
+        "complaint": "活动后气短，青霉素过敏。",
+    }
+    assert others == [None, None]
+    assert (await read(api, number, pharmacist))[0]["patient"] is None
+
+
+async def test_what_they_write_to_each_other_stands_under_their_names(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit
+) -> None:
+    number = await a_prescription(database, clock, visit, S.QUEUED, queued_at=clock())
+    me, pharmacist = await staff_signed_in(database, clock, Role.PHARMACIST)
+    said = ((me, "请核对剂量。"), (visit.unit.doctor_account_id, "已核对。"))
+    async with database.transaction() as db:
+        for step, (who, words) in enumerate(said):
+            await prescriptions.keep_note(db, note_id := ids.new(), number, who, words)
+            moved = {"process": "prescription", "process_id": number, "visit_id": visit.id, "step": str(step), "name": "review.question"}
+            told = {"before": S.QUEUED, "after": S.QUEUED, "version": step + 1, "by": who, "detail": {"note_id": str(note_id)}}
+            await db.execute(insert(TimelineRow).values(**moved, **told, at=clock()))
+
+    notes = (await read(api, number, pharmacist))[0]["notes"]
+
+    async with database.reading() as db:
+        names = [(await db.get_one(AccountRow, who)).name for who, _ in said]
+    assert sorted((one["side"], one["by"]["name"], one["text"]) for one in notes) == [
+        ("doctor", names[1], "已核对。"),
+        ("pharmacist", names[0], "请核对剂量。"),
+    ]
