@@ -30,7 +30,7 @@ from models.stores import prescription_queue as waiting
 from models.stores import prescription_timeline as reading
 from models.stores import reader as readers
 from models.stores import refill as refills
-from models.timeline_prescription import IN_REVIEW, PRESCRIPTION_TEXTS, may_be_shown, patient_text
+from models.timeline_prescription import IN_REVIEW, PRESCRIPTION_TEXTS, may_be_shown, patient_state, patient_text
 
 router = APIRouter(tags=["prescription"])
 MayRead = Annotated[Principal, Depends(may("prescription:read"))]
@@ -158,7 +158,7 @@ async def one(prescription_id: UUID, me: MayRead, wiring: Wired, now: Now) -> Pr
         people = await histories.people(db, {note.by for note in notes})
         judged = side == "pharmacist" and told.state in IN_REVIEW
         return PrescriptionOut(
-            **told.common(),
+            **(told.common() if among_staff else told.approved()),
             state_text=PRESCRIPTION_TEXTS[told.state],
             drugs=list((await catalogue.catalogue(db, [item.drug_code for item in told.content.prescribed.items])).values()),
             before=told.before if among_staff else None,
@@ -188,11 +188,12 @@ class ListedOut(BaseModel):
 
 @router.get("/v1/revisits/{revisit_id}/prescriptions", responses=problems(missing=("revisit.missing",)))
 async def of_visit(revisit_id: UUID, me: MayRead, db: Reading) -> list[ListedOut]:
-    """Those of a visit, oldest first; the patient's side sees them from the doctor's signature on."""
+    """Those of a visit, oldest first; the patient's side sees them from the doctor's first signature on, amended ones too."""
     reader = await readers.of_visit(db, revisit_id, reach_of(me))
     theirs = reader.side == "patient"
     rows = await reading.of_visit(db, revisit_id, signed_only=theirs)
-    text = patient_text if theirs else PRESCRIPTION_TEXTS.__getitem__
+    state, text = (patient_state, patient_text) if theirs else (PrescriptionState, PRESCRIPTION_TEXTS.__getitem__)
     return [
-        ListedOut(id=row.id, state=row.state, state_text=text(row.state), version=row.version, created_at=row.created_at) for row in rows
+        ListedOut(id=row.id, state=state(row.state), state_text=text(row.state), version=row.version, created_at=row.created_at)
+        for row in rows
     ]

@@ -44,11 +44,12 @@ async def read_of(
 async def prescription_of(wiring: Wiring, me: Principal, prescription_id: UUID) -> AsyncGenerator[tuple[AsyncSession, Side]]:
     """A read-only session for who may read a prescription, and on which side they stand. Raises `prescription.missing`.
 
-    The patient's side sees it once the doctor has signed. Everybody else but the patient leaves an audit row first.
+    The patient's side sees it once the doctor has signed, a pharmacist as the doctor signed it. Everybody but the patient leaves an audit
+    row first.
     """
     async with wiring.database.reading() as db:
         side, purpose = await _side_of(db, me, prescription_id)
-        if side != "doctor" and not await prescriptions.shown(db, prescription_id):
+        if side != "doctor" and not await prescriptions.shown(db, prescription_id, to_patient=side == "patient"):
             raise DomainError("prescription.missing", "missing")
     if purpose:
         async with wiring.database.transaction() as db:

@@ -40,9 +40,17 @@ def may_be_shown(state: PrescriptionState, *, priced: bool) -> bool:
     return state not in IN_REVIEW | UNSIGNED | {PrescriptionState.WITHDRAWN}
 
 
+def patient_state(state: PrescriptionState) -> PrescriptionState:
+    """As the patient's side is told it, of what its doctor has signed once: whose desk it lies on meanwhile is the hospital's affair.
+
+    One that is amended is in review as one that waits for its pharmacist is.
+    """
+    return PrescriptionState.QUEUED if state in IN_REVIEW | UNSIGNED else state
+
+
 def patient_text(state: PrescriptionState) -> str:
-    """In the words of the patient's side: whose desk it lies on meanwhile is the hospital's affair."""
-    return IN_REVIEW_TEXT if state in IN_REVIEW else PRESCRIPTION_TEXTS[state]
+    """The same in words."""
+    return IN_REVIEW_TEXT if patient_state(state) is PrescriptionState.QUEUED else PRESCRIPTION_TEXTS[state]
 
 
 PRESCRIPTION_STEPS: Final[dict[str, str]] = {
@@ -72,3 +80,18 @@ PRESCRIPTION_STEPS: Final[dict[str, str]] = {
     "drug.delivered": "确认配送结果",
     "drug.note": "收到药房通知",
 }
+
+
+def patient_step(step: str, before: PrescriptionState, after: PrescriptionState, *, signed: bool) -> str | None:
+    """The title under which the patient's side is told a step; None: not told. `signed`: its doctor had signed it once before this step.
+
+    Nothing before the doctor's signature; from there to the pharmacist's one step, whatever was asked, given back and amended meanwhile.
+    """
+    if patient_state(after) is PrescriptionState.QUEUED:
+        if after in UNSIGNED and not signed:
+            return None
+        return None if signed and patient_state(before) is PrescriptionState.QUEUED else IN_REVIEW_TEXT
+    if after is PrescriptionState.WITHDRAWN and not signed:
+        return None
+    approved = (before, after) == (PrescriptionState.COUNTERSIGNING, PrescriptionState.PRICING)
+    return PRESCRIPTION_STEPS["review.approve" if approved else step]

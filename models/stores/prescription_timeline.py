@@ -23,6 +23,7 @@ from models.tables.prescription import PrescriptionContentRow, PrescriptionNoteR
 from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
 from models.tables.signature import SignatureRow
+from models.timeline_prescription import patient_state
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +59,16 @@ class Told:
         return changes(self.before.prescribed.items, self.content.prescribed.items) if self.before else None
 
     def common(self) -> dict[str, Any]:
-        """What all sides may read."""
+        """What its doctor and the pharmacists read."""
         return {name: getattr(self, name) for name in self.__slots__ if name not in {"prescriber", "before", "verdict"}}
 
+    def approved(self) -> dict[str, Any]:
+        """What the patient's side may read once a pharmacist has approved it: what was said on the way there is the staff's."""
+        return self.common() | dict.fromkeys(("review", "remark"))
+
     def in_review(self) -> dict[str, Any]:
-        """What the patient's side may read before a pharmacist has approved it: nothing of what is prescribed, nor what is said of it."""
-        return self.common() | dict.fromkeys(("content", "review", "reason", "remark"))
+        """What they may read before: nothing of what is prescribed, nor what is said of it, nor whose desk it lies on."""
+        return self.approved() | dict.fromkeys(("content", "reason")) | {"state": patient_state(self.state)}
 
 
 async def told(db: AsyncSession, prescription_id: UUID) -> Told:
@@ -175,13 +180,16 @@ async def entered_at(db: AsyncSession, prescription_id: UUID) -> datetime:
     return known(await db.scalar(moves))
 
 
-SHOWN: Final = and_(PrescriptionRow.queued_at.is_not(None), PrescriptionRow.state.not_in(UNSIGNED))
-"""What its doctor has signed, as it stands: an amendment is a draft again, and nobody's but theirs."""
+_SIGNED_ONCE: Final = PrescriptionRow.queued_at.is_not(None)
+"""By its doctor: from then on it is in review, or past it, for its patient."""
+_AS_SIGNED: Final = and_(_SIGNED_ONCE, PrescriptionRow.state.not_in(UNSIGNED))
+"""As it stands: an amendment is a draft again, and nobody's but its doctor's."""
 
 
-async def shown(db: AsyncSession, prescription_id: UUID) -> bool:
-    """Whether others than its doctor may read it now."""
-    return await db.scalar(select(PrescriptionRow.id).where(PrescriptionRow.id == prescription_id, SHOWN)) is not None
+async def shown(db: AsyncSession, prescription_id: UUID, *, to_patient: bool) -> bool:
+    """Whether others than its doctor may read of it now: a patient that it is in review, also while it is amended."""
+    found = select(PrescriptionRow.id).where(PrescriptionRow.id == prescription_id, _SIGNED_ONCE if to_patient else _AS_SIGNED)
+    return await db.scalar(found) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +204,7 @@ async def of_visit(db: AsyncSession, visit_id: UUID, *, signed_only: bool) -> li
     """Oldest first."""
     query = select(PrescriptionRow).where(PrescriptionRow.visit_id == visit_id).order_by(PrescriptionRow.created_at, PrescriptionRow.id)
     if signed_only:
-        query = query.where(SHOWN)
+        query = query.where(_SIGNED_ONCE)
     return [Listed(row.id, PrescriptionState(row.state), row.version, row.created_at) for row in await db.scalars(query)]
 
 

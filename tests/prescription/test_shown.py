@@ -13,11 +13,12 @@ from models.eligibility import age_on
 from models.kernel import ids
 from models.kernel.clock import business_day
 from models.prescription import PrescriptionState
+from models.review import Level
 from models.stores import intake as intakes
 from models.stores import prescription as prescriptions
 from models.stores.database import Database
 from models.tables.account import AccountRow
-from models.tables.prescription import PrescriptionRow
+from models.tables.prescription import PrescriptionContentRow, PrescriptionRow
 from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
 from models.timeline_prescription import patient_text
@@ -91,13 +92,31 @@ async def test_approved_it_is_the_patients_to_read(
     assert [one["drug_code"] for one in told["content"]["prescribed"]["items"]] == ["tio"]
 
 
+async def test_what_was_said_on_the_way_there_is_the_staffs(api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit) -> None:
+    """Of a prescription that was given back once, amended and approved."""
+    number = await a_prescription(database, clock, visit, S.CHOOSING, queued_at=clock(), amount_fen=1450, remark="dose")
+    async with database.transaction() as db:
+        of = update(PrescriptionContentRow).where(PrescriptionContentRow.prescription_id == number)
+        await db.execute(of.values(level=Level.RESTRICT))
+
+    told = {who: (await read(api, number, who_reads))[0] for who, who_reads in (("patient", visit.patient), ("doctor", visit.doctor))}
+
+    assert [(one["review"], one["remark"]) for one in told.values()] == [(None, None), ("restrict", "dose")]
+
+
 @pytest.mark.parametrize("state", NOBODYS_YET)
-async def test_amended_it_is_nobodys_but_its_doctors(
+async def test_while_it_is_amended_it_is_in_review_for_its_patient_and_nobodys_to_read_but_its_doctors(
     api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, state: PrescriptionState
 ) -> None:
-    number = await a_prescription(database, clock, visit, state, queued_at=clock())
+    number = await a_prescription(database, clock, visit, state, queued_at=clock(), remark="dose", reason="review.denied")
+    _, pharmacist = await staff_signed_in(database, clock, Role.PHARMACIST)
 
-    assert (await api.get(f"/v1/prescriptions/{number}", headers=visit.patient)).status_code == 404
+    told, text = await read(api, number, visit.patient)
+
+    assert not [one for one in OF_THE_PRESCRIPTION if one in text]
+    listed = (await api.get(f"/v1/revisits/{visit.id}/prescriptions", headers=visit.patient)).json()
+    assert [(one["state"], one["state_text"]) for one in (told, *listed)] == [("queued", "药师审核中")] * 2
+    assert (await api.get(f"/v1/prescriptions/{number}", headers=pharmacist)).status_code == 404
 
 
 # What a pharmacist judges by
