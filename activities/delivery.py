@@ -12,9 +12,10 @@ from temporalio import activity
 
 from activities.steps import Guard, Step, outside, step
 from gateways.logistics.port import Logistics
+from models.account import Role
 from models.delivery import (
     CARRIERS,
-    WAY,
+    TASKS,
     Decide,
     Decision,
     Delivery,
@@ -40,6 +41,8 @@ from models.stores import policy as policies
 from models.stores import reader as readers
 
 UNREACHABLE = "delivery.unreachable"
+UNDECIDED = "delivery.undecided"
+"""The carrier has looked at the address for too long."""
 _SENT = frozenset({DeliveryState.PICKED_UP, DeliveryState.IN_TRANSIT, DeliveryState.OUT_FOR_DELIVERY})
 WAYBILL_TAIL = 4
 log = structlog.get_logger()
@@ -72,14 +75,18 @@ class DeliveryActivities:
                 answer = await self._logistics.find(delivery.number) or refused
         match answer:
             case DomainError(code=trouble):
-                async with _stuck(step, trouble):
+                async with _stuck(step, policy, trouble):
                     return step.row
             case Waybill(reach=Reach.NO, number=number):
-                async with _stuck(step, UNREACHABLE, waybill=number):
+                async with _stuck(step, policy, UNREACHABLE, waybill=number):
                     return step.row
-            case Waybill(reach=Reach.PENDING):
-                values: dict[str, Any] = {"polls": delivery.polls + 1, "wake_at": policy.delivery_asked_at(step.at, delivery.polls)}
-                async with step.move(DeliveryState.CREATING, **values):
+            case Waybill(reach=Reach.PENDING, number=number):
+                until = delivery.due_at or policy.delivery_until(step.at)
+                if step.at >= until:  # still an order at the carrier: whoever decides takes it back first, and a scan of it is followed
+                    async with _stuck(step, policy, UNDECIDED, waybill=number):
+                        return step.row
+                asked_at = policy.delivery_asked_at(step.at, delivery.polls, until)
+                async with step.move(DeliveryState.CREATING, polls=delivery.polls + 1, due_at=until, wake_at=asked_at):
                     return step.row
             case Waybill(number=number):
                 async with step.move(DeliveryState.CREATED, waybill=number, **_anew(policy, step.at)):
@@ -87,41 +94,59 @@ class DeliveryActivities:
 
     @step("delivery.poll")
     async def poll(self, now: Delivery, why: DeliveryPushed | Alarm) -> Delivery:
-        """Where the carrier says that it was seen, merged with what is known. Nothing new for too long: a task, and an alarm."""
+        """Where the carrier says that it was seen, merged with what is known. Nothing new for too long: a task, and an alarm.
+
+        Of what is back only a push makes us ask: whoever decides about it does not wait for the carrier.
+        """
         step = self._guard.step(now, "delivery.poll", why)
         async with self._guard.database.reading() as db:
             delivery = await deliveries.facts(db, now.id)
             policy = await policies.pinned(db, delivery.policy)
             known = await deliveries.tracks(db, now.id)
-        events = merged(known, await self._logistics.track(delivery.number))
+        back = now.state is DeliveryState.RETURNED and isinstance(why, Alarm)
+        events = known if back else merged(known, await self._logistics.track(delivery.number))
         if len(events) > len(known):
             return await self._seen(step, delivery, policy, events)
+        if now.state in TASKS:
+            return await self._undecided(step, delivery, policy)
         late = delivery.due_at is not None and step.at >= delivery.due_at
         asked: dict[str, Any] = {"polls": delivery.polls + 1, "wake_at": policy.delivery_asked_at(step.at, delivery.polls, delivery.due_at)}
         if late:
             asked |= {"due_at": None, "wake_at": policy.delivery_asked_at(step.at, delivery.polls)}
-        elif now.state not in (*WAY, DeliveryState.OVERDUE):
-            asked = {}  # a person decides; a push may still move it
-        async with step.move(DeliveryState.OVERDUE if late else now.state, **asked):
-            pass
+        async with step.move(DeliveryState.OVERDUE if late else now.state, **asked) as db:
+            if late:
+                await _tell_pharmacy(db, now, step.at)
         if late:
             log.warning("delivery.overdue", delivery_id=str(now.id), visit_id=str(now.visit_id), state=now.state)
+        return step.row
+
+    async def _undecided(self, step: Step[Delivery], delivery: deliveries.Facts, policy: Policy) -> Delivery:
+        """Nobody has decided: after as long as a parcel may be silent the pharmacy is told again, and so on. Time decides nothing."""
+        now = step.now
+        async with self._guard.database.reading() as db:
+            since = await deliveries.entered_at(db, now.id)
+        pause = policy.delivery_until(since) - since
+        told_at = since + (step.at - since) // pause * pause
+        wake_at = told_at + pause
+        if now.state is DeliveryState.OVERDUE:
+            wake_at = policy.delivery_asked_at(step.at, delivery.polls, wake_at)
+        async with step.move(now.state, polls=delivery.polls + 1, wake_at=wake_at) as db:
+            if told_at > since:
+                await _tell_pharmacy(db, now, told_at)
         return step.row
 
     async def _seen(self, step: Step[Delivery], delivery: deliveries.Facts, policy: Policy, events: tuple[TrackEvent, ...]) -> Delivery:
         """Something new is known. Only a scan that we understand takes a parcel away from where a person has to decide."""
         now, to = step.now, standing(events)
-        if to is DeliveryState.CREATED and now.state not in WAY:
+        if to is DeliveryState.CREATED and now.state in TASKS:
             to = now.state
         match to:
             case DeliveryState.SIGNED:
                 ended = await self._end(step, delivery, to, "signed", events)
                 await self._runs.knock("prescription", delivery.prescription_id, ended)
                 return step.row
-            case DeliveryState.RETURNED:
-                values: dict[str, Any] = {"due_at": None, "wake_at": None}
-            case DeliveryState.UNDELIVERABLE:
-                values = {}
+            case DeliveryState.RETURNED | DeliveryState.UNDELIVERABLE:
+                values: dict[str, Any] = {"due_at": None, "wake_at": policy.delivery_until(step.at)}
             case DeliveryState.OVERDUE:
                 values = {"wake_at": policy.delivery_asked_at(step.at, 0), "polls": 1}
             case _:
@@ -132,6 +157,8 @@ class DeliveryActivities:
                 await _tell_failed(db, now, step.at)
             elif to in _SENT and now.state not in _SENT:
                 await _tell_sent(db, now, step.at)
+            if to in TASKS and to is not now.state:
+                await _tell_pharmacy(db, now, step.at)
         return step.row
 
     @step("delivery.cancel")
@@ -238,6 +265,11 @@ async def _tell_failed(db: AsyncSession, now: Delivery, at: datetime) -> None:
     await notices.tell_patient(db, now.visit_id, Template.DELIVERY_FAILED, at, about=now.id)
 
 
+async def _tell_pharmacy(db: AsyncSession, now: Delivery, at: datetime) -> None:
+    """To each pharmacist, once for the instant since or at which it waits for them."""
+    await notices.tell_office(db, now.visit_id, Template.DELIVERY_WAITING, Role.PHARMACIST, at, about=now.id)
+
+
 def _anew(policy: Policy, at: datetime) -> dict[str, Any]:
     """Something was heard: asked again soon, and overdue only after as long a silence."""
     due_at = policy.delivery_until(at)
@@ -245,9 +277,11 @@ def _anew(policy: Policy, at: datetime) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _stuck(step: Step[Delivery], trouble: str, **values: Any) -> AsyncGenerator[AsyncSession]:
+async def _stuck(step: Step[Delivery], policy: Policy, trouble: str, **values: Any) -> AsyncGenerator[AsyncSession]:
     """The carrier does not take it: a task for the pharmacy, an alarm, and the patient is told."""
-    async with step.move(DeliveryState.UNDELIVERABLE, trouble=trouble, due_at=None, wake_at=None, **values) as db:
+    wake_at = policy.delivery_until(step.at)
+    async with step.move(DeliveryState.UNDELIVERABLE, trouble=trouble, due_at=None, wake_at=wake_at, **values) as db:
         await _tell_failed(db, step.now, step.at)
+        await _tell_pharmacy(db, step.now, step.at)
         yield db
     log.warning("delivery.undeliverable", delivery_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)

@@ -39,6 +39,7 @@ class Template(StrEnum):
     DRUGS_UNCOLLECTED = "drugs_uncollected"
     DELIVERY_SENT = "delivery_sent"
     DELIVERY_FAILED = "delivery_failed"
+    DELIVERY_WAITING = "delivery_waiting"
     PRESCRIPTION_RETURNED = "prescription_returned"
     REVIEW_WAITING = "review_waiting"
 
@@ -159,6 +160,7 @@ TEXTS: Final[dict[Template, Text]] = {
     Template.DRUGS_UNCOLLECTED: Text("有已备好的药品逾期未取，请登录处理。", Waits.ALWAYS, patients=False),
     Template.DELIVERY_SENT: Text("您的包裹已由${carrier}寄出，运单尾号${tail}，可在就诊详情中查看物流。", Waits.ALWAYS),
     Template.DELIVERY_FAILED: Text("您的包裹暂未能送达，请保持电话畅通。如需更改收件信息，请联系医院药学部。", Waits.ALWAYS),
+    Template.DELIVERY_WAITING: Text("有未能送达的包裹等待处理，请登录查看。", Waits.ALWAYS, patients=False),
 }
 """The one table of what we say. The carrier has a copy: another text is approved there first."""
 CODES: Final = frozenset({Template.SIGN_IN_CODE, Template.STAFF_CODE})

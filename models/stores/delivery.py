@@ -13,11 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.delivery import MOVES, Decision, Delivery, DeliveryState, Mark, Receiver, TrackEvent, merged
 from models.kernel import ids
-from models.kernel.errors import DomainError
+from models.kernel.errors import DomainError, known
 from models.stores import steps
 from models.stores.database import vault
 from models.stores.reader import Reach
 from models.tables.delivery import DeliveryAddressRow, DeliveryRow, DeliveryTrackRow
+from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
 
 _NAME, _PHONE, _PLACE = "delivery_address.name", "delivery_address.phone", "delivery_address.place"
@@ -151,6 +152,12 @@ async def facts(db: AsyncSession, delivery_id: UUID) -> Facts:
     if row is None:
         raise DomainError("delivery.missing", "missing")
     return Facts(row.id, row.visit_id, row.prescription_id, row.attempt, row.address_id, row.policy, row.polls, row.due_at)
+
+
+async def entered_at(db: AsyncSession, delivery_id: UUID) -> datetime:
+    """When it came to where it stands, once it has moved at all."""
+    moves = select(func.max(TimelineRow.at)).where(TimelineRow.process_id == delivery_id, TimelineRow.before != TimelineRow.after)
+    return known(await db.scalar(moves))
 
 
 async def tracks(db: AsyncSession, delivery_id: UUID) -> tuple[TrackEvent, ...]:

@@ -28,6 +28,7 @@ TEMPLATES = {
     "SMS_DRUGS_UNCOLLECTED": "有已备好的药品逾期未取，请登录处理。",
     "SMS_DELIVERY_SENT": "您的包裹已由${carrier}寄出，运单尾号${tail}，可在就诊详情中查看物流。",
     "SMS_DELIVERY_FAILED": "您的包裹暂未能送达，请保持电话畅通。如需更改收件信息，请联系医院药学部。",
+    "SMS_DELIVERY_WAITING": "有未能送达的包裹等待处理，请登录查看。",
     "SMS_PRESCRIPTION_RETURNED": "有一张处方需要您处理，请登录查看。",
     "SMS_REVIEW_WAITING": "有处方等待审核，请及时处理。",
 }

@@ -105,7 +105,7 @@ async def test_refused_at_the_door_it_comes_back_and_a_person_decides(hospital: 
     ):
         await seen(desk, mark)
         assert desk.state is state
-    assert desk.now.wake_at is None, "no deadline decides about money"
+    assert desk.now.due_at is None, "no deadline decides about money"
     assert await told(hospital, desk.now.prescription_id) == []
 
     await decides(desk, Decision.REFUND)

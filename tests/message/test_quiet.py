@@ -126,7 +126,7 @@ async def test_what_is_urgent_is_not_held_up_by_what_waits(database: Database) -
     assert later.template is Template.REFUND_ARRIVED
 
 
-@pytest.mark.parametrize("template", [Template.REVIEW_WAITING, Template.DRUGS_UNCOLLECTED])
+@pytest.mark.parametrize("template", [Template.REVIEW_WAITING, Template.DRUGS_UNCOLLECTED, Template.DELIVERY_WAITING])
 async def test_staff_is_woken_for_what_runs_out_alone(database: Database, template: Template) -> None:
     visit_id = await visiting(database)
     async with database.transaction() as db:
