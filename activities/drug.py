@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.payment import start
+from activities.signature import broken, given_back
 from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
 from models.account import Role
@@ -31,6 +32,7 @@ from models.prescription import (
 )
 from models.process import Alarm, Runs
 from models.refund import Cause
+from models.signature import Trusted
 from models.stores import charge as charges
 from models.stores import delivery as deliveries
 from models.stores import inbox, notices
@@ -50,13 +52,15 @@ PICKUP_DIGITS = 6
 class DrugActivities:
     """The HIS prices, dispenses and says so; we never do."""
 
-    def __init__(self, guard: Guard[Prescription], his: HIS, runs: Runs) -> None:
-        self._guard, self._his, self._runs = guard, his, runs
+    def __init__(self, guard: Guard[Prescription], his: HIS, runs: Runs, trusted: Trusted) -> None:
+        self._guard, self._his, self._runs, self._trusted = guard, his, runs, trusted
 
     @step("drug.price")
     async def price(self, now: Prescription) -> Prescription:
-        """The HIS takes the signed prescription under its content's number and prices it. What it refuses goes back to the doctor."""
+        """The HIS takes what both signatures prove, under its content's number, and prices it. The rest goes back to the doctor."""
         step = self._guard.step(now, "drug.price")
+        if unproved := await broken(self._guard, now, self._trusted, "doctor", "pharmacist"):
+            return await given_back(step, unproved.code)
         async with step.fence() as db:
             written = await signing.written(db, now)
         try:
@@ -65,9 +69,7 @@ class DrugActivities:
                 bill = await self._his.price(written.number)
         except DomainError as refused:
             await self._his.cancel_prescription(written.number)  # lines that it took before it refused another
-            async with step.move(_S.RETURNED, reason=refused.code, wake_at=now.due_at) as db:
-                await notices.tell_doctor(db, now.visit_id, step.at, about=now.id)
-            return step.row
+            return await given_back(step, refused.code)
         async with step.move(_S.CHOOSING, invoice_id=bill.invoice_id, amount_fen=bill.amount_fen, reason=None, wake_at=now.due_at) as db:
             await notices.tell_patient(db, now.visit_id, Template.PRESCRIPTION_APPROVED, step.at, about=now.id)
         return step.row
@@ -160,10 +162,7 @@ class DrugActivities:
         word = known(await self._his.dispensed(now.content_id))
         policy = await self._policy(now)
         match word.state, now.state:
-            case (
-                (Dispensing.PAID | Dispensing.PREPARED | Dispensing.HANDED_OUT),
-                (_S.AT_HOSPITAL | _S.CHOOSING),
-            ):  # at a window; asked again at once
+            case Dispensing.PAID | Dispensing.PREPARED | Dispensing.HANDED_OUT, _S.AT_HOSPITAL | _S.CHOOSING:  # at a window; asked again
                 await self._paid_at_window(step)
             case Dispensing.HANDED_OUT, _ if now.way is not Way.PARCEL:
                 return await self._completed(step)

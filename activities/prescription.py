@@ -6,6 +6,7 @@ from uuid import UUID
 import structlog
 from temporalio import activity
 
+from activities.signature import opening
 from activities.steps import Guard, step
 from gateways.his.port import HIS
 from gateways.review.port import Review
@@ -52,7 +53,7 @@ class PrescriptionActivities:
     async def submit(self, now: Prescription, wish: Submit) -> Prescription:
         """The law's floors first, whatever the review would say; valid to the end of the day on which it was first submitted.
 
-        Raises `prescription.visit_over`, `prescription.rules` with what it breaks.
+        Raises `prescription.visit_over`, `prescription.rules` with what it breaks, `sealed.broken`.
         """
         step = self._guard.step(now, "prescription.submit", wish)
         valid_until = now.valid_until or end_of(business_day(step.at))
@@ -61,7 +62,8 @@ class PrescriptionActivities:
             visit = await revisits.facts(db, now.visit_id)
             if visit.state not in PRESCRIBING or (visit.state == State.ENDED and now.round == 0):
                 raise DomainError("prescription.visit_over", "conflict")
-            asked = (await prescriptions.content(db, now.content_id)).judged
+            with opening(now.id):
+                asked = (await prescriptions.content(db, now.content_id)).judged
             known_drugs = await drugs.catalogue(db, [item.drug_code for item in asked.items])
             window = (await policies.pinned(db, visit.policy)).rules.window_months
             broken = breaches(asked, known_drugs, await prescriptions.past_codes(db, now.visit_id, step.at, window))
@@ -73,8 +75,15 @@ class PrescriptionActivities:
     async def check(self, now: Prescription) -> Prescription:
         """合理用药. What it denies goes back to the doctor; where it gives no answer a person judges without it, and is told so."""
         step = self._guard.step(now, "prescription.check")
-        async with step.fence() as db:
-            facts, lines = await signing.to_review(db, now, business_day(step.at))
+        try:
+            async with self._guard.database.reading() as db:
+                with opening(now.id):
+                    facts, lines = await signing.to_review(db, now, business_day(step.at))
+        except DomainError as refused:
+            async with step.move(PrescriptionState.DRAFTING, task_id=None, wake_at=now.due_at, reason=refused.code):
+                return step.row
+        async with step.fence():
+            pass
         verdict: Verdict | None = None
         try:
             verdict = await self._review.check(now.content_id, facts, lines)

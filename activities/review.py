@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import structlog
 
+from activities.signature import broken
 from activities.steps import Guard, step
 from models.account import Role
 from models.kernel.errors import DomainError
@@ -19,6 +20,7 @@ from models.prescription import (
     ReleaseReview,
 )
 from models.process import Command
+from models.signature import Trusted
 from models.stores import notices
 from models.stores import policy as policies
 from models.stores import prescription as prescriptions
@@ -28,8 +30,8 @@ log = structlog.get_logger()
 
 
 class ReviewActivities:
-    def __init__(self, guard: Guard[Prescription]) -> None:
-        self._guard = guard
+    def __init__(self, guard: Guard[Prescription], trusted: Trusted) -> None:
+        self._guard, self._trusted = guard, trusted
 
     @step("review.claim")
     async def claim(self, now: Prescription, wish: ClaimReview) -> Prescription:
@@ -61,11 +63,17 @@ class ReviewActivities:
 
     @step("review.approve")
     async def approve(self, now: Prescription, wish: Approve) -> Prescription:
-        """审方通过; it counts with the pharmacist's signature. Raises `review.not_held`, `review.own`."""
+        """审方通过, of what its doctor signed; it counts with the pharmacist's signature.
+
+        Raises `review.not_held`, `review.own`, `signature.broken` where the doctor's signature does not prove: it may still be given back.
+        """
         facts = await self._facts(now)
         step = self._guard.step(now, "review.approve", wish)
+        unproved = await broken(self._guard, now, self._trusted, "doctor")
         async with step.move(PrescriptionState.COUNTERSIGNING, task_id=None, wake_at=now.due_at):
             _must_hold(facts, wish)
+            if unproved:
+                raise unproved
         return step.row
 
     @step("review.question")

@@ -2,11 +2,14 @@
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Generator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from uuid import UUID
 
 import structlog
+from cryptography.exceptions import InvalidTag
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.steps import Guard, Step, step
@@ -16,13 +19,14 @@ from models.kernel.errors import DomainError, known
 from models.prescription import Prescription, PrescriptionState
 from models.process import Alarm, AnyRow
 from models.revisit import PRESCRIBING
-from models.signature import Signature, SignatureReported, SignatureTask, TaskState, Trusted, verify
+from models.signature import Signature, SignatureReported, SignatureTask, TaskState, Trusted, doubt
+from models.stores import notices
 from models.stores import policy as policies
 from models.stores import prescription as prescriptions
 from models.stores import prescription_signing as signing
 from models.stores import revisit as revisits
 from models.stores import signature as signatures
-from models.stores.signature import ToSign
+from models.stores.signature import Side, ToSign
 
 _S = PrescriptionState
 _ASKED_AGAIN = timedelta(seconds=5)
@@ -32,6 +36,41 @@ UNTIMELY = "signature.untimely"
 EXPIRED = "signature.expired"
 R = TypeVar("R", bound=AnyRow)
 log = structlog.get_logger()
+
+
+@contextmanager
+def opening(row_id: UUID) -> Generator[None]:
+    """Around reading what lies sealed: what was changed there ends with a code, and is not tried again without end.
+
+    Raises `sealed.broken`.
+    """
+    try:
+        yield
+    except InvalidTag:
+        log.error("sealed.broken", row_id=str(row_id))
+        raise DomainError("sealed.broken", "conflict") from None
+
+
+async def broken(guard: Guard[Prescription], now: Prescription, trusted: Trusted, *sides: Side) -> DomainError | None:
+    """Whether what these sides signed proves of this prescription, this round and content as they stand now; the refusal where it does not.
+
+    `signature.broken`, with the side and why.
+    """
+    for side in sides:
+        async with guard.database.reading() as db:
+            claim = await signing.standing(db, now, side)
+        why = "signature.missing" if claim is None else await asyncio.to_thread(claim.doubt, trusted)
+        if why:
+            log.error("signature.broken", prescription_id=str(now.id), side=side, trouble=why)
+            return DomainError("signature.broken", "conflict", side=side, why=why)
+    return None
+
+
+async def given_back(step: Step[Prescription], reason: str) -> Prescription:
+    """By no person, to its doctor, who is told."""
+    async with step.move(_S.RETURNED, reason=reason, wake_at=step.now.due_at) as db:
+        await notices.tell_doctor(db, step.now.visit_id, step.at, about=step.now.id)
+    return step.row
 
 
 class Signing(ABC, Generic[R]):
@@ -62,8 +101,9 @@ class Signing(ABC, Generic[R]):
         """The text is kept first, then its signer is asked, under one number. Without a certificate it is as if the signer had refused."""
         now, number = step.now, ids.derived("signature", step.now.id, step.key)
         try:
-            async with self._guard.database.reading() as db:
-                what = await self._to_sign(db, now)
+            with opening(now.id):
+                async with self._guard.database.reading() as db:
+                    what = await self._to_sign(db, now)
             async with step.fence() as db:
                 text = await signatures.asked(db, number, what)
             await self._service.request_sign(number, what.signer.staff_id, title=what.title, text=text, expires_at=known(now.due_at))
@@ -95,16 +135,16 @@ class Signing(ABC, Generic[R]):
 
     async def _trouble(self, step: Step[R], number: UUID, signature: Signature) -> str | None:
         """Why it does not count. The time that the CA says lies between the request and now: certificates are judged by it."""
-        async with self._guard.database.reading() as db:
-            staff_id, text = await signatures.to_prove(db, number)
-            earliest = await signatures.asked_after(db, step.now.id, self.request_name)
-        if not earliest - _SKEW <= signature.signed_at <= step.at + _SKEW:
-            return UNTIMELY
         try:
-            await asyncio.to_thread(verify, text, signature, self._trusted, by=staff_id)
+            with opening(step.now.id):
+                async with self._guard.database.reading() as db:
+                    staff_id, text = await signatures.to_prove(db, number)
+                    earliest = await signatures.asked_after(db, step.now.id, self.request_name)
         except DomainError as refused:
             return refused.code
-        return None
+        if not earliest - _SKEW <= signature.signed_at <= step.at + _SKEW:
+            return UNTIMELY
+        return await asyncio.to_thread(doubt, text, signature, self._trusted, by=staff_id)
 
     def _next(self, step: Step[R]) -> datetime:
         return min(step.at + _ASKED_AGAIN, known(step.now.due_at))
@@ -127,6 +167,19 @@ class SignatureActivities(Signing[Prescription]):
 
     async def _to_sign(self, db: AsyncSession, now: Prescription) -> ToSign:
         return await signing.to_sign(db, now)
+
+    async def _trouble(self, step: Step[Prescription], number: UUID, signature: Signature) -> str | None:
+        """And it is of what stands there now: nobody writes it anew while it is being signed."""
+        if trouble := await super()._trouble(step, number, signature):
+            return trouble
+        try:
+            with opening(step.now.id):
+                async with self._guard.database.reading() as db:
+                    _, confirmed = await signatures.to_prove(db, number)
+                    wanted = await self._to_sign(db, step.now)
+        except DomainError as refused:
+            return refused.code
+        return None if confirmed == wanted.text else "signature.invalid"
 
     async def _signed(self, step: Step[Prescription], number: UUID, signature: Signature) -> Prescription:
         now = step.now

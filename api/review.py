@@ -157,7 +157,16 @@ async def release(prescription_id: UUID, me: MayReview, intent: Intent, pathways
     return await on_prescription(pathways, prescription_id, as_pharmacist(me), intent, wish(ReleaseReview, intent))
 
 
-@router.post("/v1/prescriptions/{prescription_id}/approve", response_model=ActionOut, responses=ACT)
+@router.post(
+    "/v1/prescriptions/{prescription_id}/approve",
+    response_model=ActionOut,
+    responses=problems(
+        conflict=(*OUT_OF_TURN, "review.not_held", "signature.broken"),
+        missing=("prescription.missing",),
+        forbidden=("review.own",),
+        invalid=("request.key_reused",),
+    ),
+)
 async def approve(prescription_id: UUID, me: MayReview, intent: Intent, pathways: AskPathways) -> ActionOut:
     """审方通过; it counts once the pharmacist has confirmed it on their phone."""
     return await on_prescription(pathways, prescription_id, as_pharmacist(me), intent, wish(Approve, intent))

@@ -151,6 +151,15 @@ def verify(text: str, signature: Signature, trusted: Trusted, *, by: str) -> Sig
     return _signer(own)
 
 
+def doubt(text: str, signature: Signature, trusted: Trusted, *, by: str) -> str | None:
+    """Why it does not prove, as `verify` refuses it; None: proved."""
+    try:
+        verify(text, signature, trusted, by=by)
+    except DomainError as refused:
+        return refused.code
+    return None
+
+
 def _read(encoded: str) -> Certificate:
     try:
         der = base64.b64decode(encoded, validate=True)

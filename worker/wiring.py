@@ -174,8 +174,8 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
     prescription = PrescriptionActivities(prescriptions_, outside.his, outside.review, runs)
     signature = SignatureActivities(prescriptions_, outside.signature, outside.trusted)
     record = RecordActivities(Guard(database, clock, records.STORE), outside.signature, outside.trusted, outside.his)
-    review = ReviewActivities(prescriptions_)
-    drug = DrugActivities(prescriptions_, outside.his, runs)
+    review = ReviewActivities(prescriptions_, outside.trusted)
+    drug = DrugActivities(prescriptions_, outside.his, runs, outside.trusted)
     schedule = ScheduleActivities(database, outside.his, clock, policy_line)
     survey = SurveyActivities(visits)
     suspension = SuspensionActivities(Guard(database, clock, suspensions.STORE), outside.his, runs)
@@ -189,7 +189,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
         *(charge.load, charge.order, charge.query, charge.close, charge.settle),
         *(refund.load, refund.reverse, refund.apply, refund.query, refund.retry, refund.hand_over, refund.pay_out, refund.withdraw),
         *(invoice.load, invoice.issue, invoice.fetch, invoice.reverse, invoice.retry),
-        *(delivery.load, delivery.create, delivery.poll, delivery.cancel, delivery.note, delivery.decide),
+        *(delivery.load, delivery.create, delivery.poll, delivery.decide),
         *(prescription.load, prescription.amend, prescription.submit, prescription.check),
         *(prescription.extend, prescription.withdraw, prescription.expire),
         *(signature.request, signature.query),

@@ -1,25 +1,69 @@
 """A prescription as it leaves the house: the text that is signed, what the review is asked, what the HIS is told."""
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final, Literal
 from uuid import UUID
 
+from cryptography.exceptions import InvalidTag
+from pydantic import BaseModel, ConfigDict, ValidationError
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from models.kernel.errors import known
+from models.kernel.errors import DomainError, known
 from models.prescription import Prescription, PrescriptionContent, PrescriptionState
 from models.prescription_his import Written, WrittenLine
 from models.review import Facts
-from models.signature import canonical
+from models.signature import Signature, Trusted, canonical, doubt
 from models.stores import drug as drugs
 from models.stores import prescription as prescriptions
 from models.stores import signature as signatures
 from models.stores.database import vault
-from models.stores.signature import Signer, ToSign, staff_id
+from models.stores.signature import Kept, Side, Signer, ToSign, staff_id
 from models.tables.patient import PatientRow
 from models.tables.revisit import RevisitRow
 
+Act = Literal["prescribed", "reviewed"]
+ACTS: Final[dict[Side, Act]] = {"doctor": "prescribed", "pharmacist": "reviewed"}
 TITLES = {PrescriptionState.SIGNING: "处方签名", PrescriptionState.COUNTERSIGNING: "审方签名"}
+
+
+class Statement(BaseModel):
+    """What is signed of a prescription: its canonical text is what the phone shows. Personal: never in a history."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    document: Literal["prescription"] = "prescription"
+    prescription: UUID
+    round: int
+    patient: UUID
+    prescriber: str
+    content: PrescriptionContent
+    act: Act
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A signature of a prescription that says it was proved: by whom, in which round and of which content."""
+
+    id: UUID
+    side: Side
+    account_id: UUID
+    content_id: UUID
+    signed_at: datetime
+    round: int | None
+    """None where the text cannot be read."""
+    by: str
+    said: tuple[str, Signature] | None
+    trouble: str | None
+    """What is wrong whatever the signature proves: it does not open (`sealed.broken`), or says something else (`signature.invalid`)."""
+
+    def doubt(self, trusted: Trusted) -> str | None:
+        """Why it proves nothing; None: proved. Some 50 ms of a core."""
+        if self.trouble or self.said is None:
+            return self.trouble
+        text, signature = self.said
+        return doubt(text, signature, trusted, by=self.by)
 
 
 async def to_sign(db: AsyncSession, now: Prescription) -> ToSign:
@@ -34,24 +78,76 @@ async def to_sign(db: AsyncSession, now: Prescription) -> ToSign:
     if now.state is PrescriptionState.COUNTERSIGNING:
         pharmacist_id = known(facts_.pharmacist_id)
         signer = Signer(pharmacist_id, await staff_id(db, pharmacist_id))
-    said = {
-        "document": "prescription",
-        "prescription": now.id,
-        "round": now.round,
-        "patient": facts_.patient_id,
-        "prescriber": doctor.staff_id,
-        "content": written,
-        "act": "reviewed" if signer is not doctor else "prescribed",
-        "by": signer.staff_id,
-    }
+    side: Side = "pharmacist" if signer is not doctor else "doctor"
+    said = Statement(
+        prescription=now.id,
+        round=now.round,
+        patient=facts_.patient_id,
+        prescriber=doctor.staff_id,
+        content=written,
+        act=ACTS[side],
+        by=signer.staff_id,
+    )
     return ToSign(
         signer=signer,
-        side="pharmacist" if signer is not doctor else "doctor",
+        side=side,
         title=TITLES[now.state],
         text=canonical(said),
         prescription_id=now.id,
         content_id=now.content_id,
     )
+
+
+async def claims(db: AsyncSession, prescription_id: UUID) -> list[Claim]:
+    """All signatures of a prescription that were proved once, oldest first, each held against the content that it is of."""
+    facts_ = await prescriptions.facts(db, prescription_id)
+    return [await _claim(db, facts_, one) for one in await signatures.kept(db, prescription_id)]
+
+
+async def standing(db: AsyncSession, now: Prescription, side: Side) -> Claim | None:
+    """The one by which a side signed this round of this content, the doctor who prescribed or the pharmacist who holds it; None: none."""
+    facts_ = await prescriptions.facts(db, now.id)
+    who = facts_.account_id if side == "doctor" else facts_.pharmacist_id
+    ours = [one for one in await signatures.kept(db, now.id) if (one.side, one.content_id, one.account_id) == (side, now.content_id, who)]
+    one = await _claim(db, facts_, ours[-1]) if ours else None
+    return one if one is None or one.round in (None, now.round) else None
+
+
+async def _claim(db: AsyncSession, facts_: prescriptions.Facts, one: Kept) -> Claim:
+    stated, by, trouble = _stated(one), "", None
+    try:
+        prescriber, by = await staff_id(db, facts_.account_id), await staff_id(db, one.account_id)
+        written = await prescriptions.content(db, one.content_id)
+        if one.said is None:
+            trouble = "sealed.broken"
+        elif stated is None or (one.side == "doctor" and one.account_id != facts_.account_id):
+            trouble = "signature.invalid"
+        else:
+            wanted = {"prescription": facts_.id, "patient": facts_.patient_id, "prescriber": prescriber, "content": written}
+            whole = stated.model_copy(update=wanted | {"act": ACTS[one.side], "by": by})
+            trouble = None if canonical(whole) == canonical(stated) else "signature.invalid"
+    except InvalidTag:
+        trouble = "sealed.broken"
+    except DomainError as refused:  # its signer has no number any more
+        trouble = refused.code
+    return Claim(
+        id=one.id,
+        side=one.side,
+        account_id=one.account_id,
+        content_id=one.content_id,
+        signed_at=one.signed_at,
+        round=stated.round if stated else None,
+        by=by,
+        said=one.said,
+        trouble=trouble,
+    )
+
+
+def _stated(one: Kept) -> Statement | None:
+    try:
+        return Statement.model_validate_json(one.said[0]) if one.said else None
+    except ValidationError:
+        return None
 
 
 async def written(db: AsyncSession, now: Prescription) -> Written:

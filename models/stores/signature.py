@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select, update
+from cryptography.exceptions import InvalidTag
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,6 +16,8 @@ from models.stores.database import vault
 from models.tables.account import AccountRow
 from models.tables.process import TimelineRow
 from models.tables.signature import SignatureRow
+
+Side = Literal["doctor", "pharmacist"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class ToSign:
     """What is to be signed by whom, and of which prescription or record it is."""
 
     signer: Signer
-    side: Literal["doctor", "pharmacist"]
+    side: Side
     title: str
     """Above the text on the signer's phone."""
     text: str
@@ -48,6 +51,19 @@ class Signed:
     side: str
     text: str
     signature: Signature
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A signature as it lies there, to be proved again. What lies there and does not open is None."""
+
+    id: UUID
+    account_id: UUID
+    side: Side
+    content_id: UUID
+    signed_at: datetime
+    said: tuple[str, Signature] | None
+    """The text, and the signature that is of it."""
 
 
 async def staff_id(db: AsyncSession, account_id: UUID) -> str:
@@ -106,6 +122,24 @@ async def of_content(db: AsyncSession, content_id: UUID) -> list[Signed]:
     return await _proved(db, SignatureRow.content_id == content_id)
 
 
+async def kept(db: AsyncSession, prescription_id: UUID) -> list[Kept]:
+    """The same, one by one as it lies there: what was changed since hides none of the others."""
+    rows = await db.scalars(_query(SignatureRow.prescription_id == prescription_id))
+    return [Kept(row.id, row.account_id, _side(row), known(row.content_id), known(row.signed_at), _said(db, row)) for row in rows]
+
+
+def _side(row: SignatureRow) -> Side:
+    return "pharmacist" if row.side == "pharmacist" else "doctor"
+
+
+def _said(db: AsyncSession, row: SignatureRow) -> tuple[str, Signature] | None:
+    try:
+        one = _signed(db, row)
+    except InvalidTag:
+        return None
+    return one.text, one.signature
+
+
 async def of_record(db: AsyncSession, record_id: UUID) -> Signed | None:
     """The signature of one signing; None while it is not proved."""
     found = await _proved(db, SignatureRow.record_id == record_id)
@@ -113,10 +147,11 @@ async def of_record(db: AsyncSession, record_id: UUID) -> Signed | None:
 
 
 async def _proved(db: AsyncSession, whose: ColumnElement[bool]) -> list[Signed]:
-    rows = await db.scalars(
-        select(SignatureRow).where(whose, SignatureRow.signature.is_not(None)).order_by(SignatureRow.created_at, SignatureRow.side)
-    )
-    return [_signed(db, row) for row in rows]
+    return [_signed(db, row) for row in await db.scalars(_query(whose))]
+
+
+def _query(whose: ColumnElement[bool]) -> Select[SignatureRow]:
+    return select(SignatureRow).where(whose, SignatureRow.signature.is_not(None)).order_by(SignatureRow.created_at, SignatureRow.side)
 
 
 def _signed(db: AsyncSession, row: SignatureRow) -> Signed:

@@ -1,0 +1,148 @@
+"""What somebody changes in the database behind the product's back: found before a pharmacist or the HIS believes it, and told by a code."""
+
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from models.kernel.ids import new
+from models.prescription import Approve, ClaimReview, PrescriptionState, Reject, Remark, Submit
+from models.stores import prescription_signing as signing
+from models.stores.database import Database
+from models.tables.prescription import PrescriptionContentRow, PrescriptionRow
+from models.tables.signature import SignatureRow
+from tests.client import Hands
+from tests.prescription.builders import a_prescription
+from tests.prescription.desk import Case, content, item, written
+from tests.process.hospital import Hospital
+from tests.process.signature import trusted
+from tests.process.visit import refused
+from tests.record.builders import a_visit_of_people
+
+S = PrescriptionState
+
+
+async def changed(case: Case, **columns: object) -> None:
+    """By another hand than the product's: the process's own row stays at its version."""
+    async with case.hospital.database.transaction() as db:
+        await db.execute(update(PrescriptionRow).where(PrescriptionRow.id == case.id).values(**columns))
+    await case.desk.begin()
+
+
+async def one_byte(case: Case, table: type[PrescriptionContentRow] | type[SignatureRow], column: str, row_id: UUID) -> None:
+    """Its last one is another."""
+    async with case.hospital.database.transaction() as db:
+        row = await db.get_one(table, row_id)
+        sealed: bytes = getattr(row, column)
+        setattr(row, column, sealed[:-1] + bytes([sealed[-1] ^ 1]))
+
+
+async def reason(case: Case) -> str | None:
+    async with case.hospital.database.reading() as db:
+        return (await db.get_one(PrescriptionRow, case.id)).reason
+
+
+async def test_another_draft_in_its_place_is_not_approved_and_may_be_given_back(hospital: Hospital) -> None:
+    """The doctor has signed one text and the pharmacist would sign over another."""
+    case = await (await written(hospital)).to(S.QUEUED)
+    await changed(case, content_id=await case.writes(content(item("amb"))))
+    await case.does(ClaimReview)
+
+    assert await refused(case.does(Approve)) == "signature.broken"
+
+    assert case.state is S.QUEUED
+    await case.does(Reject, remark=Remark.OTHER, note_id=new())
+    assert case.state is S.RETURNED
+
+
+async def test_another_round_or_doctor_is_not_what_was_signed(hospital: Hospital) -> None:
+    case = await (await written(hospital)).to(S.QUEUED)
+    await case.does(ClaimReview)
+    await changed(case, round=2)
+
+    assert await refused(case.does(Approve)) == "signature.broken"
+
+    await changed(case, round=1)
+    assert (await case.does(Approve)).state is S.COUNTERSIGNING
+
+
+async def test_the_his_hears_nothing_of_what_neither_signed(hospital: Hospital) -> None:
+    """Exchanged after both have signed: back to the doctor, who signs anew what stands there then."""
+    case = await (await written(hospital)).to(S.PRICING)
+    await changed(case, content_id=await case.writes(content(item("amb"))))
+
+    await case.desk.happens()
+
+    assert (case.state, await reason(case)) == (S.RETURNED, "signature.broken")
+    assert hospital.his.filed == {}
+
+
+@pytest.mark.parametrize("column", ["text", "signature"])
+async def test_a_changed_signature_proves_nothing(hospital: Hospital, column: str) -> None:
+    case = await (await written(hospital)).to(S.PRICING)
+    async with hospital.database.reading() as db:
+        pharmacists = (await signing.claims(db, case.id))[-1]
+    await one_byte(case, SignatureRow, column, pharmacists.id)
+
+    await case.desk.happens()
+
+    assert (case.state, await reason(case)) == (S.RETURNED, "signature.broken")
+    async with hospital.database.reading() as db:
+        assert [one.doubt(trusted()) for one in await signing.claims(db, case.id)] == [None, "sealed.broken"]
+
+
+async def test_exchanged_while_the_phone_shows_it_the_confirmation_does_not_count(hospital: Hospital) -> None:
+    case = await (await written(hospital)).to(S.SIGNING)
+    await case.desk.happens()
+    await changed(case, content_id=await case.writes(content(item("amb"))))
+
+    await case.signs()
+
+    assert (case.state, await reason(case)) == (S.DRAFTING, "signature.invalid")
+
+
+async def test_a_text_changed_before_it_is_confirmed_is_asked_anew(hospital: Hospital) -> None:
+    case = await (await written(hospital)).to(S.SIGNING)
+    await case.desk.happens()
+    await one_byte(case, SignatureRow, "text", hospital.signature.pending())
+
+    await case.signs()
+
+    assert (case.state, await reason(case)) == (S.DRAFTING, "sealed.broken")
+    assert (await case.to(S.QUEUED)).now.round == 2
+
+
+@pytest.mark.parametrize("state", [S.CHECKING, S.SIGNING])
+async def test_a_content_that_does_not_open_goes_back_to_its_doctor(hospital: Hospital, state: PrescriptionState) -> None:
+    """And is refused by a code when they submit it as it is."""
+    case = await (await written(hospital)).to(state)
+    await one_byte(case, PrescriptionContentRow, "content", case.now.content_id)
+
+    await case.desk.happens()
+
+    assert (case.state, await reason(case)) == (S.DRAFTING, "sealed.broken")
+    assert await refused(case.does(Submit)) == "sealed.broken"
+
+
+async def test_who_reads_what_does_not_open_is_told_by_a_code(
+    api: httpx.AsyncClient, database: Database, clock: Hands, capsys: pytest.CaptureFixture[str]
+) -> None:
+    visit = await a_visit_of_people(database, clock)
+    number = await a_prescription(database, clock, visit)
+    async with database.transaction() as db:
+        of = update(PrescriptionContentRow).where(PrescriptionContentRow.prescription_id == number)
+        await db.execute(of.values(content=b"\x04test" + bytes(60)))
+
+    answer = await api.get(f"/v1/prescriptions/{number}", headers=visit.doctor)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "sealed.broken")
+    assert str(number) in capsys.readouterr().out
+
+
+async def test_a_content_that_does_not_open_is_not_approved(hospital: Hospital) -> None:
+    case = await (await written(hospital)).to(S.QUEUED)
+    await one_byte(case, PrescriptionContentRow, "content", case.now.content_id)
+    await case.does(ClaimReview)
+
+    assert await refused(case.does(Approve)) == "signature.broken"
