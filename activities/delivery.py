@@ -1,4 +1,4 @@
-"""A parcel's steps: ordered at the carrier under its own number, asked for, taken back, and what a person decided about it."""
+"""A parcel's steps: ordered at the carrier under its own number, asked for, and what a person decided about it."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -21,7 +21,6 @@ from models.delivery import (
     Delivery,
     DeliveryPushed,
     DeliveryState,
-    DeliveryUnwanted,
     Reach,
     TrackEvent,
     Waybill,
@@ -160,28 +159,6 @@ class DeliveryActivities:
             if to in TASKS and to is not now.state:
                 await _tell_pharmacy(db, now, step.at)
         return step.row
-
-    @step("delivery.cancel")
-    async def cancel(self, now: Delivery, why: DeliveryUnwanted) -> Delivery:
-        """Taken back at the carrier; picked up already it goes on, and the prescription hears how it ends."""
-        step = self._guard.step(now, "delivery.cancel", why)
-        async with step.fence() as db:
-            delivery = await deliveries.facts(db, now.id)
-        async with outside():
-            gone = await self._logistics.cancel(delivery.number)
-        if not gone:
-            async with step.move(now.state, wake_at=step.at):
-                return step.row
-        ended = await self._end(step, delivery, DeliveryState.CANCELLED, "refund")
-        await self._runs.knock("prescription", delivery.prescription_id, ended)
-        return step.row
-
-    @step("delivery.note")
-    async def note(self, now: Delivery, why: DeliveryUnwanted) -> Delivery:
-        """Known, and too late: the parcel is on its way, or a person decides."""
-        step = self._guard.step(now, "delivery.note", why)
-        async with step.move(now.state):
-            return step.row
 
     @step("delivery.decide")
     async def decide(self, now: Delivery, wish: Decide) -> Delivery:

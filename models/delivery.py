@@ -57,7 +57,7 @@ MOVES = Moves[DeliveryState](
     {
         _S.CREATING: _to(_S.CREATING, _S.CREATED, _S.UNDELIVERABLE),
         **{state: _onwards(state) for state in WAY},
-        _S.CREATED: _onwards(_S.CREATED) | _to(_S.CANCELLED, _S.DECIDED),
+        _S.CREATED: _onwards(_S.CREATED) | _to(_S.DECIDED),
         _S.OVERDUE: _to(*WAY, *_END_OF_WAY, _S.OVERDUE, _S.DECIDED),
         _S.UNDELIVERABLE: _to(*WAY[1:], *_END_OF_WAY, _S.UNDELIVERABLE, _S.DECIDED),
         _S.RETURNED: _to(_S.RETURNED, _S.DECIDED),
@@ -203,13 +203,7 @@ class DeliveryPushed(News):
     kind: Literal["delivery_pushed"] = "delivery_pushed"
 
 
-class DeliveryUnwanted(News):
-    """The prescription wants the parcel no more: taken back if the carrier has not picked it up."""
-
-    kind: Literal["delivery_unwanted"] = "delivery_unwanted"
-
-
-DeliveryEvent = Annotated[Decide | DeliveryPushed | DeliveryUnwanted | Alarm, Field(discriminator="kind")]
+DeliveryEvent = Annotated[Decide | DeliveryPushed | Alarm, Field(discriminator="kind")]
 COMMANDS: tuple[type[Command], ...] = (Decide,)
 
 

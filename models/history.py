@@ -143,7 +143,6 @@ NEWS_TEXTS: Final[dict[str, str]] = {
     "delivery_ended": "配送结果已知",
     "prescription_ended": "处方办理已结束",
     "delivery_pushed": "收到物流通知",
-    "delivery_unwanted": "收到撤回快递的申请",
     "stopped": "收到停诊安排",
     "rearranged": "收到就诊安排调整",
     "signature_reported": "收到签名结果通知",

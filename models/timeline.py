@@ -166,7 +166,6 @@ UNDER_WAY: Final[dict[str, str]] = {
     "decline": "正在退诊",
     "pay_out": "正在核对退费",
     "decide": "正在核对物流",
-    "delivery_unwanted": "正在撤回快递",
     "charge_ended": "正在确认预约",
     "order": "正在发起缴费",
     "reported": "正在核对缴费",

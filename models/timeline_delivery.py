@@ -40,7 +40,5 @@ DECISION_TEXTS: Final[dict[Decision, str]] = {
 DELIVERY_STEPS: Final[dict[str, str]] = {
     "delivery.create": "通知快递揽收",
     "delivery.poll": "物流更新",
-    "delivery.cancel": "撤回快递",
-    "delivery.note": "收到撤回快递的申请",
     "delivery.decide": "处理未送达的快递",
 }

@@ -8,7 +8,7 @@ from workflows.process import Process, command, news, not_now
 
 with workflow.unsafe.imports_passed_through():
     from activities.delivery import DeliveryActivities
-    from models.delivery import Decide, Delivery, DeliveryPushed, DeliveryState, DeliveryUnwanted
+    from models.delivery import Decide, Delivery, DeliveryPushed, DeliveryState
     from models.process import Alarm
 
 
@@ -16,7 +16,6 @@ with workflow.unsafe.imports_passed_through():
 class DeliveryWorkflow(Process[Delivery]):
     decide = command(Decide, Delivery)
     delivery_pushed = news(DeliveryPushed)
-    delivery_unwanted = news(DeliveryUnwanted)
 
     @workflow.run  # the SDK wants it on the class itself
     async def run(self, delivery_id: UUID, begun: Delivery | None) -> Delivery:
@@ -33,8 +32,6 @@ class DeliveryWorkflow(Process[Delivery]):
 
     async def _await_pickup(self, now: Delivery) -> None:
         match await self.next(until=now.wake_at):
-            case DeliveryUnwanted() as why:
-                await self.step(DeliveryActivities.cancel, why)
             case Decide() as wish:
                 await self.step(DeliveryActivities.decide, wish)
             case DeliveryPushed() | Alarm() as why:
@@ -46,8 +43,6 @@ class DeliveryWorkflow(Process[Delivery]):
         match await self.next(until=now.wake_at):
             case DeliveryPushed() | Alarm() as why:
                 await self.step(DeliveryActivities.poll, why)
-            case DeliveryUnwanted() as known:
-                await self.step(DeliveryActivities.note, known)
             case _:
                 raise not_now()
 
@@ -58,8 +53,6 @@ class DeliveryWorkflow(Process[Delivery]):
                 await self.step(DeliveryActivities.decide, wish)
             case DeliveryPushed() | Alarm() as why:
                 await self.step(DeliveryActivities.poll, why)
-            case DeliveryUnwanted() as known:
-                await self.step(DeliveryActivities.note, known)
             case _:
                 raise not_now()
 

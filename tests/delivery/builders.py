@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from structlog.typing import EventDict
 
 from activities.delivery import DeliveryActivities
-from models.delivery import Decide, Delivery, DeliveryPushed, DeliveryState, DeliveryUnwanted, Mark, Receiver
+from models.delivery import Decide, Delivery, DeliveryPushed, DeliveryState, Mark, Receiver
 from models.kernel import ids
 from models.policy import Policy
 from models.process import News
@@ -81,11 +81,6 @@ async def seen(desk: DeliveryDesk, *marks: Mark) -> Delivery:
 async def asked(desk: DeliveryDesk) -> Delivery:
     """The carrier pushes something, and is asked."""
     return await desk.happens(await brought(desk, DeliveryPushed(id=ids.new())))
-
-
-async def unwanted(desk: DeliveryDesk) -> Delivery:
-    """The prescription wants it no more."""
-    return await desk.happens(await brought(desk, DeliveryUnwanted(id=ids.new())))
 
 
 async def brought(desk: DeliveryDesk, event: News) -> News:

@@ -8,7 +8,7 @@ from models.kernel.vault import Vault
 from models.process import Runs
 from models.stores import delivery as deliveries
 from tests.client import Hands
-from tests.delivery.builders import FORWARD, an_address, at_its_desk, created, decides, overdue, returned, seen, told, unwanted
+from tests.delivery.builders import FORWARD, an_address, at_its_desk, created, decides, overdue, returned, seen, told
 from tests.process.desk import DeliveryDesk
 from tests.process.test_crashes import Haunted, Mortal
 
@@ -62,7 +62,7 @@ async def test_returned_and_sent_again(haunted: Haunted) -> None:
 
 async def test_taken_back(haunted: Haunted) -> None:
     desk = await created(haunted)
-    await unwanted(desk)
+    await decides(desk, Decision.REFUND)
 
     await sound(desk, "refund")
     assert haunted.logistics.parcels[desk.id.hex].cancelled

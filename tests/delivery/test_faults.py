@@ -8,12 +8,12 @@ from structlog.testing import capture_logs
 from temporalio.exceptions import ApplicationError
 
 from activities.delivery import DeliveryActivities
-from models.delivery import Decide, Decision, Delivery, DeliveryState, DeliveryUnwanted, Mark
+from models.delivery import Decide, Decision, Delivery, DeliveryPushed, DeliveryState, Mark
 from models.kernel import ids
 from models.kernel.errors import Unknown
 from models.stores.database import Database
 from tests.client import Hands
-from tests.delivery.builders import PHARMACY, at_its_desk, brought, created, decides, seen, tasks, told, unwanted, wanted
+from tests.delivery.builders import PHARMACY, at_its_desk, brought, created, decides, seen, tasks, told, wanted
 from tests.process.desk import DeliveryDesk
 from tests.process.hospital import Hospital, Unheard, wish
 
@@ -62,15 +62,6 @@ async def test_a_decision_without_an_answer_is_carried_out_once(hospital: Hospit
     assert await told(hospital, desk.now.prescription_id) == [(str(desk.id), "refund")]
 
 
-async def test_taken_back_without_an_answer_it_is_taken_back_once(hospital: Hospital) -> None:
-    desk = await created(hospital)
-    hospital.logistics.silent("cancel", landed=True)
-    await unwanted(desk)
-
-    assert desk.state is DeliveryState.CANCELLED
-    assert await told(hospital, desk.now.prescription_id) == [(str(desk.id), "refund")]
-
-
 async def test_while_the_carrier_is_silent_the_parcel_stays_where_it_is_known(hospital: Hospital) -> None:
     desk = await created(hospital)
     hospital.logistics.silent("track", times=3)
@@ -112,12 +103,13 @@ async def test_a_hand_that_outlived_its_time_writes_nothing(own_database: Databa
 @pytest.mark.parametrize("times", [2, 3])
 async def test_the_same_news_knocked_often_is_acted_on_once(hospital: Hospital, times: int) -> None:
     desk = await created(hospital)
-    before, why = desk.now, await brought(desk, DeliveryUnwanted(id=ids.new()))
+    hospital.logistics.moves(desk.id.hex, Mark.PICKED_UP, Mark.DELIVERED)
+    before, why = desk.now, await brought(desk, DeliveryPushed(id=ids.new()))
     for _ in range(times):
-        row = await hospital.work(DeliveryActivities.cancel)(before, why)
-        assert row.state is DeliveryState.CANCELLED
+        row = await hospital.work(DeliveryActivities.poll)(before, why)
+        assert row.state is DeliveryState.SIGNED
 
-    assert (await hospital.story(desk.id)).count("delivery.cancel") == 1
+    assert (await hospital.story(desk.id)).count("delivery.poll") == 1
     assert len(await told(hospital, desk.now.prescription_id)) == 1
 
 

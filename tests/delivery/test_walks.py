@@ -23,7 +23,6 @@ from tests.delivery.builders import (
     seen,
     tasks,
     told,
-    unwanted,
     wanted,
 )
 from tests.process.desk import DeliveryDesk
@@ -233,33 +232,9 @@ async def test_picked_up_in_the_same_moment_it_is_on_its_way(hospital: Hospital)
     hospital.logistics.moves(desk.id.hex, Mark.PICKED_UP)
 
     assert await refused(decides(desk, Decision.REFUND)) == "delivery.moved_on"
-    await unwanted(await _again(desk))
-    assert desk.state is DeliveryState.CREATED
-    assert desk.now.wake_at == hospital.clock(), "asked at once"
+    await desk.begin()
     await desk.alarm()
     assert desk.state is DeliveryState.PICKED_UP
-
-
-async def _again(desk: DeliveryDesk) -> DeliveryDesk:
-    await desk.begin()
-    return desk
-
-
-async def test_what_the_prescription_wants_no_more_is_taken_back(hospital: Hospital) -> None:
-    desk = await created(hospital)
-    await unwanted(desk)
-
-    assert (desk.state, hospital.logistics.parcels[desk.id.hex].cancelled) == (DeliveryState.CANCELLED, True)
-    assert await told(hospital, desk.now.prescription_id) == [(str(desk.id), "refund")]
-
-
-@pytest.mark.parametrize("marks", [FORWARD[:1], FORWARD, (Mark.REFUSED,), (Mark.RETURNING, Mark.DELIVERED)])
-async def test_on_its_way_it_is_wanted_no_more_too_late(hospital: Hospital, marks: tuple[Mark, ...]) -> None:
-    desk = await created(hospital)
-    state = (await seen(desk, *marks)).state
-    await unwanted(desk)
-
-    assert (desk.state, await told(hospital, desk.now.prescription_id), await hospital.unhandled()) == (state, [], 0)
 
 
 @pytest.mark.parametrize("decision", list(Decision))

@@ -6,7 +6,7 @@ from uuid import UUID
 from models import prescription
 from models.charge import Close, Order, Reported, Scene
 from models.consent import Symptom
-from models.delivery import Decide, Decision, DeliveryPushed, DeliveryUnwanted
+from models.delivery import Decide, Decision, DeliveryPushed
 from models.invoice import RetryInvoice
 from models.prescription import (
     Amend,
@@ -93,7 +93,6 @@ _back: list[Event | Alarm] = [
 _parcel: list[Event | Alarm] = [
     Decide(**_ASKED, decision=Decision.RESEND, address_id=_THING),
     DeliveryPushed(id=_ID, seen=4),
-    DeliveryUnwanted(id=_ID, seen=4),
     Alarm(),
 ]
 _bill: list[Event | Alarm] = [RetryInvoice(**_ASKED), Alarm()]
