@@ -80,6 +80,7 @@ RIGHTS: Final[dict[str, str]] = {
     "POST /v1/prescriptions/{prescription_id}/approve": "R",
     "POST /v1/prescriptions/{prescription_id}/question": "R",
     "POST /v1/prescriptions/{prescription_id}/reject": "R",
+    "GET /v1/prescriptions/{prescription_id}/signatures/proof": "DMR",
     "GET /v1/reviews": "R",
     "POST /v1/reviews/next": "R",
     "GET /v1/drugs": "D",

@@ -1,22 +1,26 @@
 """What somebody changes in the database behind the product's back: found before a pharmacist or the HIS believes it, and told by a code."""
 
+from dataclasses import replace
+from typing import cast
 from uuid import UUID
 
 import httpx
 import pytest
 from sqlalchemy import update
 
+from models.account import Role
 from models.kernel.ids import new
 from models.prescription import Approve, ClaimReview, PrescriptionState, Reject, Remark, Submit
 from models.stores import prescription_signing as signing
 from models.stores.database import Database
 from models.tables.prescription import PrescriptionContentRow, PrescriptionRow
 from models.tables.signature import SignatureRow
-from tests.client import Hands
+from tests.account.builders import staff_signed_in
+from tests.client import Hands, speaking, wiring
 from tests.prescription.builders import a_prescription
 from tests.prescription.desk import Case, content, item, written
 from tests.process.hospital import Hospital
-from tests.process.signature import trusted
+from tests.process.signature import authority, trusted
 from tests.process.visit import refused
 from tests.record.builders import a_visit_of_people
 
@@ -138,6 +142,27 @@ async def test_who_reads_what_does_not_open_is_told_by_a_code(
 
     assert (answer.status_code, answer.json()["code"]) == (409, "sealed.broken")
     assert str(number) in capsys.readouterr().out
+
+
+async def test_who_may_ask_learns_which_signature_proves_and_nothing_of_what_is_signed(hospital: Hospital) -> None:
+    """The management, and not another visit's doctor."""
+    case = await (await written(hospital)).to(S.PRICING)
+    async with hospital.database.reading() as db:
+        doctors, _ = await signing.claims(db, case.id)
+    await one_byte(case, SignatureRow, "text", doctors.id)
+    parts = await wiring(hospital.database, hospital.clock)
+    ca = parts.settings.signature.model_copy(update={"trusted": authority()})
+    who = [(await staff_signed_in(hospital.database, cast(Hands, hospital.clock), role))[1] for role in (Role.MANAGEMENT, Role.DOCTOR)]
+
+    async with speaking(replace(parts, settings=parts.settings.model_copy(update={"signature": ca}))) as api:
+        told, refused_ = [await api.get(f"/v1/prescriptions/{case.id}/signatures/proof", headers=headers) for headers in who]
+
+    assert [(one["side"], one["round"], one["proved"], one["why"]) for one in told.json()["items"]] == [
+        ("doctor", None, False, "sealed.broken"),
+        ("pharmacist", 1, True, None),
+    ]
+    assert "tio" not in told.text
+    assert (refused_.status_code, refused_.json()["code"]) == (404, "prescription.missing")
 
 
 async def test_a_content_that_does_not_open_is_not_approved(hospital: Hospital) -> None:

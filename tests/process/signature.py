@@ -19,9 +19,15 @@ _KEY = sm2.new_key()
 
 
 @cache
+def authority() -> str:
+    """The CA's own certificate, as a house is told it."""
+    return certificate.as_pem(certificate.issue(CA, _KEY.public, 1, CA, _KEY))
+
+
+@cache
 def trusted() -> Trusted:
     """What the hospital trusts."""
-    return Trusted(certificate.as_pem(certificate.issue(CA, _KEY.public, 1, CA, _KEY)))
+    return Trusted(authority())
 
 
 @cache
