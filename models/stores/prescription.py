@@ -30,7 +30,7 @@ def snapshot(row: dict[str, Any]) -> Prescription:
 
 STORE = steps.Store(cast(Table, PrescriptionRow.__table__), MOVES, snapshot)
 MAX = 10
-"""Prescriptions of one visit, so that no draft loop fills the table."""
+"""Prescriptions of one visit that are not over unused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,8 @@ async def begin(
     visit = (await db.execute(select(RevisitRow.state, RevisitRow.entered_at).where(RevisitRow.id == visit_id).with_for_update())).one()
     if visit.state != State.CONSULTING or visit.entered_at is None:
         raise DomainError("prescription.visit_over", "conflict")
-    if (await db.scalar(select(func.count()).where(PrescriptionRow.visit_id == visit_id)) or 0) >= MAX:
+    used = PrescriptionRow.state.not_in([str(one) for one in UNUSED])
+    if (await db.scalar(select(func.count()).where(PrescriptionRow.visit_id == visit_id, used)) or 0) >= MAX:
         raise DomainError("prescription.too_many", "conflict", most=MAX)
     content_id = ids.derived("prescription_content", prescription_id)
     await keep_content(db, content_id, prescription_id, account_id, content)

@@ -131,6 +131,10 @@ async def test_a_visit_has_only_so_many(api: httpx.AsyncClient, database: Databa
 
     assert refusal(refused) == (409, "prescription.too_many")
     assert (await rows(database))[0] == prescriptions.MAX
+    async with database.transaction() as db:
+        one = select(PrescriptionRow.id).limit(1).scalar_subquery()
+        await db.execute(update(PrescriptionRow).where(PrescriptionRow.id == one).values(state=STATES.WITHDRAWN))
+    assert (await writes(api, visit, visit.doctor)).status_code == 201  # one that is over unused counts no more
 
 
 ITEM: dict[str, Any] = item().model_dump(mode="json")
