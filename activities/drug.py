@@ -1,21 +1,18 @@
 """药品 on the patient's side of a prescription: priced by the HIS, chosen how, paid, dispensed, handed out or sent (P-3, P-5, P-8)."""
 
 import secrets
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.payment import start
+from activities.drug_steps import DrugSteps
 from activities.signature import broken, given_back
-from activities.steps import Guard, Step, outside, step
-from gateways.his.port import HIS
+from activities.steps import Step, outside, step
 from models.account import Role
 from models.charge import Close
 from models.drug import Dispensing
 from models.kernel import ids
-from models.kernel.errors import DomainError, Unknown, known
+from models.kernel.errors import DomainError, known
 from models.message import Template
 from models.policy import Policy
 from models.prescription import (
@@ -25,23 +22,18 @@ from models.prescription import (
     DrugsCharged,
     DrugsReported,
     Prescription,
-    PrescriptionEnded,
     PrescriptionState,
     SignatureReported,
     Way,
 )
-from models.process import Alarm, Runs
+from models.process import Alarm
 from models.refund import Cause
-from models.signature import Trusted
 from models.stores import charge as charges
 from models.stores import delivery as deliveries
 from models.stores import inbox, notices
-from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import prescription as prescriptions
 from models.stores import prescription_signing as signing
-from models.stores import prescription_timeline as reading
-from models.stores import refund as refunds
 
 _S = PrescriptionState
 log = structlog.get_logger()
@@ -49,11 +41,8 @@ PAYABLE = "prescription"
 PICKUP_DIGITS = 6
 
 
-class DrugActivities:
+class DrugActivities(DrugSteps):
     """The HIS prices, dispenses and says so; we never do."""
-
-    def __init__(self, guard: Guard[Prescription], his: HIS, runs: Runs, trusted: Trusted) -> None:
-        self._guard, self._his, self._runs, self._trusted = guard, his, runs, trusted
 
     @step("drug.price")
     async def price(self, now: Prescription) -> Prescription:
@@ -227,14 +216,6 @@ class DrugActivities:
         async with step.move(now.state):
             return step.row
 
-    async def _policy(self, now: Prescription) -> Policy:
-        async with self._guard.database.reading() as db:
-            return await policies.pinned(db, (await prescriptions.facts(db, now.id)).policy)
-
-    async def _since(self, now: Prescription) -> datetime:
-        async with self._guard.database.reading() as db:
-            return await reading.entered_at(db, now.id)
-
     async def _ship(self, step: Step[Prescription]) -> Prescription:
         """Paid, approved and prepared: now, and not before, a parcel is begun."""
         now = step.now
@@ -251,48 +232,3 @@ class DrugActivities:
             )
         await self._runs.begin("delivery", begun.id, begun.visit_id, begun.row)
         return step.row
-
-    async def _is_taken_there(self, step: Step[Prescription]) -> bool:
-        """Cancelled at the HIS first, so that no window takes money for it; or one has. Another refusal says nothing of that: `Unknown`."""
-        async with step.fence():
-            pass
-        try:
-            await self._his.cancel_prescription(step.now.content_id)
-        except DomainError as refused:
-            if refused.code not in {"his.settled", "his.dispensed"}:
-                raise Unknown(f"asked to cancel a prescription, and answered {refused.code}") from refused
-            return True
-        return False
-
-    async def _paid_at_window(self, step: Step[Prescription]) -> Prescription:
-        """Asked about at once: the pharmacy may be further already."""
-        async with step.move(_S.DISPENSING, way=Way.AT_HOSPITAL, due_at=None, wake_at=step.at):
-            return step.row
-
-    async def _completed(self, step: Step[Prescription]) -> Prescription:
-        now = step.now
-        async with step.move(_S.COMPLETED, due_at=None, wake_at=None) as db:
-            ended = await prescriptions.tell_visit(db, now.visit_id, now.id)
-        await self._knock(now, ended)
-        return step.row
-
-    async def _cancelled(self, step: Step[Prescription], reason: str, cause: Cause | None = None) -> Prescription:
-        now = step.now
-        begun: refunds.Begun | None = None
-        async with step.move(_S.CANCELLED, due_at=None, wake_at=None, reason=reason) as db:
-            if cause:
-                begun = await self._refund(db, step, cause)
-            ended = await prescriptions.tell_visit(db, now.visit_id, now.id)
-        await start(self._runs, begun)
-        await self._knock(now, ended)
-        return step.row
-
-    async def _knock(self, now: Prescription, ended: PrescriptionEnded | None) -> None:
-        if ended:
-            await self._runs.knock("revisit", now.visit_id, ended)
-
-    async def _refund(self, db: AsyncSession, step: Step[Prescription], cause: Cause) -> refunds.Begun | None:
-        charge_id: UUID = known(step.now.charge_id)
-        paid = known(await payments.of_charge(db, charge_id))
-        charge = await charges.facts(db, charge_id)
-        return await refunds.begin(db, paid.id, cause, step.at, await policies.pinned(db, charge.policy), request=step.row.request or "")
