@@ -13,14 +13,12 @@ from api.problems import problems
 from api.reader import read_of
 from api.security import HotRead, may, may_together
 from api.timeline_money import MoneyOut, RefundProgressOut, money_out
+from api.timeline_steps import StepOut, steps_told
 from api.wiring import Now, Reading, Wired
 from models.account import Principal
 from models.charge import ChargeState
 from models.eligibility import RegulatorField
-from models.history import asked_before
-from models.invoice import InvoiceState
 from models.kernel.errors import DomainError
-from models.prescription import PrescriptionState
 from models.revisit import DeclineReason, Reason, State
 from models.stores import revisit as revisits
 from models.stores import timeline_revisit as timeline
@@ -36,13 +34,8 @@ from models.timeline import (
     TIME_IS_UP,
     UNDER_WAY,
     Actor,
-    done_by,
-    is_routine,
     state_text,
-    step_text,
 )
-from models.timeline_invoice import invoice_text
-from models.timeline_prescription import patient_text
 
 router = APIRouter(tags=["revisit"])
 MayRead = Annotated[Principal, Depends(may("revisit:read", "revisit:accept", "revisit:read_any"))]
@@ -169,19 +162,6 @@ async def of_patient(
     )
 
 
-class StepOut(BaseModel):
-    """One thing that was done: when, by whom, and where it led."""
-
-    at: datetime
-    asked_at: Annotated[datetime | None, Field(description="When it had been asked, if its run took it noticeably later.")]
-    process: Annotated[str, Field(description="Whose state this is: the visit's, its charge's or a refund's.", examples=["revisit"])]
-    step: Annotated[str, Field(examples=["booking.hold"])]
-    title: Annotated[str, Field(examples=["锁定号源"])]
-    by: Annotated[str, Field(description="`patient`, `doctor`, `hospital` or `system`")]
-    state: str
-    state_text: Annotated[str, Field(examples=["待描述病情"])]
-
-
 class ClinicChangeOut(BaseModel):
     """停诊, 替诊 or another time of the clinic, with the suspension that it is: `GET /v1/suspensions/{id}` for the management."""
 
@@ -225,27 +205,10 @@ async def whole(
         raise DomainError("revisit.missing", "missing")
     return TimelineOut(
         revisit=_out(story.visit, asked_by(me), now),
-        steps=[_step(one, story.visit, me) for one in story.steps if not is_routine(one.name, one.before, one.after)],
+        steps=steps_told(story.steps, story.visit, to_patient=me.may("revisit:read")),
         money=[money_out(one, now) for one in story.money],
         refunds=[RefundProgressOut.of(one, now) for one in story.refunds],
         suspensions=[ClinicChangeOut.model_validate(one, from_attributes=True) for one in story.suspensions],
-    )
-
-
-def _step(entry: timeline.Done, visit: timeline.Visit, me: Principal) -> StepOut:
-    """On the patient's side a prescription that a pharmacist has not approved is 药师审核中, whosever desk it lies on."""
-    theirs = entry.process == "prescription" and me.may("revisit:read")
-    led_to = InvoiceState(entry.after) if entry.process == "invoice" else None
-    said = invoice_text(led_to, entry.name) if led_to else state_text(entry.process, entry.after, stopped=entry.by is None)
-    return StepOut(
-        at=entry.at,
-        asked_at=asked_before(entry.at, entry.asked_at),
-        process=entry.process,
-        step=entry.name,
-        title=step_text(entry.name, refill=visit.past_prescription is not None, asked=entry.by is not None),
-        by="system" if entry.by is None else done_by(entry.process, entry.name, entry.after, declined_for=visit.declined_for),
-        state=entry.after,
-        state_text=patient_text(PrescriptionState(entry.after)) if theirs else said,
     )
 
 

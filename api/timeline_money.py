@@ -10,7 +10,7 @@ from models.charge import ChargeState
 from models.refund import Cause, RefundState, overdue
 from models.stores.timeline_revisit import Money
 from models.timeline import MONEY_TEXTS
-from models.timeline_refund import CAUSE_TEXTS, OVERDUE_TEXT, REFUND_TEXTS, given_back_text
+from models.timeline_refund import CAUSE_TEXTS, OVERDUE_TEXT, PAYABLE_TEXTS, REFUND_TEXTS, given_back_text
 
 
 class RefundProgressOut(BaseModel):
@@ -50,6 +50,8 @@ class MoneyOut(BaseModel):
     """A charge of the visit, in fen."""
 
     charge_id: UUID
+    payable: Annotated[str, Field(description="What it is for: `revisit` or `prescription`.")]
+    payable_text: Annotated[str, Field(examples=["医事服务费"])]
     state: str
     state_text: Annotated[str, Field(examples=["已缴费"])]
     amount_fen: int
@@ -62,4 +64,12 @@ def money_out(one: Money, now: datetime) -> MoneyOut:
     back = given_back_text(one.paid_fen or 0, reserved_fen=one.reserved_fen or 0, refunded_fen=one.refunded_fen or 0)
     text = back or MONEY_TEXTS[ChargeState(one.state)]
     times = {"pay_until": one.pay_until if one.pay_until and now < one.pay_until else None, "paid_at": one.paid_at}
-    return MoneyOut(charge_id=one.id, state=one.state, state_text=text, amount_fen=one.amount_fen, **times)
+    return MoneyOut(
+        charge_id=one.id,
+        payable=one.payable,
+        payable_text=PAYABLE_TEXTS[one.payable],
+        state=one.state,
+        state_text=text,
+        amount_fen=one.amount_fen,
+        **times,
+    )

@@ -82,7 +82,7 @@ PRESCRIPTION_STEPS: Final[dict[str, str]] = {
 }
 
 
-def patient_step(step: str, before: PrescriptionState, after: PrescriptionState, *, signed: bool) -> str | None:
+def patient_step(step: str, before: str, after: PrescriptionState, *, signed: bool) -> str | None:
     """The title under which the patient's side is told a step; None: not told. `signed`: its doctor had signed it once before this step.
 
     Nothing before the doctor's signature; from there to the pharmacist's one step, whatever was asked, given back and amended meanwhile.
@@ -90,7 +90,7 @@ def patient_step(step: str, before: PrescriptionState, after: PrescriptionState,
     if patient_state(after) is PrescriptionState.QUEUED:
         if after in UNSIGNED and not signed:
             return None
-        return None if signed and patient_state(before) is PrescriptionState.QUEUED else IN_REVIEW_TEXT
+        return None if signed and before in IN_REVIEW | UNSIGNED else IN_REVIEW_TEXT
     if after is PrescriptionState.WITHDRAWN and not signed:
         return None
     approved = (before, after) == (PrescriptionState.COUNTERSIGNING, PrescriptionState.PRICING)

@@ -128,6 +128,7 @@ class Done:
     """A step of the visit, its charge or a refund, as people read it. `by` is the person who asked for it."""
 
     process: str
+    process_id: UUID
     name: str
     before: str
     after: str
@@ -142,6 +143,8 @@ class Money:
     """A charge as its payer sees it."""
 
     id: UUID
+    payable: str
+    """What it is for, by the process that wants it paid."""
     state: str
     amount_fen: int
     pay_until: datetime | None
@@ -197,8 +200,8 @@ _STORY: Final = Asked(
             _rows(
                 Done,
                 (
-                    *(TimelineRow.process, TimelineRow.name, TimelineRow.before, TimelineRow.after, TimelineRow.by, TimelineRow.at),
-                    InboxRow.created_at,
+                    *(TimelineRow.process, TimelineRow.process_id, TimelineRow.name, TimelineRow.before, TimelineRow.after),
+                    *(TimelineRow.by, TimelineRow.at, InboxRow.created_at),
                 ),
                 outerjoin(
                     TimelineRow,
@@ -213,7 +216,7 @@ _STORY: Final = Asked(
             _rows(
                 Money,
                 (
-                    *(_CHARGE.id, _CHARGE.state, _CHARGE.amount_fen, _CHARGE.due_at, PaymentRow.paid_at),
+                    *(_CHARGE.id, _CHARGE.payable, _CHARGE.state, _CHARGE.amount_fen, _CHARGE.due_at, PaymentRow.paid_at),
                     *(PaymentRow.amount_fen, PaymentRow.reserved_fen, PaymentRow.refunded_fen),
                 ),
                 outerjoin(_CHARGE, PaymentRow, and_(PaymentRow.charge_id == _CHARGE.id, PaymentRow.unwanted.is_(None))),

@@ -1,12 +1,14 @@
 """就诊详情 over HTTP (P-12): who did what, told to whom, and the trace that reading a record leaves."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import httpx
 import pytest
 from sqlalchemy import insert
 
+from models.charge import ChargeState
 from models.eligibility import PastVisit
 from models.kernel import ids
 from models.kernel.errors import known
@@ -17,6 +19,7 @@ from models.stores.database import Database
 from models.stores.suspension import Met
 from models.suspension import Outcome
 from models.tables.process import TimelineRow
+from tests.builders import a_charge
 from tests.client import Hands
 from tests.record.builders import Visit, a_visit_of_people, audited
 
@@ -92,18 +95,95 @@ async def test_what_met_the_clinic_is_told_as_the_cause_with_whose_word_it_is(
     assert "account_id" not in told[1], "who of the management it was is for the management"
 
 
-async def test_whose_desk_a_prescription_lies_on_in_review_is_the_hospitals_affair(
+Moves = list[tuple[str, str, str]]
+WRITTEN: Moves = [
+    ("prescription.open", "", "drafting"),
+    ("prescription.submit", "drafting", "checking"),
+    ("prescription.check", "checking", "signing"),
+    ("signature.request", "signing", "signing"),
+]
+SIGNED: Moves = [*WRITTEN, ("signature.query", "signing", "queued")]
+QUESTIONED: Moves = [
+    ("review.approve", "queued", "countersigning"),
+    ("signature.query", "countersigning", "queued"),
+    ("review.question", "queued", "questioned"),
+    ("prescription.amend", "questioned", "drafting"),
+    ("prescription.submit", "drafting", "checking"),
+    ("prescription.check", "checking", "signing"),
+    ("signature.query", "signing", "queued"),
+]
+APPROVED: Moves = [("review.approve", "queued", "countersigning"), ("signature.query", "countersigning", "pricing")]
+REVIEWING, PASSED = ("药师审核中", "药师审核中"), ("药师审方通过", "计价中")
+
+
+async def walked(database: Database, visit_id: UUID, process: str, moves: Moves, clock: Hands) -> None:
+    """One process of the visit, a minute a step."""
+    row = {"process": process, "process_id": ids.new(), "visit_id": visit_id}
+    async with database.transaction() as db:
+        for version, (name, before, after) in enumerate(moves):
+            step = {"step": f"{name}@{version}", "version": version, "name": name, "before": before, "after": after}
+            await db.execute(insert(TimelineRow).values(**row, **step, at=clock() + timedelta(minutes=version)))
+
+
+async def steps_of(api: httpx.AsyncClient, visit: Visit, headers: dict[str, str]) -> list[dict[str, Any]]:
+    return (await api.get(f"/v1/revisits/{visit.id}/timeline", headers=headers)).json()["steps"]
+
+
+@pytest.mark.parametrize(
+    ("moves", "told"),
+    [
+        (WRITTEN, []),
+        ([*WRITTEN, ("prescription.withdraw", "signing", "withdrawn")], []),
+        (SIGNED, [REVIEWING]),
+        ([*SIGNED, *QUESTIONED], [REVIEWING]),
+        ([*SIGNED, *QUESTIONED, *APPROVED], [REVIEWING, PASSED]),
+        ([*SIGNED, *APPROVED, ("drug.price", "pricing", "returned")], [REVIEWING, PASSED, REVIEWING]),
+        ([*SIGNED, ("prescription.withdraw", "queued", "withdrawn")], [REVIEWING, ("撤回处方", "已撤回")]),
+        ([*SIGNED, ("prescription.expire", "queued", "expired")], [REVIEWING, ("处方已过期", "已过期")]),
+    ],
+)
+async def test_between_the_two_signatures_the_patient_is_told_one_thing(
+    api: httpx.AsyncClient, database: Database, clock: Hands, moves: Moves, told: list[tuple[str, str]]
+) -> None:
+    """Whose desk it lies on is the hospital's affair, and a draft its doctor's; the staff reads each step."""
+    visit = await a_visit_of_people(database, clock, State.CONSULTING)
+    await walked(database, visit.id, "prescription", moves, clock)
+
+    theirs, ours = [await steps_of(api, visit, who) for who in (visit.patient, visit.doctor)]
+
+    assert [(one["title"], one["state_text"]) for one in theirs] == told
+    assert [one["step"] for one in ours] == [name for name, _, _ in moves]
+    assert not {one["state"] for one in theirs} & {"drafting", "questioned", "returned", "countersigning"}
+
+
+async def test_what_was_done_again_and_again_and_changed_nothing_is_told_once(
     api: httpx.AsyncClient, database: Database, clock: Hands
 ) -> None:
-    visit = await a_visit_of_people(database, clock, State.CONSULTING)
-    row = {"process": "prescription", "process_id": ids.new(), "visit_id": visit.id, "step": ids.new().hex, "version": 1, "at": clock()}
+    visit, begins = await a_visit_of_people(database, clock, State.CLOSED), clock()
+    again = ("refund.apply", "cleared", "cleared")
+    await walked(database, visit.id, "refund", [again, again, again, ("refund.apply", "cleared", "accepted")], clock)
+    await walked(database, visit.id, "refund", [again], clock)
+
+    steps = await steps_of(api, visit, visit.patient)
+
+    assert sorted((one["state_text"], one["times"], one["last_at"] is None) for one in steps) == [
+        ("已申请退费", 1, True),
+        ("已申请退费", 3, False),
+        ("退费中", 1, True),
+    ]
+    [often] = [one for one in steps if one["times"] == 3]
+    assert [datetime.fromisoformat(often[at]) for at in ("at", "last_at")] == [begins, begins + timedelta(minutes=2)]
+
+
+async def test_money_says_what_it_is_for(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
+    visit = await a_visit_of_people(database, clock, State.CLOSED)
     async with database.transaction() as db:
-        await db.execute(insert(TimelineRow).values(**row, name="review.question", before="queued", after="questioned"))
-    url = f"/v1/revisits/{visit.id}/timeline"
+        for payable in ("revisit", "prescription"):
+            await a_charge(db, visit.id, ChargeState.CLOSED, payable=payable, payable_id=ids.new())
 
-    said = [(await api.get(url, headers=who)).json()["steps"][0]["state_text"] for who in (visit.patient, visit.doctor)]
+    money = (await api.get(f"/v1/revisits/{visit.id}/timeline", headers=visit.patient)).json()["money"]
 
-    assert said == ["药师审核中", "质疑中"]
+    assert sorted((one["payable"], one["payable_text"]) for one in money) == [("prescription", "药费"), ("revisit", "医事服务费")]
 
 
 async def test_past_visits_read_by_a_relative_leave_a_trace(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
