@@ -24,7 +24,7 @@ from api.security import may
 from api.sentences import SENTENCES
 from api.wiring import Wired, Wiring
 from models.account import Principal
-from models.history import FAILURE_TEXTS, OUTCOME_TEXTS, Entry, What
+from models.history import FAILURE_TEXTS, OUTCOME_TEXTS, Entry, What, folded
 from models.stores import history as histories
 from models.stores import suspension as suspensions
 from models.stores import timeline
@@ -97,9 +97,10 @@ class EntryOut(TaskOut):
     )
     until: datetime | None = Field(description="Of a wait: its deadline.")
     times: int | None = Field(
-        description="Of news: how often its run was told of it; `at` is the first time. It is told again until the run acts on it."
+        description="Of news: how often its run was told of it; `at` is the first time. It is told again until the run acts on it. "
+        "Of a step: how often it was done in a row with nothing changed by it; the rests between are not told."
     )
-    last_at: datetime | None = Field(description="Of news that its run was told more than once: the last time.")
+    last_at: datetime | None = Field(description="Of what is told once and was more often: the last time.")
     outcome: str | None = Field(
         description="Of a step or run: the state it led to, or the code of its failure. Of a wish: `done`, or the code of its refusal. "
         "Of a wait: what ended it, `alarm` or the name of what came. Of `begun`: `again` if there was a run before. Of `ended`, and of "
@@ -171,7 +172,7 @@ async def history(revisit_id: UUID, me: MayRead, wiring: Wired) -> HistoryOut:
     tale = story(recorded, begun_by, asked_at)
     told = told_of(rows, recorded, tale, done, away=read.away)
     entries = tale.entries if read.cut else filled(tale, told, done, asked_at)
-    entries = sorted((*met(causes), *entries), key=lambda entry: entry.at)
+    entries = folded(sorted((*met(causes), *entries), key=lambda entry: entry.at))
     givers = {one.process_id: one.by for one in done if one.name == "refund.hand_over"}
     async with wiring.database.reading() as db:
         people = await histories.people(db, {by for by in (*(entry.by for entry in entries), *givers.values()) if by})

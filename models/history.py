@@ -1,6 +1,6 @@
 """What the engine recorded of a process, kept beyond the engine: its runs, how each of them was closed, and the entries of its story."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -111,6 +111,40 @@ class Entry:
     """None of what the timeline alone knows."""
     first_event: int | None = None
     last_event: int | None = None
+
+
+def folded(entries: Sequence[Entry]) -> list[Entry]:
+    """A story, by time, whose repeats are one entry with their number: a step done again that changed nothing, its rests before included.
+
+    What was tried in vain, asked by somebody or came from outside stands by itself, and so does what follows it.
+    """
+    told: list[Entry] = []
+    steps: dict[UUID, Entry] = {}
+    rests: dict[UUID, list[Entry]] = {}
+    gone: set[int] = set()
+    for entry in entries:
+        of, known = entry.process_id, steps.get(entry.process_id)
+        if known and entry.what is What.WAIT and (entry.outcome, entry.waited_for != "another_hand") == ("alarm", True):
+            rests.setdefault(of, []).append(entry)
+        elif known and _again(known, entry):
+            gone |= {id(rest) for rest in rests.pop(of, [])}
+            known.times, known.last_at, known.last_event = (known.times or 1) + 1, entry.at, entry.last_event
+            continue
+        else:
+            steps.pop(of, None)
+            rests.pop(of, None)
+            if entry.what is What.STEP:
+                steps[of] = entry
+        told.append(entry)
+    return [entry for entry in told if id(entry) not in gone]
+
+
+def _again(known: Entry, entry: Entry) -> bool:
+    """Done by the same run, unasked, at the first try, and where the first led to."""
+    if entry.what is not What.STEP or entry.by or entry.outcome_title is None or (entry.attempts or 1) > 1:
+        return False
+    same = (entry.name, entry.outcome, entry.run_id, entry.trouble, entry.office)
+    return same == (known.name, known.outcome, known.run_id, known.trouble, known.office)
 
 
 _LATER: Final = timedelta(seconds=3)

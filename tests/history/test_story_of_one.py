@@ -8,8 +8,9 @@ from temporalio.api.failure.v1 import Failure, TimeoutFailureInfo
 
 from api.history_events import Pending
 from api.history_story import story
-from models.history import OUTCOME_TEXTS, TRIED, Entry, What
+from models.history import OUTCOME_TEXTS, TRIED, Entry, What, folded
 from models.kernel import ids
+from models.kernel.errors import known
 from tests.history.test_story import NINE, SOMEBODY, Run, carried, choosing, failure, line
 
 BEGUN_ANEW = "TerminateIfRunning WorkflowIdReusePolicy"
@@ -163,3 +164,39 @@ def test_a_run_whose_build_was_gone_says_so(reason: str, next_build: str | None,
 
     assert [(one.what, one.outcome) for one in told] == [(What.BEGUN, "again"), (What.WAIT, outcome), (What.ENDED, outcome)]
     assert outcome in OUTCOME_TEXTS
+
+
+def polling(*tries: int) -> Run:
+    """A refund that the channel is asked about each minute, and has not given back yet."""
+    run = Run("refund")
+    run.did("refund.apply", state="accepted")
+    for attempt in tries:
+        run.rests(60)
+        run.happens("timer_fired", timer_id="1", after_s=60)
+        run.did("refund.query", attempt=attempt, state="accepted")
+    return run
+
+
+def test_a_question_that_brought_nothing_again_and_again_is_one_with_its_number() -> None:
+    run = polling(1, 1, 1)
+    run.rests(60)
+    [_, apply, wait, query, rest] = folded(story([run.recorded(open=True)], {}).entries)
+
+    assert [(one.what, one.name) for one in (apply, wait, query)] == [
+        (What.STEP, "refund.apply"),
+        (What.WAIT, "accepted"),
+        (What.STEP, "refund.query"),
+    ]
+    assert (query.times, known(query.last_at) - query.at) == (3, timedelta(seconds=2 * 64))
+    assert (rest.what, rest.outcome, rest.at > known(query.last_at)) == (What.WAIT, None, True), "where it stands now is told"
+
+
+def test_what_was_tried_in_vain_or_heard_between_stands_by_itself() -> None:
+    failed, heard = polling(1, 2, 1), polling(1)
+    heard.rests(60)
+    heard.hears("refund_reported", id="1")
+    heard.did("refund.query", {"id": "1"}, state="accepted")
+
+    for run, times in ((failed, [None, 2]), (heard, [None, None])):
+        entries = folded(story([run.recorded()], {}).entries)
+        assert [one.times for one in entries if one.name == "refund.query"] == times
