@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.kernel.errors import DomainError, known
+from models.patient import sex_of
 from models.prescription import Prescription, PrescriptionContent, PrescriptionState
 from models.prescription_his import Written, WrittenLine
 from models.review import Facts
@@ -176,13 +177,16 @@ async def written(db: AsyncSession, now: Prescription) -> Written:
 
 
 async def to_review(db: AsyncSession, now: Prescription, on: date) -> tuple[Facts, tuple[WrittenLine, ...]]:
-    """What the rational-drug review is asked: of whom it is for age and sex, and nothing by which they could be told."""
+    """What the rational-drug review is asked: of whom it is for age and sex, and nothing by which they could be told.
+
+    Weight, pregnancy and allergies are asked by no form here and stay unknown; that no allergy is named does not say that there is none.
+    What a patient tells of them in their own words the pharmacist reads, who judges (`prescription_timeline.for_whom`).
+    """
     what, patient = await prescriptions.content(db, now.content_id), await _patient(db, now.visit_id)
     number = vault(db).open("patient.id_number", patient.id, patient.id_number)
     born = patient.birth_on
     months = (on.year - born.year) * 12 + on.month - born.month - (on.day < born.day)
-    sex = "male" if int(number[16]) % 2 else "female"
-    facts_ = Facts(age_months=months, sex=sex, diagnosis_codes=(what.prescribed.diagnosis_code,))
+    facts_ = Facts(age_months=months, sex=sex_of(number), diagnosis_codes=(what.prescribed.diagnosis_code,))
     return facts_, await _lines(db, what)
 
 
