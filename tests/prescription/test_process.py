@@ -338,12 +338,15 @@ async def test_a_draft_outlives_its_day_unsigned(hospital: Hospital) -> None:
     assert case.state is S.WITHDRAWN
 
 
-async def test_a_report_of_the_ca_that_comes_after_its_answer_is_noted(hospital: Hospital) -> None:
-    case = await (await written(hospital)).to(S.QUEUED)
+@pytest.mark.parametrize("state", [S.QUEUED, S.CHOOSING, S.PAYING, S.CLOSING, S.DISPENSING, S.READY])
+async def test_a_report_of_the_ca_that_comes_after_its_answer_is_noted_wherever_it_stands(hospital: Hospital, state: S) -> None:
+    case = await (await written(hospital)).to(S.PAYING if state is S.CLOSING else state)
+    if state is S.CLOSING:
+        await case.does(CancelDrugs)
 
     await case.is_told()
 
-    assert case.state is S.QUEUED
+    assert case.state is state
     assert await hospital.unhandled() == 0
 
 
