@@ -16,8 +16,10 @@ from activities.steps import Guard, Step, step
 from gateways.signature.port import SignatureService
 from models.kernel import ids
 from models.kernel.errors import DomainError, known
+from models.policy import Policy
 from models.prescription import Prescription, PrescriptionState
-from models.process import Alarm, AnyRow
+from models.process import Alarm
+from models.record import RecordSigning
 from models.revisit import PRESCRIBING
 from models.signature import Signature, SignatureReported, SignatureTask, TaskState, Trusted, doubt
 from models.stores import notices
@@ -29,12 +31,11 @@ from models.stores import signature as signatures
 from models.stores.signature import Side, ToSign
 
 _S = PrescriptionState
-_ASKED_AGAIN = timedelta(seconds=5)
 _SKEW = timedelta(seconds=60)
 """By how much the CA's clock and ours may differ."""
 UNTIMELY = "signature.untimely"
 EXPIRED = "signature.expired"
-R = TypeVar("R", bound=AnyRow)
+R = TypeVar("R", Prescription, RecordSigning)
 log = structlog.get_logger()
 
 
@@ -109,23 +110,26 @@ class Signing(ABC, Generic[R]):
             await self._service.request_sign(number, what.signer.staff_id, title=what.title, text=text, expires_at=known(now.due_at))
         except DomainError as refused:
             return await self._refused(step, refused.code)
-        async with step.move(now.state, task_id=number, wake_at=self._next(step)):
+        async with step.move(now.state, task_id=number, wake_at=await self._next(step, step.at)):
             return step.row
 
     async def _hear(self, step: Step[R], number: UUID) -> R:
         """A report or the time to ask: what the service answers counts, once it is proved."""
         now = step.now
+        until: datetime = known(now.due_at)
         task = await self._service.query(number)
         match task:
             case SignatureTask(state=TaskState.SIGNED, signature=Signature() as signature):
                 if trouble := await self._trouble(step, number, signature):
-                    log.error("signature.not_proved", signature_id=str(number), visit_id=str(getattr(now, "visit_id", "")), trouble=trouble)
+                    log.error("signature.not_proved", signature_id=str(number), visit_id=str(now.visit_id), trouble=trouble)
                     return await self._refused(step, trouble)
                 return await self._signed(step, number, signature)
             case SignatureTask(state=TaskState.PENDING):
-                if step.at >= known(now.due_at):
+                if step.at >= until:
                     return await self._refused(step, EXPIRED)
-                async with step.move(now.state, wake_at=self._next(step)):
+                async with self._guard.database.reading() as db:
+                    since = await signatures.asked_after(db, now.id, self.request_name)
+                async with step.move(now.state, wake_at=await self._next(step, since)):
                     return step.row
             case None:  # the CA has no such task: its signer is asked anew
                 async with step.move(now.state, task_id=None):
@@ -146,8 +150,15 @@ class Signing(ABC, Generic[R]):
             return UNTIMELY
         return await asyncio.to_thread(doubt, text, signature, self._trusted, by=staff_id)
 
-    def _next(self, step: Step[R]) -> datetime:
-        return min(step.at + _ASKED_AGAIN, known(step.now.due_at))
+    async def _next(self, step: Step[R], since: datetime) -> datetime:
+        """When the CA is asked again; at the end in any case."""
+        policy = await self._policy(step.now)
+        return min(policy.signature_asked_at(step.at, since), known(step.now.due_at))
+
+    async def _policy(self, now: R) -> Policy:
+        """A document has the rules that its visit began with."""
+        async with self._guard.database.reading() as db:
+            return await policies.pinned(db, (await revisits.facts(db, now.visit_id)).policy)
 
 
 class SignatureActivities(Signing[Prescription]):

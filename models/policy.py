@@ -50,6 +50,8 @@ class Rules(BaseModel):
     """Unreviewed so long, the pharmacists are told; after as much again, the management."""
     record_sign_s: int = Field(default=900, ge=1)
     """To confirm a record on the phone; then it is unsigned again. Versions of before have none."""
+    sign_poll_s: int = Field(default=5, ge=1)
+    """How soon the CA is asked again what became of a signature, beside its own reports; rarer the longer it lasts."""
     drugs_pay_s: int = Field(default=7200, ge=60)
     """To pay for drugs once a way to get them is chosen; never longer than the prescription is valid."""
     drugs_poll_s: int = Field(default=60, ge=1)
@@ -111,6 +113,12 @@ class Policy(BaseModel):
         """When the channel is asked next, after so many questions."""
         pauses = self.rules.refund_polls_s
         return now + timedelta(seconds=pauses[min(polls, len(pauses) - 1)])
+
+    def signature_asked_at(self, now: datetime, since: datetime) -> datetime:
+        """When the CA is asked next about a signature that has been waited for `since` then: within a quarter of that time more, and within
+        five minutes."""
+        waited = min((now - since) / 4, timedelta(minutes=5))
+        return now + max(waited, timedelta(seconds=self.rules.sign_poll_s))
 
     def drugs_asked_at(self, now: datetime, since: datetime) -> datetime:
         """When the HIS is asked next about a prescription that has stood where it stands `since` then: within an eighth of that time more,
@@ -181,6 +189,7 @@ TEST = STANDARD.model_copy(
         "review_hold_s": 30,
         "review_remind_s": 10,
         "record_sign_s": 20,
+        "sign_poll_s": 1,
         "drugs_pay_s": 60,
         "drugs_poll_s": 1,
         "pickup_remind_s": 60,

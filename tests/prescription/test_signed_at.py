@@ -62,3 +62,19 @@ async def test_asked_anew_an_earlier_signature_does_not_count(hospital: Hospital
     await said_to_be_signed(case, -timedelta(minutes=25))
 
     assert case.state is S.DRAFTING
+
+
+async def test_while_it_waits_the_ca_is_asked_more_and_more_rarely(hospital: Hospital) -> None:
+    """Every five seconds would be 120 times in ten minutes: each one a step of the row and of its run."""
+    case = await (await written(hospital)).to(S.SIGNING)
+    await case.desk.happens()
+    begun, first, times = hospital.clock(), case.now.wake_at, 0
+
+    while hospital.clock() < begun + timedelta(minutes=10):
+        await case.desk.alarm()
+        times += 1
+
+    assert first == begun + timedelta(seconds=5)
+    assert times < 25
+    assert case.now.wake_at is not None
+    assert case.now.wake_at <= hospital.clock() + timedelta(minutes=5)
