@@ -4,11 +4,12 @@ from datetime import timedelta
 
 import structlog
 
-from activities.signature import broken
-from activities.steps import Guard, step
+from activities.signature import broken, queued
+from activities.steps import Guard, Step, step
 from models.account import Role
-from models.kernel.errors import DomainError
+from models.kernel.errors import DomainError, known
 from models.message import Template
+from models.policy import Policy
 from models.prescription import (
     Answer,
     Approve,
@@ -35,18 +36,19 @@ class ReviewActivities:
 
     @step("review.claim")
     async def claim(self, now: Prescription, wish: ClaimReview) -> Prescription:
-        """Held for its pharmacist until it lapses; what another holds is taken over only by who says so.
+        """Held for its pharmacist until it lapses; what another holds is taken over only by who says so. Taken over while its approval
+        waits to be signed, it is unapproved.
 
-        Raises `review.own` for the prescriber, `review.held`.
+        Raises `review.own` for the prescriber, `review.held`, `prescription.not_now` for who is to sign it.
         """
         step = self._guard.step(now, "review.claim", wish, take_over=wish.take_over)
-        async with self._guard.database.reading() as db:
-            facts = await prescriptions.facts(db, now.id)
-            rules = (await policies.pinned(db, facts.policy)).rules
-        until = step.at + timedelta(seconds=rules.review_hold_s)
-        async with step.move(PrescriptionState.QUEUED, pharmacist_id=wish.by, held_until=until):
+        facts, policy = await self._facts(now)
+        until = step.at + timedelta(seconds=policy.rules.review_hold_s)
+        async with step.move(PrescriptionState.QUEUED, pharmacist_id=wish.by, held_until=until, **self._unapproved(step, policy)):
             if facts.account_id == wish.by:
                 raise DomainError("review.own", "forbidden")
+            if now.state is not PrescriptionState.QUEUED and facts.pharmacist_id == wish.by:
+                raise DomainError("prescription.not_now", "conflict")
             held = facts.held_until is not None and facts.held_until > step.at and facts.pharmacist_id != wish.by
             if held and not wish.take_over:
                 raise DomainError("review.held", "conflict")
@@ -54,23 +56,25 @@ class ReviewActivities:
 
     @step("review.release")
     async def release(self, now: Prescription, wish: ReleaseReview) -> Prescription:
-        """Back into the queue, at its old place. Raises `review.not_held`."""
-        facts = await self._facts(now)
+        """Back into the queue, at its old place; an approval that is not signed is taken back. Raises `review.not_held`."""
+        facts, policy = await self._facts(now)
         step = self._guard.step(now, "review.release", wish)
-        async with step.move(PrescriptionState.QUEUED, pharmacist_id=None, held_until=None):
+        async with step.move(PrescriptionState.QUEUED, pharmacist_id=None, held_until=None, **self._unapproved(step, policy)):
             _must_hold(facts, wish)
         return step.row
 
     @step("review.approve")
     async def approve(self, now: Prescription, wish: Approve) -> Prescription:
-        """审方通过, of what its doctor signed; it counts with the pharmacist's signature.
+        """审方通过, of what its doctor signed; it counts with the pharmacist's signature, for which there is a time.
 
         Raises `review.not_held`, `review.own`, `signature.broken` where the doctor's signature does not prove: it may still be given back.
         """
-        facts = await self._facts(now)
+        facts, policy = await self._facts(now)
         step = self._guard.step(now, "review.approve", wish)
         unproved = await broken(self._guard, now, self._trusted, "doctor")
-        async with step.move(PrescriptionState.COUNTERSIGNING, task_id=None, wake_at=now.due_at):
+        until = policy.approval_until(step.at, known(now.valid_until))
+        values = {"task_id": None, "due_at": until, "wake_at": until, "held_until": until, "reason": None}
+        async with step.move(PrescriptionState.COUNTERSIGNING, **values):
             _must_hold(facts, wish)
             if unproved:
                 raise unproved
@@ -79,7 +83,7 @@ class ReviewActivities:
     @step("review.question")
     async def question(self, now: Prescription, wish: Question) -> Prescription:
         """The doctor is asked; the pharmacist's words are stored. Raises `review.not_held`."""
-        facts = await self._facts(now)
+        facts, _ = await self._facts(now)
         step = self._guard.step(now, "review.question", wish, note_id=str(wish.note_id))
         async with step.move(PrescriptionState.QUESTIONED, note_id=wish.note_id) as db:
             _must_hold(facts, wish)
@@ -89,7 +93,7 @@ class ReviewActivities:
     @step("review.reject")
     async def reject(self, now: Prescription, wish: Reject) -> Prescription:
         """Given back with a remark; amended, it is reviewed and signed again. Raises `review.not_held`."""
-        facts = await self._facts(now)
+        facts, _ = await self._facts(now)
         step = self._guard.step(now, "review.reject", wish, remark=wish.remark, note_id=str(wish.note_id))
         values = {"remark": wish.remark, "note_id": wish.note_id, "pharmacist_id": wish.by, "held_until": None}
         async with step.move(PrescriptionState.RETURNED, **values) as db:
@@ -123,9 +127,14 @@ class ReviewActivities:
         log.warning("review.waits", prescription_id=str(now.id), state=now.state, told=told)
         return step.row
 
-    async def _facts(self, now: Prescription) -> prescriptions.Facts:
+    async def _facts(self, now: Prescription) -> tuple[prescriptions.Facts, Policy]:
         async with self._guard.database.reading() as db:
-            return await prescriptions.facts(db, now.id)
+            facts = await prescriptions.facts(db, now.id)
+            return facts, await policies.pinned(db, facts.policy)
+
+    def _unapproved(self, step: Step[Prescription], policy: Policy) -> dict[str, object]:
+        """The queue's clocks again for what was approved; what stands in the queue keeps its own."""
+        return queued(step, policy) if step.now.state is PrescriptionState.COUNTERSIGNING else {}
 
 
 def _must_hold(facts: prescriptions.Facts, wish: Command) -> None:

@@ -16,6 +16,7 @@ from activities.steps import Guard, Step, step
 from gateways.signature.port import SignatureService
 from models.kernel import ids
 from models.kernel.errors import DomainError, known
+from models.message import Template
 from models.policy import Policy
 from models.prescription import Prescription, PrescriptionState
 from models.process import Alarm
@@ -26,6 +27,7 @@ from models.stores import notices
 from models.stores import policy as policies
 from models.stores import prescription as prescriptions
 from models.stores import prescription_signing as signing
+from models.stores import prescription_timeline as reading
 from models.stores import revisit as revisits
 from models.stores import signature as signatures
 from models.stores.signature import Side, ToSign
@@ -65,6 +67,12 @@ async def broken(guard: Guard[Prescription], now: Prescription, trusted: Trusted
             log.error("signature.broken", prescription_id=str(now.id), side=side, trouble=why)
             return DomainError("signature.broken", "conflict", side=side, why=why)
     return None
+
+
+def queued(step: Step[Prescription], policy: Policy) -> dict[str, object]:
+    """The clocks of what comes to the pharmacists' queue now: no signature is waited for, and who waits long is told of."""
+    valid_until = known(step.now.valid_until)
+    return {"task_id": None, "due_at": valid_until, "wake_at": policy.review_told_at(step.at, valid_until)}
 
 
 async def given_back(step: Step[Prescription], reason: str) -> Prescription:
@@ -129,8 +137,9 @@ class Signing(ABC, Generic[R]):
                     return await self._refused(step, EXPIRED)
                 async with self._guard.database.reading() as db:
                     since = await signatures.asked_after(db, now.id, self.request_name)
-                async with step.move(now.state, wake_at=await self._next(step, since)):
-                    return step.row
+                async with step.move(now.state, wake_at=await self._next(step, since)) as db:
+                    await self._waits(db, step)
+                return step.row
             case None:  # the CA has no such task: its signer is asked anew
                 async with step.move(now.state, task_id=None):
                     return step.row
@@ -149,6 +158,9 @@ class Signing(ABC, Generic[R]):
         if not earliest - _SKEW <= signature.signed_at <= step.at + _SKEW:
             return UNTIMELY
         return await asyncio.to_thread(doubt, text, signature, self._trusted, by=staff_id)
+
+    async def _waits(self, db: AsyncSession, step: Step[R]) -> None:
+        """Not confirmed yet: whoever is to be reminded is."""
 
     async def _next(self, step: Step[R], since: datetime) -> datetime:
         """When the CA is asked again; at the end in any case."""
@@ -195,21 +207,40 @@ class SignatureActivities(Signing[Prescription]):
     async def _signed(self, step: Step[Prescription], number: UUID, signature: Signature) -> Prescription:
         now = step.now
         if now.state is _S.COUNTERSIGNING:
-            async with step.move(_S.PRICING, task_id=None, wake_at=None) as db:
+            async with step.move(_S.PRICING, task_id=None, due_at=now.valid_until, wake_at=None) as db:
                 await signatures.proved(db, number, signature)
             return step.row
         async with self._guard.database.reading() as db:
             if (await revisits.facts(db, now.visit_id)).state not in PRESCRIBING:
                 return await self._refused(step, "prescription.visit_over")
-            facts = await prescriptions.facts(db, now.id)
-            rules = (await policies.pinned(db, facts.policy)).rules
-        wake_at = min(step.at + timedelta(seconds=rules.review_remind_s), known(now.due_at))
-        async with step.move(_S.QUEUED, task_id=None, queued_at=step.at, wake_at=wake_at, reason=None) as db:
+        async with step.move(_S.QUEUED, queued_at=step.at, reason=None, **queued(step, await self._policy(now))) as db:
             await signatures.proved(db, number, signature)
         return step.row
 
     async def _refused(self, step: Step[Prescription], reason: str) -> Prescription:
-        """Back to its doctor, or to the pharmacist who holds it."""
-        to = _S.QUEUED if step.now.state is _S.COUNTERSIGNING else _S.DRAFTING
-        async with step.move(to, task_id=None, wake_at=step.now.due_at, reason=reason):
+        """Back to its doctor, or unapproved to the pharmacist who holds it; not confirmed in time, to all of them."""
+        if step.now.state is not _S.COUNTERSIGNING:
+            async with step.move(_S.DRAFTING, task_id=None, wake_at=step.now.due_at, reason=reason):
+                return step.row
+        free: dict[str, object] = {"pharmacist_id": None, "held_until": None} if reason == EXPIRED else {}
+        async with step.move(_S.QUEUED, reason=reason, **queued(step, await self._policy(step.now)), **free):
             return step.row
+
+    async def _waits(self, db: AsyncSession, step: Step[Prescription]) -> None:
+        """The pharmacist who approved it is reminded once, when half of their time is over."""
+        if step.now.state is not _S.COUNTERSIGNING:
+            return
+        facts = await prescriptions.facts(db, step.now.id)
+        remind_at = (await policies.pinned(db, facts.policy)).approval_remind_at(await reading.entered_at(db, step.now.id))
+        if step.at >= remind_at:
+            await notices.tell_one(db, step.now.visit_id, Template.REVIEW_WAITING, known(facts.pharmacist_id), remind_at, about=step.now.id)
+
+    async def _next(self, step: Step[Prescription], since: datetime) -> datetime:
+        """And to remind."""
+        asked_at, now = await super()._next(step, since), step.now
+        if now.state is not _S.COUNTERSIGNING:
+            return asked_at
+        policy = await self._policy(now)
+        async with self._guard.database.reading() as db:
+            remind_at = policy.approval_remind_at(await reading.entered_at(db, now.id))
+        return min(asked_at, remind_at) if remind_at > step.at else asked_at

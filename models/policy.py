@@ -48,6 +48,8 @@ class Rules(BaseModel):
     """A pharmacist who took a prescription has it so long before others may take it."""
     review_remind_s: int = Field(default=1800, ge=1)
     """Unreviewed so long, the pharmacists are told; after as much again, the management."""
+    review_sign_s: int = Field(default=900, ge=2)
+    """To confirm an approval on the phone, the pharmacist reminded at half of it; then it is unapproved in the queue again."""
     record_sign_s: int = Field(default=900, ge=1)
     """To confirm a record on the phone; then it is unsigned again. Versions of before have none."""
     sign_poll_s: int = Field(default=5, ge=1)
@@ -120,6 +122,18 @@ class Policy(BaseModel):
         waited = min((now - since) / 4, timedelta(minutes=5))
         return now + max(waited, timedelta(seconds=self.rules.sign_poll_s))
 
+    def review_told_at(self, now: datetime, valid_until: datetime) -> datetime:
+        """When the pharmacists are told of a prescription that comes to their queue now; at its end in any case."""
+        return min(now + timedelta(seconds=self.rules.review_remind_s), valid_until)
+
+    def approval_until(self, now: datetime, valid_until: datetime) -> datetime:
+        """What is approved now and not confirmed until then is not approved."""
+        return min(now + timedelta(seconds=self.rules.review_sign_s), valid_until)
+
+    def approval_remind_at(self, approved_at: datetime) -> datetime:
+        """At half of the time that there is to confirm it."""
+        return approved_at + timedelta(seconds=self.rules.review_sign_s) / 2
+
     def drugs_asked_at(self, now: datetime, since: datetime) -> datetime:
         """When the HIS is asked next about a prescription that has stood where it stands `since` then: within an eighth of that time more,
         and within the hour."""
@@ -188,6 +202,7 @@ TEST = STANDARD.model_copy(
         "refund_pause_s": 2,
         "review_hold_s": 30,
         "review_remind_s": 10,
+        "review_sign_s": 30,
         "record_sign_s": 20,
         "sign_poll_s": 1,
         "drugs_pay_s": 60,

@@ -59,7 +59,7 @@ MOVES = Moves[PrescriptionState](
         _S.QUEUED: _to(_S.QUEUED, _S.QUESTIONED, _S.RETURNED, _S.COUNTERSIGNING, _S.WITHDRAWN, _S.EXPIRED),
         _S.QUESTIONED: _to(_S.QUESTIONED, _S.QUEUED, _S.DRAFTING, _S.WITHDRAWN, _S.EXPIRED),
         _S.RETURNED: _to(_S.RETURNED, _S.DRAFTING, _S.WITHDRAWN, _S.EXPIRED),
-        _S.COUNTERSIGNING: _to(_S.COUNTERSIGNING, _S.QUEUED, _S.PRICING, _S.EXPIRED),
+        _S.COUNTERSIGNING: _to(_S.COUNTERSIGNING, _S.QUEUED, _S.PRICING),
         _S.PRICING: _to(_S.CHOOSING, _S.RETURNED),
         _S.CHOOSING: _to(_S.CHOOSING, _S.PAYING, _S.AT_HOSPITAL, _S.DISPENSING, _S.CANCELLED, _S.EXPIRED),
         _S.PAYING: _to(_S.PAYING, _S.CLOSING, _S.CHOOSING, _S.DISPENSING, _S.CANCELLED),
@@ -158,16 +158,18 @@ class Answer(Command):
 
 
 class ClaimReview(Command):
-    """A pharmacist takes it from the queue; held until it lapses, or another takes it over."""
+    """A pharmacist takes it from the queue; held until it lapses, or another takes it over, approved and unsigned as well."""
 
     kind: Literal["claim_review"] = "claim_review"
-    allowed_in = _to(_S.QUEUED)
+    allowed_in = _to(_S.QUEUED, _S.COUNTERSIGNING)
     take_over: bool = False
 
 
 class ReleaseReview(Command):
+    """Into the queue again; an approval that is not signed is taken back."""
+
     kind: Literal["release_review"] = "release_review"
-    allowed_in = _to(_S.QUEUED)
+    allowed_in = _to(_S.QUEUED, _S.COUNTERSIGNING)
 
 
 class Approve(Command):

@@ -63,8 +63,6 @@ class PrescriptionWorkflow(Process[Prescription]):
                 await self.step(PrescriptionActivities.amend, wish)
             case Submit() as wish:  # the law's floors
                 await self.step(PrescriptionActivities.submit, wish)
-            case Alarm() if now.state is PrescriptionState.COUNTERSIGNING:
-                await self.step(PrescriptionActivities.expire)
             case Withdraw() | Alarm() as why:
                 await self.step(PrescriptionActivities.withdraw, why)
             case other:
@@ -75,17 +73,20 @@ class PrescriptionWorkflow(Process[Prescription]):
         await self.step(PrescriptionActivities.check)
 
     async def _sign(self, now: Prescription) -> None:
-        """Whose turn it is confirms on their phone. Without the doctor nobody sees the prescription; without the pharmacist it ends."""
+        """Whose turn it is confirms on their phone. Without the doctor nobody sees the prescription; without the pharmacist it is not
+        approved, and waits in the queue again."""
         if now.task_id is None:
             await self.step(SignatureActivities.request)
             return
         match await self.next(until=now.wake_at):
             case SignatureReported() as knock:
                 await self.step(SignatureActivities.query, knock)
-            case Alarm() as due if not now.last_call:
+            case Alarm() as due if not now.last_call or now.state is PrescriptionState.COUNTERSIGNING:
                 await self.step(SignatureActivities.query, due)
-            case Alarm() if now.state is PrescriptionState.COUNTERSIGNING:
-                await self.step(PrescriptionActivities.expire)
+            case ClaimReview() as wish:
+                await self.step(ReviewActivities.claim, wish)
+            case ReleaseReview() as wish:
+                await self.step(ReviewActivities.release, wish)
             case Withdraw() | Alarm() as why:
                 await self.step(PrescriptionActivities.withdraw, why)
             case _:

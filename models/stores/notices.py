@@ -62,6 +62,11 @@ async def tell_office(db: AsyncSession, revisit_id: UUID, template: Template, ro
     await _tell_accounts(db, await _visit(db, revisit_id), template, at, await db.scalars(whom), about, at.isoformat())
 
 
+async def tell_one(db: AsyncSession, revisit_id: UUID, template: Template, account_id: UUID, at: datetime, *, about: UUID) -> None:
+    """One member of staff, of what waits for them alone. `at` is the instant that made it wait: told again of the same, it is one."""
+    await _tell_accounts(db, await _visit(db, revisit_id), template, at, [account_id], about, at.isoformat())
+
+
 @dataclass(frozen=True, slots=True)
 class _Visit:
     """Its clinic is None as long as no place was chosen."""
