@@ -20,6 +20,8 @@ from models.process import Command
 from models.revisit import State
 from models.stores import prescription as prescriptions
 from models.stores import prescription_queue as queue
+from models.stores import prescription_signing as signing
+from models.stores import signature as signatures
 from models.stores.database import Database
 from models.tables.prescription import PrescriptionRow
 from models.tables.process import TimelineRow
@@ -28,6 +30,7 @@ from tests.client import Hands
 from tests.prescription.desk import a_pharmacist, content
 from tests.process.desk import PrescriptionDesk
 from tests.process.hospital import Hospital, Unheard, wish
+from tests.process.signature import signed
 
 S = PrescriptionState
 MANY, PHARMACISTS = 300, 20
@@ -48,6 +51,16 @@ async def a_queue(hospital: Hospital, doctor: UUID) -> list[UUID]:
             rows.append(common | {"id": number, "content_id": content_id, "queued_at": at - timedelta(seconds=MANY - place)})
         await db.execute(insert(PrescriptionRow), rows)
     return numbers
+
+
+async def signed_by_its_doctor(hospital: Hospital, numbers: Sequence[UUID]) -> None:
+    """Each, as their phone would have."""
+    async with hospital.database.transaction() as db:
+        for number in numbers:
+            row = (await prescriptions.load(db, number)).model_copy(update={"state": S.SIGNING})
+            what, task = await signing.to_sign(db, row), ids.new()
+            await signatures.asked(db, task, what)
+            await signatures.proved(db, task, signed(what.text, what.signer.staff_id, hospital.clock()))
 
 
 class Pharmacist:
@@ -117,9 +130,12 @@ async def story(database: Database) -> dict[UUID, list[TimelineRow]]:
     return found
 
 
+@pytest.mark.long
 async def test_each_is_reviewed_once_a_round_by_who_holds_it_and_the_oldest_first(own_database: Database, clock: Hands) -> None:
-    hospital, doctor = Hospital(own_database, clock, Unheard()), ids.new()
+    hospital = Hospital(own_database, clock, Unheard())
+    doctor = await a_pharmacist(hospital)  # anybody of the staff
     oldest_first = await a_queue(hospital, doctor)
+    await signed_by_its_doctor(hospital, oldest_first)
     staff, seen = [await a_pharmacist(hospital) for _ in range(PHARMACISTS)], Counter[UUID]()
     people = [Pharmacist(hospital, one, staff, doctor, seen, seed) for seed, one in enumerate(staff)]
 
