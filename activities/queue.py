@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from activities.booking import is_there
 from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
 from models.kernel import ids
@@ -20,7 +21,7 @@ from models.stores import booking as bookings
 from models.stores import inbox, notices
 from models.stores import policy as policies
 from models.stores import revisit as revisits
-from models.suspension import Stopped
+from models.suspension import Rearranged, Stopped
 
 R = TypeVar("R")
 
@@ -136,18 +137,24 @@ class QueueActivities:
     async def pass_over(self, now: Revisit) -> Revisit:
         """过号: a mark in the queue and a place at its end, not a state.
 
-        Whom a stop left alone since the doctor had accepted them waits again in a clinic that nobody holds: to them it comes now.
+        Whom a stop, 替诊 or another time left alone since the doctor had accepted them waits again in a clinic that nobody holds, or that
+        another does: to them it comes now.
         """
         step, claim_id = self._guard.step(now, "queue.pass_over"), known(now.claim_id)
         async with self._guard.database.reading() as db:
             visit = await revisits.facts(db, now.id)
-            policy = await policies.pinned(db, visit.policy)
+            policy, held = await policies.pinned(db, visit.policy), await bookings.of_id(db, claim_id)
         until = policy.accept_until(known(visit.slot_starts_at), known(visit.unit_ends_at))
         urge_at = min(step.at + timedelta(seconds=policy.rules.accept_remind_s), until)
         async with step.move(State.WAITING, passed_over_at=step.at, due_at=until, wake_at=urge_at) as db:
-            stop = await _stop(db, step, claim_id) if await bookings.has_stopped(db, claim_id) else None
-        if stop:
-            await self._runs.knock("revisit", now.id, stop)
+            change: Stopped | Rearranged | None = None
+            if await bookings.has_stopped(db, claim_id):
+                change = await _stop(db, step, claim_id)
+            elif not is_there(visit, held):
+                change = Rearranged(id=ids.derived("rearranged", now.id, step.key), claim_id=claim_id)
+                await inbox.bring(db, "revisit", now.id, change, party="revisit")
+        if change:
+            await self._runs.knock("revisit", now.id, change)
         return step.row
 
 

@@ -22,7 +22,8 @@ class SuspensionState(StrEnum):
     """Every live claim in it is found and its visit told, until none is left that has to go."""
     DONE = "done"
     UNKNOWN = "unknown"
-    """Neither the HIS nor our copy has such a 就诊单元. An end until the HIS speaks of one after all: then it begins again (`wake`)."""
+    """Neither the HIS nor our copy has such a 就诊单元. An end until the HIS speaks of one after all: then it begins again (`wake`),
+    as does one that is done and was shown an older version than it had been told (`begin`)."""
 
 
 SUSPENSION_TEXTS: Final[dict[SuspensionState, str]] = {

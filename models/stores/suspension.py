@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import Select, Table, and_, case, exists, func, or_, select, true, tuple_
+from sqlalchemy import ColumnElement, Select, Table, and_, case, exists, func, or_, select, true, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -44,18 +44,23 @@ async def load(db: AsyncSession, suspension_id: UUID) -> Suspension:
 
 
 async def begin(db: AsyncSession, schedule_id: str, version: str, at: datetime, *, policy: str, request: str = "") -> UUID | None:
-    """Of a 就诊单元 in a version; None: that one stands already, whoever told it first. One that ended as unknown looks again."""
+    """Of a 就诊单元 in a version that is newer than our copy's; None: that one is at work already, whoever told it first.
+
+    One that has ended looks again: what it was shown then was older than what it had been told, or nothing.
+    """
     values, id = {"schedule_id": schedule_id, "schedule_version": version}, id_of(schedule_id, version)
     if begun := await _begin(db, id, values, at, policy, request):
         return begun
-    return id if id in await wake(db, [schedule_id], at) else None
+    return id if await _again(db, and_(SuspensionRow.id == id, SuspensionRow.state.in_(MOVES.ends())), at) else None
 
 
 async def wake(db: AsyncSession, schedule_ids: Collection[str], at: datetime) -> list[UUID]:
     """The HIS speaks of these 就诊单元: what ended because it knew none looks again. The sweep begins their runs."""
-    ended = select(*SuspensionRow.__table__.c).where(
-        SuspensionRow.state == SuspensionState.UNKNOWN, SuspensionRow.schedule_id.in_(schedule_ids)
-    )
+    return await _again(db, and_(SuspensionRow.state == SuspensionState.UNKNOWN, SuspensionRow.schedule_id.in_(schedule_ids)), at)
+
+
+async def _again(db: AsyncSession, which: ColumnElement[bool], at: datetime) -> list[UUID]:
+    ended = select(*SuspensionRow.__table__.c).where(which)
     found = [snapshot(dict(row)) for row in (await db.execute(ended.with_for_update())).mappings()]
     for one in found:
         mark = steps.Mark(key=f"suspension.wake@{one.version}", name="suspension.look", at=at)

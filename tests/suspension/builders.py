@@ -11,8 +11,9 @@ from models.message import Template
 from models.refund import Cause
 from models.revisit import Reason, State
 from models.schedule import HisSchedule, HisSlot, Period, SlotState
+from models.stores import directory
 from models.stores import suspension as suspensions
-from models.suspension import Suspension, SuspensionState
+from models.suspension import Suspension, SuspensionState, is_newer
 from models.tables.directory import ScheduleRow, SlotRow
 from tests.builders import FEE_FEN, Unit
 from tests.process.desk import StandIn
@@ -73,8 +74,11 @@ def _slot(row: SlotRow, version: str, *, stopped: bool, later: timedelta) -> His
 
 
 async def begun(hospital: Hospital, unit: Unit, version: str) -> UUID | None:
-    """As webhook and pull begin one."""
+    """As webhook and pull begin one: of a version that is newer than our copy's."""
     async with hospital.database.transaction() as db:
+        ours = await directory.version(db, unit.id)
+        if ours is not None and not is_newer(version, than=ours):
+            return None
         return await suspensions.begin(db, unit.id, version, hospital.clock(), policy=POLICY)
 
 

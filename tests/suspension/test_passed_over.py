@@ -1,5 +1,8 @@
 """过号 and 停诊: who waits again in a clinic that has stopped goes as everybody did who waited in it, and at once."""
 
+from datetime import timedelta
+
+from models.message import Template
 from models.revisit import Accept, State
 from models.stores import suspension as suspensions
 from models.suspension import SuspensionState
@@ -71,3 +74,18 @@ async def test_who_is_passed_over_in_a_clinic_that_goes_on_waits(hospital: Hospi
 
     assert visit.state is State.WAITING
     assert await hospital.waiting(visit.id) == []
+
+
+async def test_who_is_passed_over_in_a_clinic_that_has_another_time_meanwhile_is_told(hospital: Hospital) -> None:
+    visit = await called(hospital)
+    await the_his_has(hospital, visit.unit, "2", later=timedelta(minutes=30))
+    desk = await suspended(hospital, visit.unit)
+    await runs_through(desk, visit)
+    assert (await hospital.told(visit.id)).count(Template.REVISIT_REARRANGED) == 0, "the doctor has accepted them"
+
+    await is_passed_over(visit)
+    await acts(visit)
+
+    row = await hospital.row(visit.id)
+    assert (row.state, row.unit_ends_at) == (State.WAITING, visit.unit.ends_at + timedelta(minutes=30))
+    assert (await hospital.told(visit.id)).count(Template.REVISIT_REARRANGED) == 1

@@ -52,3 +52,20 @@ async def test_a_silent_his_is_asked_until_it_answers(hospital: Hospital) -> Non
     await runs_through(desk, visit)
 
     await suspended_once(visit, refunded=True)
+
+
+async def test_told_before_the_his_itself_shows_it_the_stop_is_looked_at_again_when_it_does(hospital: Hospital) -> None:
+    """A replica that lags, or a message sent before its commit: told again, or found by the pull, it is no news of the same version."""
+    unit = await hospital.unit()
+    visit = await at(hospital, unit, State.BOOKED)
+    await the_his_has(hospital, unit, "1")
+    early = await suspended(hospital, unit)
+    await runs_through(early, visit)
+    assert (early.state, visit.state) == (SuspensionState.DONE, State.BOOKED)
+    await the_his_has(hospital, unit, "2", stopped=unit.slot_ids)
+
+    assert await begun(hospital, unit, "2") == early.id
+    await early.begin()
+    await runs_through(early, visit)
+
+    await suspended_once(visit, refunded=True)
