@@ -67,9 +67,12 @@ class DrugActivities(DrugSteps):
     async def choose(self, now: Prescription, wish: Choose) -> Prescription:
         """取药方式. Online a charge over the HIS's bill is opened; at the hospital it stays payable there while it is valid.
 
+        Chosen anew after 到院缴费 the HIS is asked first: what a window has taken meanwhile goes on there, and that is the answer.
         Raises `delivery.address_missing` for a parcel without one of the patient's addresses.
         """
         step = self._guard.step(now, "drug.choose", wish, way=wish.way)
+        if now.state is _S.AT_HOSPITAL and known(await self._his.dispensed(now.content_id)).state is not Dispensing.UNPAID:
+            return await self._paid_at_window(step)
         if wish.way is Way.AT_HOSPITAL:
             poll_at = min((await self._policy(now)).drugs_asked_at(step.at, step.at), known(now.due_at))
             async with step.move(_S.AT_HOSPITAL, way=wish.way, wake_at=poll_at):
@@ -153,15 +156,14 @@ class DrugActivities(DrugSteps):
         match word.state, now.state:
             case Dispensing.PAID | Dispensing.PREPARED | Dispensing.HANDED_OUT, _S.AT_HOSPITAL | _S.CHOOSING:  # at a window; asked again
                 await self._paid_at_window(step)
+            case Dispensing.HANDED_OUT, _S.READY if now.delivery_id and known(word.at) <= await self._since(now):
+                return await self._not_fetched(step, policy)  # to the courier, of a parcel that is back
             case Dispensing.HANDED_OUT, _ if now.way is not Way.PARCEL:
                 return await self._completed(step)
             case ((Dispensing.PREPARED | Dispensing.HANDED_OUT), _S.DISPENSING):
                 if now.way is Way.PARCEL:
                     return await self._ship(step)
-                code = "".join(secrets.choice("0123456789") for _ in range(PICKUP_DIGITS))
-                due_at, wake_at = policy.pickup_until(step.at), policy.drugs_asked_at(step.at, step.at)
-                async with step.move(_S.READY, due_at=due_at, wake_at=wake_at, pickup_code=code) as db:
-                    await notices.tell_patient(db, now.visit_id, Template.DRUGS_READY, step.at, about=now.id, code=code)
+                return await self._ready(step, policy)
             case _, _S.CHOOSING:  # its alarm is the end of its validity
                 async with step.move(now.state):
                     pass
@@ -171,6 +173,14 @@ class DrugActivities(DrugSteps):
                 asked_at = policy.drugs_asked_at(step.at, await self._since(now))
                 async with step.move(now.state, wake_at=min(asked_at, now.due_at or asked_at)):
                     pass
+        return step.row
+
+    async def _ready(self, step: Step[Prescription], policy: Policy, **values: Way) -> Prescription:
+        """到院取药: under a code of its own, and with a time to be fetched in."""
+        code = "".join(secrets.choice("0123456789") for _ in range(PICKUP_DIGITS))
+        due_at, wake_at = policy.pickup_until(step.at), policy.drugs_asked_at(step.at, step.at)
+        async with step.move(_S.READY, due_at=due_at, wake_at=wake_at, pickup_code=code, **values) as db:
+            await notices.tell_patient(db, step.now.visit_id, Template.DRUGS_READY, step.at, about=step.now.id, code=code)
         return step.row
 
     async def _not_fetched(self, step: Step[Prescription], policy: Policy) -> Prescription:
@@ -203,11 +213,15 @@ class DrugActivities(DrugSteps):
 
     @step("drug.delivered")
     async def delivered(self, now: Prescription, ended: DeliveryEnded) -> Prescription:
-        """The parcel's end. What came back is given back only where a person decided so."""
+        """The parcel's end. What came back, or never went, is given back or fetched at the hospital, as a person decided."""
         step = self._guard.step(now, "drug.delivered", ended)
-        if ended.outcome == "refund":
-            return await self._cancelled(step, "returned", Cause.RETURNED)
-        return await self._completed(step)
+        match ended.outcome:
+            case "refund":
+                return await self._cancelled(step, "returned", Cause.RETURNED)
+            case "kept":
+                return await self._ready(step, await self._policy(now), way=Way.PICKUP)
+            case "signed":
+                return await self._completed(step)
 
     @step("drug.note")
     async def note(self, now: Prescription, news: DrugsReported | SignatureReported) -> Prescription:

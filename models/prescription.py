@@ -64,10 +64,10 @@ MOVES = Moves[PrescriptionState](
         _S.CHOOSING: _to(_S.CHOOSING, _S.PAYING, _S.AT_HOSPITAL, _S.DISPENSING, _S.CANCELLED, _S.EXPIRED),
         _S.PAYING: _to(_S.PAYING, _S.CLOSING, _S.CHOOSING, _S.DISPENSING, _S.CANCELLED),
         _S.CLOSING: _to(_S.CLOSING, _S.DISPENSING, _S.CANCELLED),
-        _S.AT_HOSPITAL: _to(_S.AT_HOSPITAL, _S.CHOOSING, _S.DISPENSING, _S.CANCELLED, _S.EXPIRED),
+        _S.AT_HOSPITAL: _to(_S.AT_HOSPITAL, _S.PAYING, _S.DISPENSING, _S.CANCELLED, _S.EXPIRED),
         _S.DISPENSING: _to(_S.DISPENSING, _S.READY, _S.SHIPPING, _S.COMPLETED, _S.CANCELLED),
         _S.READY: _to(_S.READY, _S.COMPLETED),
-        _S.SHIPPING: _to(_S.SHIPPING, _S.COMPLETED, _S.CANCELLED),
+        _S.SHIPPING: _to(_S.SHIPPING, _S.READY, _S.COMPLETED, _S.CANCELLED),
         _S.COMPLETED: _to(),
         _S.WITHDRAWN: _to(),
         _S.CANCELLED: _to(),
@@ -201,10 +201,10 @@ class Extend(Command):
 
 
 class Choose(Command):
-    """取药方式; a parcel's address is stored under `address_id`."""
+    """取药方式; a parcel's address is stored under `address_id`. 到院缴费 may be chosen otherwise while nothing is paid there."""
 
     kind: Literal["choose"] = "choose"
-    allowed_in = _to(_S.CHOOSING)
+    allowed_in = _to(_S.CHOOSING, _S.AT_HOSPITAL)
     way: Way
     address_id: UUID | None = None
 
@@ -236,7 +236,8 @@ class DeliveryEnded(News):
     kind: Literal["delivery_ended"] = "delivery_ended"
     delivery_id: UUID
     outcome: Literal["signed", "refund", "kept"]
-    """`refund`: it came back, or never went, and a person decided that the money goes back; `kept`: decided that it does not."""
+    """`refund`: it came back, or never went, and a person decided that the money goes back; `kept`: that the drugs wait at the
+    pharmacy to be fetched."""
 
 
 class PrescriptionEnded(News):

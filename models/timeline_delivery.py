@@ -34,7 +34,7 @@ MARK_TEXTS: Final[dict[Mark, str]] = {
 DECISION_TEXTS: Final[dict[Decision, str]] = {
     Decision.REFUND: "退药退费",
     Decision.RESEND: "已重新配送",
-    Decision.KEEP: "药品留存药房，请联系药房领取",
+    Decision.KEEP: "药品留存药房，请凭取药码到院领取",
 }
 
 DELIVERY_STEPS: Final[dict[str, str]] = {

@@ -146,6 +146,8 @@ class PrescriptionWorkflow(Process[Prescription]):
 
     async def _await_window(self, now: Prescription) -> None:
         match await self.next(until=now.wake_at):
+            case Choose() as wish:  # another way, unless it is paid there already
+                await self.step(DrugActivities.choose, wish)
             case DrugsReported() as knock:
                 await self.step(DrugActivities.query, knock)
             case Alarm() as due if not now.last_call:

@@ -7,7 +7,7 @@ import pytest
 from models.charge import ChargeState, Order, Scene
 from models.drug import Dispensing
 from models.kernel import ids
-from models.prescription import DrugsReported, PrescriptionState, Way
+from models.prescription import Choose, DrugsReported, PrescriptionState, Way
 from tests.prescription.desk import Case, written
 from tests.process.desk import ChargeDesk
 from tests.process.hospital import Hospital, wish
@@ -84,3 +84,25 @@ async def test_what_the_his_calls_paid_was_our_own_payment(hospital: Hospital) -
 
     assert (case.state, case.now.way) == (S.DISPENSING, Way.PICKUP)
     assert await hospital.wanted_back(charge.id) == []
+
+
+async def test_while_nothing_is_paid_there_another_way_may_be_chosen(hospital: Hospital) -> None:
+    case = await (await written(hospital)).to(S.CHOOSING)
+    await case.does(Choose, way=Way.AT_HOSPITAL)
+
+    await case.does(Choose, way=Way.PICKUP)
+
+    assert (case.state, case.now.way) == (S.PAYING, Way.PICKUP)
+    await case.to(S.COMPLETED)
+
+
+async def test_paid_there_already_it_goes_on_there_whatever_is_chosen(hospital: Hospital) -> None:
+    """The window's report may be on its way, or lost."""
+    case = await (await written(hospital)).to(S.CHOOSING)
+    await case.does(Choose, way=Way.AT_HOSPITAL)
+    hospital.his.goes_on(case.now.content_id, Dispensing.PAID)
+
+    await case.does(Choose, way=Way.PICKUP)
+
+    assert (case.state, case.now.way, case.now.charge_id) == (S.DISPENSING, Way.AT_HOSPITAL, None)
+    await case.to(S.COMPLETED)
