@@ -89,10 +89,11 @@ class Step(Generic[R]):
         """Committed before the call outside. Only this key may call again, and only when the first hand's time is up."""
         try:
             async with self.guard.database.transaction() as db:
-                self._until = await steps.fence(db, self.guard.store.table, self.now, self._mark)
-                if self._until is None:
+                until = await steps.fence(db, self.guard.store.table, self.now, self._mark)
+                if until is None:
                     raise _Missed
                 yield db
+            self._until = until  # rolled back, it fences nothing
         except _Missed:
             await self._explain()
 

@@ -1,6 +1,7 @@
 """The worked example of docs/migrations.md on a whole stack: visits in every state, taken over by the release that calls one otherwise."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,11 @@ async def test_visits_in_every_state_go_on_while_one_changes_its_name(hospital: 
     await upgrade(url, example, to=EXPAND)
     async with running(stack.worker_beside(second)):
         await while_people_go_on(visits, lambda: taken_over(hospital, build_of(second)))
-        queued = visits[STATES.index(OLD) - 1]
+        queued = visits.straight[STATES.index(OLD) - 1]
         assert (await queued.now())["state"] == OLD
-        await visits[-1].until("cancelled")
+        await visits.left.until("cancelled")
+        await visits.signing.until_record("filed")
+        await visits.parcel.until("completed")
         standing = {*(f"revisit.{state}" for state in STATES), "charge.open"}
         await assert_nothing_differs(url, sandbox, standing=standing, column_keys=hospital.column_keys, within_s=30)
 
@@ -72,9 +75,9 @@ async def test_visits_in_every_state_go_on_while_one_changes_its_name(hospital: 
         await stack.stop_part("api")
         async with running(stack.api_of(second)):
             await upgrade(url, example, to=CONTRACT)
-            renamed = [Renamed(hospital, visit.patient, visit.id) for visit in visits]
-            assert (await Visit.now(renamed[visits.index(queued)]))["state"] == NEW
-            await all_end(renamed)
+            renamed = [Renamed(hospital, visit.patient, visit.id) for visit in visits.straight]
+            assert (await Visit.now(renamed[visits.straight.index(queued)]))["state"] == NEW
+            await all_end(replace(visits, straight=renamed))
 
             # The timeline is never changed: who stood in the queue at that moment came by the old name and left by the new one.
             async def found() -> set[tuple[Kind, str]]:

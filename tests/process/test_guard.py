@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.steps import Done, Guard
 from models.kernel import ids
+from models.kernel.errors import DomainError
 from models.process import Alarm, Event
 from models.revisit import Cancel, ChargeEnded, ChooseSlot, Revisit, SelfCheck, State
 from models.stores import inbox
@@ -149,6 +150,19 @@ async def test_a_fence_says_who_is_about_to_call_and_what_for(guard: Guard[Revis
     assert row.under_way == choice
     assert (row.state, row.version, row.due_at) == (now.state, now.version, now.due_at)
     assert not await entries(guard, now.id)
+
+
+async def test_a_fence_that_was_refused_inside_is_none_and_the_step_may_still_move(guard: Guard[Revisit]) -> None:
+    now = await standing(guard)
+    step = guard.step(now, "booking.hold", wish(ChooseSlot, ME, slot_id="slot-1"))
+
+    with pytest.raises(DomainError):
+        async with step.fence():
+            raise DomainError("slot.stopped", "conflict")
+    async with step.move(State.CANCELLED):
+        pass
+
+    assert (await seen(guard, now.id)).state is State.CANCELLED
 
 
 async def test_while_one_is_fenced_nobody_else_may_call_or_move(guard: Guard[Revisit]) -> None:
