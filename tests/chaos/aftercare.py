@@ -44,7 +44,7 @@ async def _further(visit: Visit, state: str) -> None:
         await _drugs(Prescription(visit, one["id"]), one["state"])
     match state:
         case "consulting" if not open_ and any(one["state"] == "completed" for one in written):
-            await visit.end()  # it took place
+            await _ended(visit)  # it took place
         case "waiting" | "consulting":
             await visit.hospital.manager.answer(f"{visit.path}/decline", {"reason": "hospital", "note": None})
         case "ended" if open_:
@@ -53,6 +53,16 @@ async def _further(visit: Visit, state: str) -> None:
             await _moved(visit, state)
         case _:
             await visit.patient.answer(f"{visit.path}/cancel")
+
+
+async def _ended(visit: Visit) -> None:
+    """The record is filed already when it was only the end that the weather spoilt."""
+    signing = (await visit.hospital.doctor.get(f"{visit.path}/record")).json().get("signing")
+    if signing and signing["state"] == "filed":
+        await visit.hospital.doctor.act(f"{visit.path}/end")
+        await visit.until("ended")
+    else:
+        await visit.end()
 
 
 async def _moved(visit: Visit, state: str) -> None:
