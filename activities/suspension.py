@@ -84,13 +84,16 @@ class SuspensionActivities:
             found = await suspensions.met(db, now, step.at, BATCH)
             left = 0 if found else await suspensions.left(db, now, step.at)
             looks = await suspensions.looks(db, now.id)
+            earlier = await bookings.stopped_unmet(db, now.schedule_id) if now.schedule_id else []
+        gone = [Met(revisit_id, claim_id, Outcome.STOPPED) for revisit_id, claim_id in earlier]  # they count, and hear nothing twice
         if not found and not left:
-            async with step.move(SuspensionState.DONE, wake_at=None):
-                return step.row
+            async with step.move(SuspensionState.DONE, wake_at=None) as db:
+                await suspensions.keep(db, now.id, gone, step.at)
+            return step.row
         again_at = step.at if len(found) == BATCH else step.at + timedelta(seconds=PAUSES_S[min(looks, len(PAUSES_S) - 1)])
         told = [(one.revisit_id, event) for one in found if (event := _news(now.id, one)) is not None]
         async with step.move(SuspensionState.CLEARING, wake_at=again_at, looks=0 if found else looks + 1) as db:
-            await suspensions.keep(db, now.id, found, step.at)
+            await suspensions.keep(db, now.id, (*found, *gone), step.at)
             for revisit_id, event in told:
                 await inbox.bring(db, "revisit", revisit_id, event, party="suspension")
         await asyncio.gather(*(self._runs.knock("revisit", revisit_id, event) for revisit_id, event in told))

@@ -18,6 +18,7 @@ from models.tables.charge import PaymentRow
 from models.tables.directory import ScheduleRow, SlotRow
 from models.tables.patient import PatientRow
 from models.tables.revisit import ClaimRow
+from models.tables.suspension import SuspensionVisitRow
 
 LIVE = text("state in ('held','booked')")
 """Word for word that of the index: from a statement's sixth run on PostgreSQL plans without its parameters, and finds no index by them."""
@@ -185,6 +186,14 @@ async def has_stopped(db: AsyncSession, claim_id: UUID) -> bool:
     gone = or_(SlotRow.state == SlotState.STOPPED, ClaimRow.stopped_at.is_not(None))
     found = select(ClaimRow.id).join(SlotRow, SlotRow.id == ClaimRow.slot_id).where(ClaimRow.id == claim_id, held, gone)
     return await db.scalar(found) is not None
+
+
+async def stopped_unmet(db: AsyncSession, schedule_id: str) -> list[tuple[UUID, UUID]]:
+    """Visits and claims of a 就诊单元 that went by a 停诊 before any suspension met them: at 报到, 接诊 or the settlement."""
+    met = exists().where(SuspensionVisitRow.revisit_id == ClaimRow.revisit_id)
+    gone = ClaimRow.state.not_in([ClaimState.HELD, ClaimState.BOOKED]), ClaimRow.stopped_at.is_not(None), ~met
+    found = await db.execute(select(ClaimRow.revisit_id, ClaimRow.id).where(ClaimRow.schedule_id == schedule_id, *gone))
+    return [(revisit_id, claim_id) for revisit_id, claim_id in found]
 
 
 async def live(db: AsyncSession, claim_ids: Collection[UUID]) -> set[UUID]:

@@ -125,8 +125,10 @@ def _concerned(now: Suspension, at: datetime) -> Select[UUID, UUID, str]:
 
 
 async def met(db: AsyncSession, now: Suspension, at: datetime, limit: int) -> list[Met]:
-    """Whom it meets and has not told yet."""
-    told = exists().where(SuspensionVisitRow.suspension_id == now.id, SuspensionVisitRow.revisit_id == RevisitRow.id)
+    """Whom it meets and has not told yet. Whom an earlier one has left alone in the consulting room is not listed again."""
+    its_own, earlier = SuspensionVisitRow.suspension_id == now.id, SuspensionVisitRow.outcome == Outcome.LEFT_ALONE
+    seen = or_(its_own, and_(RevisitRow.state == State.CONSULTING, earlier))
+    told = exists().where(SuspensionVisitRow.revisit_id == RevisitRow.id, seen)
     rows = await db.execute(_concerned(now, at).where(~told).order_by(SlotRow.starts_at, ClaimRow.id).limit(limit))
     return [Met(revisit_id, claim_id, Outcome(outcome)) for revisit_id, claim_id, outcome in rows]
 

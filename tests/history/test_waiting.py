@@ -5,11 +5,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import pytest_asyncio
 
 from models.revisit import State
 from tests.history.visits import Desk, a_desk, rests
 from tests.process.running import SOON_S, Running
+
+pytestmark = pytest.mark.long
 
 
 @pytest_asyncio.fixture

@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
+import pytest
 import pytest_asyncio
 
 from models.kernel.clock import now
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import Json, key, refused, until
 from tests.journeys.visit import CONDITION, Visit
+
+pytestmark = pytest.mark.long
 
 TOO_LATE_S, ORDER_MARGIN_S = 4, 2
 """Of the test policy."""

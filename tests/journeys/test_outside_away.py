@@ -11,6 +11,8 @@ from tests.journeys.hospital import Hospital
 from tests.journeys.people import Json, Person, key, read, until
 from tests.journeys.visit import Visit
 
+pytestmark = pytest.mark.long
+
 LOCK = "POST /fhir/R4/Appointment"
 HIS = (
     LOCK,

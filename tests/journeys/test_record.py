@@ -1,5 +1,7 @@
 """病历 on the whole stack: signed on the phone before the end, refused by it, changed after it, and filed at a HIS that was away."""
 
+import pytest
+
 from stack.seed import DOCTOR
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import Json, key, read, refused, until
@@ -72,6 +74,7 @@ async def test_withdrawn_it_is_written_anew(hospital: Hospital) -> None:
     assert (await visit.record())["signing"]["round"] == 2
 
 
+@pytest.mark.long
 async def test_the_his_away_holds_up_no_visit_and_has_the_record_in_the_end(hospital: Hospital) -> None:
     visit = await hospital.visit("entered")
     await hospital.go_wrong("his", WRITE, "lost", 0.1)

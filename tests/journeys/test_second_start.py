@@ -10,6 +10,8 @@ from tests.journeys.hospital import Hospital
 from tests.journeys.people import refused
 from tests.journeys.visit import Visit
 
+pytestmark = pytest.mark.long
+
 
 @pytest_asyncio.fixture
 async def left(hospital: Hospital) -> AsyncIterator[dict[str, Visit]]:

@@ -77,6 +77,7 @@ async def test_the_phone_never_got_it(outbox: MessageOutbox, carrier: Carrier, d
     assert [line["log_level"] for line in lines if line["event"] == "message.reported"] == ["info"], "a code is nobody's task"
 
 
+@pytest.mark.long
 async def test_a_carrier_that_does_not_know_is_asked_for_a_day(
     outbox: MessageOutbox, carrier: Carrier, database: Database, clock: Hands
 ) -> None:
@@ -120,6 +121,7 @@ async def test_a_knock_asks_at_once_and_is_believed_in_nothing_else(
     assert await outbox.ask_due() == 0
 
 
+@pytest.mark.long
 async def test_a_report_after_more_than_a_day_asks_once_more(
     outbox: MessageOutbox, carrier: Carrier, database: Database, clock: Hands
 ) -> None:

@@ -101,6 +101,7 @@ def test_the_example_passes_the_gate(example: Path, revision: str) -> None:
     assert objections(sql_of(found, example)) == []
 
 
+@pytest.mark.long
 async def test_visits_in_every_state_change_the_name_of_one_and_end(house: House, tmp_path: Path) -> None:
     second, third = second_release(tmp_path / "second"), third_release(tmp_path / "third")
     before = await look(house.first)

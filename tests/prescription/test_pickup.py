@@ -55,6 +55,7 @@ async def test_it_has_a_time_to_be_fetched_in(hospital: Hospital) -> None:
     assert case.now.due_at == hospital.clock() + OFFICE
 
 
+@pytest.mark.long
 async def test_the_patient_is_reminded_once(hospital: Hospital) -> None:
     case = await (await written(hospital)).to(S.READY)
 
@@ -67,6 +68,7 @@ async def test_the_patient_is_reminded_once(hospital: Hospital) -> None:
     assert await told(case, Template.DRUGS_WAITING) == 1
 
 
+@pytest.mark.long
 async def test_then_the_pharmacy_has_a_task_told_once_to_each_and_nothing_ends_by_time(hospital: Hospital) -> None:
     case = await (await written(hospital)).to(S.READY)
 

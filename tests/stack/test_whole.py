@@ -32,6 +32,7 @@ def healthy_after_s(line: str) -> float:
     return float(line.split()[-2])
 
 
+@pytest.mark.long
 async def test_it_stops_when_told_and_a_later_start_finds_its_data(tmp_path: Path) -> None:
     base = free_base()
     async with terminal(*make_run(tmp_path, base)) as first:
@@ -51,6 +52,7 @@ async def test_it_stops_when_told_and_a_later_start_finds_its_data(tmp_path: Pat
     assert (tmp_path / "postgres" / "PG_VERSION").stat().st_mtime_ns == made
 
 
+@pytest.mark.long
 async def test_a_lost_part_is_told_with_its_log_and_can_be_started_again(tmp_path: Path) -> None:
     async with Stack(tmp_path) as stack:
         loss = asyncio.create_task(stack.loss())

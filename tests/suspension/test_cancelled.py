@@ -36,6 +36,22 @@ async def test_a_doctor_who_accepts_whom_the_hospital_has_cancelled_hears_of_the
     await a_stop_is_found_by(hospital, State.WAITING, Accept)
 
 
+async def test_who_heard_of_the_stop_before_any_suspension_counts_among_its_visits(hospital: Hospital) -> None:
+    unit = await hospital.unit(capacity=2)
+    early, other = await at(hospital, unit, State.BOOKED), await at(hospital, unit, State.BOOKED)
+    hospital.his.stop(unit.slot_ids[0])
+    assert await refused(early.does(CheckIn)) == "slot.stopped"
+    await acts(early)
+    await the_his_has(hospital, unit, "2", stopped=unit.slot_ids)
+
+    desk = await suspended(hospital, unit)
+    await runs_through(desk, other)
+
+    shown = await progress(hospital, desk.id)
+    assert (shown.stopped, shown.moved, shown.refunded) == (2, 2, 2)
+    await suspended_once(early, refunded=True)
+
+
 async def a_stop_is_found_by(hospital: Hospital, state: State, wish: type[Command]) -> None:
     """The HIS, silent at first, is asked until it says so: unknown is not cancelled."""
     unit = await hospital.unit()

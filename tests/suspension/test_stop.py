@@ -90,6 +90,20 @@ async def test_who_is_being_seen_is_left_alone_and_listed(hospital: Hospital) ->
     assert Template.REVISIT_SUSPENDED not in await hospital.told(visit.id)
 
 
+async def test_who_was_left_alone_by_one_change_is_not_listed_by_the_next(hospital: Hospital) -> None:
+    unit = await hospital.unit()
+    visit = await at(hospital, unit, State.CONSULTING)
+    await the_his_has(hospital, unit, "2", stopped=unit.slot_ids)
+    await runs_through(await suspended(hospital, unit), visit)
+    await the_his_has(hospital, unit, "3", stopped=unit.slot_ids)
+    later = await suspended(hospital, unit, "3")
+
+    await runs_through(later, visit)
+
+    assert (later.state, visit.state) == (SuspensionState.DONE, State.CONSULTING)
+    assert (await progress(hospital, later.id)).left_alone == 0
+
+
 async def test_who_was_accepted_before_the_news_came_stays(hospital: Hospital) -> None:
     unit = await hospital.unit()
     visit = await at(hospital, unit, State.WAITING)

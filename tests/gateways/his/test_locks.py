@@ -94,6 +94,7 @@ async def test_all_pages_are_read(misbehaving: Misbehaving) -> None:
     assert asked[1] == "get /fhir/r4/appointment?_cursor=2"
 
 
+@pytest.mark.long
 async def test_of_more_locks_than_a_page_holds_none_is_missing(tmp_path: Path) -> None:
     """On a sandbox of its own: people in every 就诊单元 of the coming week."""
     with running(tmp_path) as address, httpx.Client(base_url=address, trust_env=False) as outside:
