@@ -6,7 +6,6 @@ from uuid import UUID
 import structlog
 from temporalio import activity
 
-from activities.signature import opening
 from activities.steps import Guard, step
 from gateways.his.port import HIS
 from gateways.review.port import Review
@@ -53,17 +52,20 @@ class PrescriptionActivities:
     async def submit(self, now: Prescription, wish: Submit) -> Prescription:
         """The law's floors first, whatever the review would say; valid to the end of the day on which it was first submitted.
 
-        Raises `prescription.visit_over`, `prescription.rules` with what it breaks, `sealed.broken`.
+        Raises `prescription.visit_over`, `prescription.rules` with what it breaks, `prescription.content` for words of somebody else,
+        `sealed.broken`.
         """
-        step = self._guard.step(now, "prescription.submit", wish)
+        said = {"content_id": str(now.content_id)} | ({"note_id": str(wish.note_id)} if wish.note_id else {})
+        step = self._guard.step(now, "prescription.submit", wish, **said)
         valid_until = now.valid_until or end_of(business_day(step.at))
         values = {"round": now.round + 1, "valid_until": valid_until, "due_at": valid_until, "wake_at": valid_until}
         async with step.move(PrescriptionState.CHECKING, **values) as db:
             visit = await revisits.facts(db, now.visit_id)
             if visit.state not in PRESCRIBING or (visit.state == State.ENDED and now.round == 0):
                 raise DomainError("prescription.visit_over", "conflict")
-            with opening(now.id):
-                asked = (await prescriptions.content(db, now.content_id)).judged
+            if wish.note_id and not await prescriptions.noted(db, wish.note_id, now.id, wish.by):
+                raise DomainError("prescription.content", "invalid")
+            asked = (await prescriptions.content(db, now.content_id)).judged
             known_drugs = await drugs.catalogue(db, [item.drug_code for item in asked.items])
             window = (await policies.pinned(db, visit.policy)).rules.window_months
             broken = breaches(asked, known_drugs, await prescriptions.past_codes(db, now.visit_id, step.at, window))
@@ -73,27 +75,28 @@ class PrescriptionActivities:
 
     @step("prescription.check")
     async def check(self, now: Prescription) -> Prescription:
-        """合理用药. What it denies goes back to the doctor; where it gives no answer a person judges without it, and is told so."""
+        """合理用药. What it denies goes back to the doctor, and what it restricts (慎用) unless they have justified it; where it gives no
+        answer what it said of the same content before stands, or a person judges without it, and is told so."""
         step = self._guard.step(now, "prescription.check")
         try:
             async with self._guard.database.reading() as db:
-                with opening(now.id):
-                    facts, lines = await signing.to_review(db, now, business_day(step.at))
+                facts, lines = await signing.to_review(db, now, business_day(step.at))
+                verdict = await prescriptions.verdict(db, now.content_id)
+                justified = await prescriptions.justification(db, now.id, now.content_id) is not None
         except DomainError as refused:
             async with step.move(PrescriptionState.DRAFTING, task_id=None, wake_at=now.due_at, reason=refused.code):
                 return step.row
         async with step.fence():
             pass
-        verdict: Verdict | None = None
         try:
             verdict = await self._review.check(now.content_id, facts, lines)
         except (DomainError, Unknown) as failure:
             if isinstance(failure, Unknown) and _attempt() < TRIES:
                 raise
             log.error("review.no_answer", prescription_id=str(now.id), failure=type(failure).__name__)
-        denied = verdict is not None and verdict.level is Level.DENY
-        to = PrescriptionState.DRAFTING if denied else PrescriptionState.SIGNING
-        async with step.move(to, task_id=None, wake_at=now.due_at, reason="review.denied" if denied else None) as db:
+        reason = _objection(verdict, justified=justified)
+        to = PrescriptionState.DRAFTING if reason else PrescriptionState.SIGNING
+        async with step.move(to, task_id=None, wake_at=now.due_at, reason=reason) as db:
             await prescriptions.reviewed(db, now.content_id, verdict)
         return step.row
 
@@ -134,6 +137,15 @@ class PrescriptionActivities:
     async def _knock(self, now: Prescription, ended: PrescriptionEnded | None) -> None:
         if ended:
             await self._runs.knock("revisit", now.visit_id, ended)
+
+
+def _objection(verdict: Verdict | None, *, justified: bool) -> str | None:
+    """Why the review lets it not be signed; None: it does."""
+    if verdict is None:
+        return None
+    if verdict.level is Level.DENY:
+        return "review.denied"
+    return "review.restricted" if verdict.level is Level.RESTRICT and not justified else None
 
 
 def _attempt() -> int:

@@ -2,14 +2,11 @@
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 from uuid import UUID
 
 import structlog
-from cryptography.exceptions import InvalidTag
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from activities.steps import Guard, Step, step
@@ -39,19 +36,6 @@ UNTIMELY = "signature.untimely"
 EXPIRED = "signature.expired"
 R = TypeVar("R", Prescription, RecordSigning)
 log = structlog.get_logger()
-
-
-@contextmanager
-def opening(row_id: UUID) -> Generator[None]:
-    """Around reading what lies sealed: what was changed there ends with a code, and is not tried again without end.
-
-    Raises `sealed.broken`.
-    """
-    try:
-        yield
-    except InvalidTag:
-        log.error("sealed.broken", row_id=str(row_id))
-        raise DomainError("sealed.broken", "conflict") from None
 
 
 async def broken(guard: Guard[Prescription], now: Prescription, trusted: Trusted, *sides: Side) -> DomainError | None:
@@ -110,9 +94,8 @@ class Signing(ABC, Generic[R]):
         """The text is kept first, then its signer is asked, under one number. Without a certificate it is as if the signer had refused."""
         now, number = step.now, ids.derived("signature", step.now.id, step.key)
         try:
-            with opening(now.id):
-                async with self._guard.database.reading() as db:
-                    what = await self._to_sign(db, now)
+            async with self._guard.database.reading() as db:
+                what = await self._to_sign(db, now)
             async with step.fence() as db:
                 text = await signatures.asked(db, number, what)
             await self._service.request_sign(number, what.signer.staff_id, title=what.title, text=text, expires_at=known(now.due_at))
@@ -149,10 +132,9 @@ class Signing(ABC, Generic[R]):
     async def _trouble(self, step: Step[R], number: UUID, signature: Signature) -> str | None:
         """Why it does not count. The time that the CA says lies between the request and now: certificates are judged by it."""
         try:
-            with opening(step.now.id):
-                async with self._guard.database.reading() as db:
-                    staff_id, text = await signatures.to_prove(db, number)
-                    earliest = await signatures.asked_after(db, step.now.id, self.request_name)
+            async with self._guard.database.reading() as db:
+                staff_id, text = await signatures.to_prove(db, number)
+                earliest = await signatures.asked_after(db, step.now.id, self.request_name)
         except DomainError as refused:
             return refused.code
         if not earliest - _SKEW <= signature.signed_at <= step.at + _SKEW:
@@ -196,10 +178,9 @@ class SignatureActivities(Signing[Prescription]):
         if trouble := await super()._trouble(step, number, signature):
             return trouble
         try:
-            with opening(step.now.id):
-                async with self._guard.database.reading() as db:
-                    _, confirmed = await signatures.to_prove(db, number)
-                    wanted = await self._to_sign(db, step.now)
+            async with self._guard.database.reading() as db:
+                _, confirmed = await signatures.to_prove(db, number)
+                wanted = await self._to_sign(db, step.now)
         except DomainError as refused:
             return refused.code
         return None if confirmed == wanted.text else "signature.invalid"

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast, get_args
 
 import structlog
-from cryptography.exceptions import InvalidTag
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
@@ -98,7 +97,6 @@ def internal(request: Request, error_id: str) -> Response:
 def install(app: FastAPI) -> None:
     """Turn refusals of ours and of the framework into problems."""
     app.add_exception_handler(DomainError, _refused)
-    app.add_exception_handler(InvalidTag, _sealed)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _by_the_framework)
     for suspect in SUSPECTS:
@@ -108,12 +106,6 @@ def install(app: FastAPI) -> None:
 async def _refused(request: Request, error: Exception) -> Response:
     refused = cast(DomainError, error)
     return answer(request, refused.code, refused.kind, params=refused.params)
-
-
-async def _sealed(request: Request, _: Exception) -> Response:
-    """A sealed column that does not open: told to who runs the house, by the route and never by what was in it."""
-    log.error("sealed.broken", path=getattr(request.scope.get("route"), "path", ""), **request.path_params)
-    return answer(request, "sealed.broken", "conflict")
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -7,12 +7,16 @@ import hmac
 import secrets
 from uuid import UUID
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hmac import HMAC
 
+from models.kernel.errors import DomainError
+
 _NONCE, _TAG = 12, 16
+log = structlog.get_logger()
 
 
 class Vault:
@@ -32,7 +36,14 @@ class Vault:
         return bytes([len(key_id)]) + key_id + nonce + sealed + cipher.tag
 
     def open(self, column: str, row_id: UUID, sealed: bytes) -> str:
-        """Raises `cryptography.exceptions.InvalidTag` for a value that was changed, moved, or sealed under a key that we have not."""
+        """Raises `sealed.broken` for a value that was changed, moved, or sealed under a key that we have not; the log tells it."""
+        try:
+            return self._opened(column, row_id, sealed)
+        except InvalidTag:
+            log.error("sealed.broken", column=column, row_id=str(row_id))
+            raise DomainError("sealed.broken", "conflict") from None
+
+    def _opened(self, column: str, row_id: UUID, sealed: bytes) -> str:
         size = sealed[0] if sealed else 0
         key_id, rest = sealed[1 : 1 + size].decode(errors="replace"), sealed[1 + size :]
         if key_id not in self._keys or len(rest) < _NONCE + _TAG:

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
 from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -135,7 +134,7 @@ def _side(row: SignatureRow) -> Side:
 def _said(db: AsyncSession, row: SignatureRow) -> tuple[str, Signature] | None:
     try:
         one = _signed(db, row)
-    except InvalidTag:
+    except DomainError:
         return None
     return one.text, one.signature
 

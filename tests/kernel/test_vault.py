@@ -4,15 +4,16 @@ import hmac
 from uuid import UUID
 
 import pytest
-from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.kernel.errors import DomainError
 from models.kernel.vault import Vault, same
 
 OLD, NEW, INDEX = bytes(range(16)), bytes(range(16, 32)), bytes(32)
+BROKEN = r"^sealed\.broken$"
 ROW, OTHER = UUID(int=1), UUID(int=2)
 before, after = Vault({"old": OLD}, "old", INDEX), Vault({"old": OLD, "new": NEW}, "new", INDEX)
 
@@ -33,14 +34,14 @@ def test_a_value_moved_to_another_row_or_column_does_not_open() -> None:
     sealed = after.seal("patient.name", ROW, "张秀英")
 
     for column, row in (("patient.name", OTHER), ("patient.id_number", ROW), ("account.name", ROW)):
-        with pytest.raises(InvalidTag):
+        with pytest.raises(DomainError, match=BROKEN):
             after.open(column, row, sealed)
 
 
 def test_a_value_relabelled_with_another_key_does_not_open() -> None:
     sealed = before.seal("patient.name", ROW, "张秀英")
 
-    with pytest.raises(InvalidTag):
+    with pytest.raises(DomainError, match=BROKEN):
         after.open("patient.name", ROW, sealed.replace(b"old", b"new"))
 
 
@@ -50,19 +51,19 @@ def test_a_changed_value_never_opens(data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(sealed) - 1))
     sealed[place] ^= data.draw(st.integers(1, 255))
 
-    with pytest.raises(InvalidTag):
+    with pytest.raises(DomainError, match=BROKEN):
         after.open("patient.name", ROW, bytes(sealed))
 
 
 @pytest.mark.parametrize("stump", [b"", b"\x03", b"\x03new", b"\x03new" + bytes(20), b"\x00" + bytes(40)])
 def test_what_is_no_sealed_value_never_opens(stump: bytes) -> None:
-    with pytest.raises(InvalidTag):
+    with pytest.raises(DomainError, match=BROKEN):
         after.open("patient.name", ROW, stump)
 
 
 def test_after_a_rotation_old_values_open_and_new_ones_are_under_the_new_key() -> None:
     assert after.open("patient.name", ROW, before.seal("patient.name", ROW, "张秀英")) == "张秀英"
-    with pytest.raises(InvalidTag):
+    with pytest.raises(DomainError, match=BROKEN):
         before.open("patient.name", ROW, after.seal("patient.name", ROW, "张秀英"))
 
 

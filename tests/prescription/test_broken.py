@@ -1,5 +1,6 @@
 """What somebody changes in the database behind the product's back: found before a pharmacist or the HIS believes it, and told by a code."""
 
+import json
 from dataclasses import replace
 from typing import cast
 from uuid import UUID
@@ -141,7 +142,8 @@ async def test_who_reads_what_does_not_open_is_told_by_a_code(
     answer = await api.get(f"/v1/prescriptions/{number}", headers=visit.doctor)
 
     assert (answer.status_code, answer.json()["code"]) == (409, "sealed.broken")
-    assert str(number) in capsys.readouterr().out
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [one["column"] for one in told if one["event"] == "sealed.broken"] == ["prescription_content.content"]
 
 
 async def test_who_may_ask_learns_which_signature_proves_and_nothing_of_what_is_signed(hospital: Hospital) -> None:
