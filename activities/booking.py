@@ -175,7 +175,7 @@ class BookingActivities:
         elif now.state is State.WAITING:
             until = policy.accept_until(held.starts_at, held.unit_ends_at)
             due = {"due_at": until, "wake_at": min(known(now.wake_at), until)}
-        if is_there(visit, held):  # told by an earlier one
+        if bookings.is_as_told(held, visit):  # told by an earlier one
             async with step.move(now.state):
                 return step.row
         async with step.move(now.state, rearranged_at=step.at, **_place(held), **due) as db:
@@ -232,11 +232,6 @@ def _money_came(now: Revisit, why: Leaving) -> bool:
 
 def _declined(why: Leaving) -> dict[str, object]:
     return {"declined_for": why.reason, "note_id": why.note_id} if isinstance(why, Decline) else {}
-
-
-def is_there(visit: revisits.Facts, held: bookings.Claim) -> bool:
-    """Whether the visit's place has the doctor and the time that the visit was told."""
-    return (visit.doctor_id, visit.slot_starts_at, visit.unit_ends_at) == (held.doctor_id, held.starts_at, held.unit_ends_at)
 
 
 def _what_changed(visit: revisits.Facts, held: bookings.Claim) -> str:

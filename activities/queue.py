@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from activities.booking import is_there
 from activities.steps import Guard, Step, outside, step
 from gateways.his.port import HIS
 from models.kernel import ids
@@ -150,7 +149,7 @@ class QueueActivities:
             change: Stopped | Rearranged | None = None
             if await bookings.has_stopped(db, claim_id):
                 change = await _stop(db, step, claim_id)
-            elif not is_there(visit, held):
+            elif not bookings.is_as_told(held, visit):
                 change = Rearranged(id=ids.derived("rearranged", now.id, step.key), claim_id=claim_id)
                 await inbox.bring(db, "revisit", now.id, change, party="revisit")
         if change:

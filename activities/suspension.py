@@ -84,8 +84,7 @@ class SuspensionActivities:
             found = await suspensions.met(db, now, step.at, BATCH)
             left = 0 if found else await suspensions.left(db, now, step.at)
             looks = await suspensions.looks(db, now.id)
-            earlier = await bookings.stopped_unmet(db, now.schedule_id) if now.schedule_id else []
-        gone = [Met(revisit_id, claim_id, Outcome.STOPPED) for revisit_id, claim_id in earlier]  # they count, and hear nothing twice
+            gone = await suspensions.unmet(db, now.schedule_id) if now.schedule_id else []  # they count, and hear nothing twice
         if not found and not left:
             async with step.move(SuspensionState.DONE, wake_at=None) as db:
                 await suspensions.keep(db, now.id, gone, step.at)

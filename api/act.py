@@ -48,6 +48,13 @@ def as_doctor(me: Principal) -> Reach:
     return Reach(me.account_id, as_doctor=True)
 
 
+def as_prover(me: Principal) -> Reach:
+    """Whose prescriptions' signatures this caller may prove again."""
+    return Reach(
+        me.account_id, as_doctor=me.may("prescription:write"), everywhere=me.may("record:file"), as_pharmacist=me.may("review:act")
+    )
+
+
 def as_pharmacist(me: Principal) -> Reach:
     return Reach(me.account_id, as_pharmacist=True)
 

@@ -26,8 +26,7 @@ from api.wiring import Wired, Wiring
 from models.account import Principal
 from models.history import FAILURE_TEXTS, OUTCOME_TEXTS, Entry, What, folded
 from models.stores import history as histories
-from models.stores import suspension as suspensions
-from models.stores import timeline
+from models.stores import suspension_timeline, timeline
 from models.stores.history import HistoryFiles
 from models.stores.reader import Reach
 
@@ -166,7 +165,7 @@ async def history(revisit_id: UUID, me: MayRead, wiring: Wired) -> HistoryOut:
         done = await histories.done(db, revisit_id)
         asked_at = await histories.kept_at(db, [row.id for row in rows])
         begun_by = await histories.begun_by(db, revisit_id)
-        causes = await suspensions.causes(db, revisit_id)
+        causes = await suspension_timeline.causes(db, revisit_id)
     read = await _read(wiring, revisit_id, rows)
     recorded = [one for _, one in read.runs]
     tale = story(recorded, begun_by, asked_at)

@@ -13,7 +13,7 @@ from api.history_events import Recorded, happened_at
 from api.history_story import Story
 from models.history import Entry, What, asked_before, state_title
 from models.stores.history import Done, Process
-from models.stores.suspension import Cause
+from models.stores.suspension_timeline import Cause
 from models.suspension import OUTCOME_TEXTS, wanted_by
 from models.timeline import STEP_TEXTS
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
 
+from api.act import as_prover
 from api.problems import problems
 from api.security import may
 from api.wiring import Wired
@@ -16,7 +17,6 @@ from models.account import Principal
 from models.signature import Trusted
 from models.stores import prescription_signing as signing
 from models.stores import timeline
-from models.stores.reader import Reach
 from models.stores.signature import Side
 
 router = APIRouter(tags=["signature"])
@@ -47,11 +47,8 @@ class ProofOut(BaseModel):
 @router.get("/v1/prescriptions/{prescription_id}/signatures/proof", responses=problems(missing=("prescription.missing",)))
 async def proof(prescription_id: UUID, me: MayProve, wiring: Wired) -> ProofOut:
     """核验签名, for the management, for its doctor, and for pharmacists once it has come to them."""
-    mine = Reach(
-        me.account_id, as_doctor=me.may("prescription:write"), everywhere=me.may("record:file"), as_pharmacist=me.may("review:act")
-    )
     async with wiring.database.reading() as db:
-        await timeline.prescription(db, prescription_id, mine)
+        await timeline.prescription(db, prescription_id, as_prover(me))
         found = await signing.claims(db, prescription_id)
     return ProofOut(items=[await _proved(one, wiring.settings.signature.trusted) for one in found])
 

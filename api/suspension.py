@@ -21,11 +21,11 @@ from api.wiring import Now, Reading, Wired
 from models.account import Principal
 from models.kernel.errors import DomainError
 from models.schedule import HisId
-from models.stores import audit, directory, intake
+from models.stores import audit, directory, intake, suspension_timeline
 from models.stores import policy as policies
 from models.stores import revisit as revisits
 from models.stores import suspension as suspensions
-from models.stores.suspension import Told
+from models.stores.suspension_timeline import Told
 from models.suspension import SuspensionState
 from models.timeline import state_text
 
@@ -86,7 +86,7 @@ class SuspensionStoryOut(SuspensionOut):
 @router.get("/v1/suspensions", responses=problems(malformed=("request.cursor",)))
 async def listed(me: MayRead, db: Reading, after: After = None, limit: Limit = 20) -> SuspensionsOut:
     """Newest first."""
-    found = await suspensions.listed(db, open_id_cursor("suspensions", after), limit + 1)
+    found = await suspension_timeline.listed(db, open_id_cursor("suspensions", after), limit + 1)
     page, further = cut(found, limit, lambda one: seal_cursor("suspensions", one.created_at, one.id))
     return SuspensionsOut(items=[SuspensionOut.of(one) for one in page], next=further)
 
@@ -94,8 +94,8 @@ async def listed(me: MayRead, db: Reading, after: After = None, limit: Limit = 2
 @router.get("/v1/suspensions/{suspension_id}", responses=problems(missing=("suspension.missing",)))
 async def read(suspension_id: UUID, me: MayRead, db: Reading) -> SuspensionStoryOut:
     """One of them, with the visits that somebody may have to look at."""
-    one = SuspensionOut.of(await suspensions.told(db, suspension_id))
-    visits = await suspensions.visits(db, suspension_id)
+    one = SuspensionOut.of(await suspension_timeline.told(db, suspension_id))
+    visits = await suspension_timeline.visits(db, suspension_id)
     return SuspensionStoryOut(
         **one.model_dump(exclude={"title"}),
         left_alone=visits.left_alone,
@@ -122,7 +122,7 @@ async def suspend(doctor_id: HisId, me: MayAct, intent: Intent, wiring: Wired, n
             raise DomainError("doctor.suspended_already", "conflict")
         await directory.suspend(db, doctor_id, now)
         await audit.record(db, me.account_id, "suspension:act", "suspension", id, None, doctor_id=doctor_id)
-        return SuspensionOut.of(await suspensions.told(db, id))
+        return SuspensionOut.of(await suspension_timeline.told(db, id))
 
     async with wiring.database.transaction() as db:
         told = await once(db, intent, effect, SuspensionOut)

@@ -71,10 +71,13 @@ class Alarm(BaseModel):
 
 
 class Moves(Generic[S]):
-    """The one table of allowed moves of a process: stores refuse any other, docs and tests are made from it."""
+    """The one table of allowed moves of a process: stores refuse any other, docs and tests are made from it.
 
-    def __init__(self, table: dict[S, frozenset[S]]) -> None:
-        self.table = table
+    `again`: where news of a world that has changed takes up what had ended, and no step of its own does.
+    """
+
+    def __init__(self, table: dict[S, frozenset[S]], again: dict[S, S] | None = None) -> None:
+        self.table, self.again = table, again or {}
 
     def ends(self) -> frozenset[S]:
         """States that nothing leaves."""

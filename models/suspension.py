@@ -42,7 +42,8 @@ MOVES = Moves[SuspensionState](
         _S.CLEARING: frozenset({_S.CLEARING, _S.DONE}),
         _S.DONE: frozenset(),
         _S.UNKNOWN: frozenset(),
-    }
+    },
+    again={_S.DONE: _S.LOOKING, _S.UNKNOWN: _S.LOOKING},
 )
 """The one table of allowed moves."""
 

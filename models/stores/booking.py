@@ -14,11 +14,11 @@ from models.booking import ClaimState, Lock
 from models.kernel.clock import SHANGHAI, business_day
 from models.kernel.errors import DomainError
 from models.schedule import SlotState
+from models.stores import revisit as revisits
 from models.tables.charge import PaymentRow
 from models.tables.directory import ScheduleRow, SlotRow
 from models.tables.patient import PatientRow
 from models.tables.revisit import ClaimRow
-from models.tables.suspension import SuspensionVisitRow
 
 LIVE = text("state in ('held','booked')")
 """Word for word that of the index: from a statement's sixth run on PostgreSQL plans without its parameters, and finds no index by them."""
@@ -188,14 +188,6 @@ async def has_stopped(db: AsyncSession, claim_id: UUID) -> bool:
     return await db.scalar(found) is not None
 
 
-async def stopped_unmet(db: AsyncSession, schedule_id: str) -> list[tuple[UUID, UUID]]:
-    """Visits and claims of a 就诊单元 that went by a 停诊 before any suspension met them: at 报到, 接诊 or the settlement."""
-    met = exists().where(SuspensionVisitRow.revisit_id == ClaimRow.revisit_id)
-    gone = ClaimRow.state.not_in([ClaimState.HELD, ClaimState.BOOKED]), ClaimRow.stopped_at.is_not(None), ~met
-    found = await db.execute(select(ClaimRow.revisit_id, ClaimRow.id).where(ClaimRow.schedule_id == schedule_id, *gone))
-    return [(revisit_id, claim_id) for revisit_id, claim_id in found]
-
-
 async def live(db: AsyncSession, claim_ids: Collection[UUID]) -> set[UUID]:
     """Those of them that are live claims: held or booked."""
     return set(await db.scalars(select(ClaimRow.id).where(ClaimRow.id.in_(claim_ids), LIVE)))
@@ -227,3 +219,8 @@ async def of_id(db: AsyncSession, claim_id: UUID) -> Claim:
         held.invoice_id,
         held.fee_fen,
     )
+
+
+def is_as_told(held: Claim, visit: revisits.Facts) -> bool:
+    """Whether the place has the doctor and the time that the visit was told."""
+    return (held.doctor_id, held.starts_at, held.unit_ends_at) == (visit.doctor_id, visit.slot_starts_at, visit.unit_ends_at)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import aliased
 from models.account import Principal
 from models.kernel.errors import DomainError
 from models.refund import Cause, RefundState
-from models.stores import suspension as suspensions
+from models.stores import suspension_timeline
 from models.stores.account import ME, Bearer, mine, principal_of
 from models.stores.database import Ask, Asked
 from models.stores.reader import Reach, reached
@@ -177,7 +177,7 @@ class Story:
     steps: list[Done]
     money: list[Money]
     refunds: list[Back]
-    suspensions: list[suspensions.Cause]
+    suspensions: list[suspension_timeline.Cause]
 
 
 def _rows(of: type[Any], columns: tuple[Any, ...], source: Any, *order: Any) -> Any:
@@ -237,8 +237,8 @@ _STORY: Final = Asked(
             .where(RefundRow.visit_id == RevisitRow.id)
             .scalar_subquery(),
             _rows(
-                suspensions.Cause,
-                suspensions.CAUSE,
+                suspension_timeline.Cause,
+                suspension_timeline.CAUSE,
                 join(SuspensionVisitRow, SuspensionRow, SuspensionRow.id == SuspensionVisitRow.suspension_id),
                 SuspensionVisitRow.at,
                 SuspensionRow.id,
@@ -251,7 +251,7 @@ _STORY: Final = Asked(
     )
 )
 _DONE, _MONEY, _BACK = TypeAdapter(list[Done]), TypeAdapter(list[Money]), TypeAdapter(list[Back])
-_CAUSES = TypeAdapter(list[suspensions.Cause])
+_CAUSES = TypeAdapter(list[suspension_timeline.Cause])
 
 
 async def story(ask: Ask, bearer: Bearer, revisit_id: UUID) -> tuple[Principal | None, Story | None]:

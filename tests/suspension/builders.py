@@ -11,7 +11,7 @@ from models.message import Template
 from models.refund import Cause
 from models.revisit import Reason, State
 from models.schedule import HisSchedule, HisSlot, Period, SlotState
-from models.stores import directory
+from models.stores import directory, suspension_timeline
 from models.stores import suspension as suspensions
 from models.suspension import Suspension, SuspensionState, is_newer
 from models.tables.directory import ScheduleRow, SlotRow
@@ -119,9 +119,9 @@ async def acts(visit: Visit) -> None:
             return
 
 
-async def progress(hospital: Hospital, id: UUID) -> suspensions.Progress:
+async def progress(hospital: Hospital, id: UUID) -> suspension_timeline.Progress:
     async with hospital.database.reading() as db:
-        return (await suspensions.told(db, id)).progress
+        return (await suspension_timeline.told(db, id)).progress
 
 
 async def at(hospital: Hospital, unit: Unit, state: State) -> Visit:

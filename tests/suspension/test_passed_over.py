@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from models.message import Template
 from models.revisit import Accept, State
-from models.stores import suspension as suspensions
+from models.stores import suspension_timeline
 from models.suspension import SuspensionState
 from tests.process.hospital import Hospital
 from tests.process.visit import Visit
@@ -49,7 +49,7 @@ async def test_who_is_passed_over_after_the_stop_goes_and_is_left_alone_no_more(
     shown = await progress(hospital, desk.id)
     assert (shown.left_alone, shown.stopped, shown.moved, shown.refunded, shown.told) == (0, 1, 1, 1, 0), "its message is not sent yet"
     async with hospital.database.reading() as db:
-        assert (await suspensions.visits(db, desk.id)).left_alone == []
+        assert (await suspension_timeline.visits(db, desk.id)).left_alone == []
 
 
 async def test_who_was_accepted_before_the_news_came_and_is_passed_over_goes(hospital: Hospital) -> None:

@@ -11,9 +11,8 @@ from models.kernel.errors import known
 from models.message import MessageState, Template
 from models.refund import Cause
 from models.revisit import Cancel, State
-from models.stores import message_history
+from models.stores import message_history, suspension_timeline
 from models.stores import revisit as revisits
-from models.stores import suspension as suspensions
 from models.suspension import SuspensionState
 from models.tables.message import MessageRow
 from tests.builders import FEE_FEN
@@ -97,7 +96,7 @@ async def test_each_change_counts_its_own_message_and_only_those_that_a_phone_ma
 
     assert [(one.told, one.unreached) for one in shown] == [(1, 0), (0, 1)]
     async with hospital.database.reading() as db:
-        assert (await suspensions.visits(db, second.id)).unreached == [visit.id]
+        assert (await suspension_timeline.visits(db, second.id)).unreached == [visit.id]
 
 
 async def _the_carrier_says(hospital: Hospital, visit: Visit, state: MessageState) -> None:

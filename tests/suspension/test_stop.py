@@ -10,7 +10,7 @@ from models.message import Template
 from models.refund import RefundState
 from models.revisit import Accept, Cancel, Enter, Reason, State
 from models.schedule import SlotState
-from models.stores import directory, inbox
+from models.stores import directory, inbox, suspension_timeline
 from models.stores import suspension as suspensions
 from models.suspension import BATCH, Stopped, SuspensionState, is_newer
 from models.tables.directory import SlotRow
@@ -86,7 +86,7 @@ async def test_who_is_being_seen_is_left_alone_and_listed(hospital: Hospital) ->
 
     assert visit.state is State.CONSULTING
     async with hospital.database.reading() as db:
-        assert (await suspensions.visits(db, desk.id)).left_alone == [visit.id]
+        assert (await suspension_timeline.visits(db, desk.id)).left_alone == [visit.id]
     assert Template.REVISIT_SUSPENDED not in await hospital.told(visit.id)
 
 
@@ -119,7 +119,7 @@ async def test_who_was_accepted_before_the_news_came_stays(hospital: Hospital) -
     assert visit.state is State.CONSULTING
     assert await hospital.waiting(visit.id) == []
     async with hospital.database.reading() as db:
-        assert (await suspensions.visits(db, desk.id)).left_otherwise == [visit.id]
+        assert (await suspension_timeline.visits(db, desk.id)).left_otherwise == [visit.id]
     shown = await progress(hospital, desk.id)
     assert (shown.stopped, shown.moved, shown.left_otherwise) == (1, 0, 1)
 
