@@ -123,6 +123,7 @@ class Walked(Live):
         await self.does(CheckIn)
         await self.does(Accept)
         await self.is_seen()
+        await self.answers_survey()
         await asyncio.gather(self.run.result(), self.charge_run.result(), known(self.record_run).result())
         del self._listeners[self.id]
         return str(self.id)

@@ -39,7 +39,8 @@ with copies as (select gen_random_uuid() as id, gen_random_uuid() as charge_id f
         from copies k, revisit r where r.id = :visit returning id
     )
 insert into timeline (process, process_id, visit_id, step, name, version, before, after, by, body, at, detail)
-select process, case when process = 'charge' then k.charge_id else k.id end, k.id, step, name, version, before, after, by, body, at, detail
+select process, case process when 'revisit' then k.id when 'charge' then k.charge_id else md5(k.id::text || process_id)::uuid end, k.id,
+    step, name, version, before, after, by, body, at, detail
 from copies k, timeline t where t.visit_id = :visit returning visit_id
 """
 """The visits beside the one that was walked, as rows: what it left, under other ids."""
