@@ -32,7 +32,6 @@ class DeliveryState(StrEnum):
     """The carrier does not take it: the place, or what we sent."""
     RETURNED = "returned"
     SIGNED = "signed"
-    CANCELLED = "cancelled"
     DECIDED = "decided"
 
 
@@ -62,7 +61,6 @@ MOVES = Moves[DeliveryState](
         _S.UNDELIVERABLE: _to(*WAY[1:], *_END_OF_WAY, _S.UNDELIVERABLE, _S.DECIDED),
         _S.RETURNED: _to(_S.RETURNED, _S.DECIDED),
         _S.SIGNED: _to(),
-        _S.CANCELLED: _to(),
         _S.DECIDED: _to(),
     }
 )

@@ -16,7 +16,6 @@ DELIVERY_TEXTS: Final[dict[DeliveryState, str]] = {
     DeliveryState.UNDELIVERABLE: "无法配送（医院正在处理）",
     DeliveryState.RETURNED: "已退回药房（医院正在处理）",
     DeliveryState.SIGNED: "已签收",
-    DeliveryState.CANCELLED: "已取消配送",
     DeliveryState.DECIDED: "已处理",
 }
 

@@ -10,7 +10,7 @@ from models.delivery import Decision, DeliveryState, Mark
 from models.tables.process import ProcessColumns
 from models.tables.table import Table, one_of
 
-RUNNING = "state not in ('signed','cancelled','decided')"
+RUNNING = "state not in ('signed','decided')"
 
 
 class DeliveryAddressRow(Table):

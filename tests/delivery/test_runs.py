@@ -51,7 +51,7 @@ async def running(worked: Running) -> AsyncIterator[Running]:
     yield worked
     worked.logistics.mends()
     async with worked.database.transaction() as db:
-        await db.execute(text("update delivery set state = 'signed', step = null where state not in ('signed', 'cancelled', 'decided')"))
+        await db.execute(text("update delivery set state = 'signed', step = null where state not in ('signed', 'decided')"))
         await db.execute(text("update inbox set handled_at = now(), outcome = 'late' where handled_at is null"))
 
 
