@@ -11,7 +11,7 @@ from temporalio import activity
 
 from activities.steps import Guard, Step, outside, step
 from gateways.invoice.port import Issuer
-from models.invoice import Ebill, Invoice, InvoiceState, RedBill, RetryInvoice, Wanted
+from models.invoice import Ebill, GivenBack, Invoice, InvoiceState, RedBill, RetryInvoice, Wanted
 from models.kernel.errors import DomainError, Unknown, known
 from models.process import Runs
 from models.stores import invoice as invoices
@@ -22,10 +22,15 @@ DIFFERS = "invoice.differs"
 log = structlog.get_logger()
 
 
-async def start(runs: Runs, begun: invoices.Begun | None) -> None:
-    """The short cut to the run of a bill whose row is committed."""
-    if begun is not None:
-        await runs.begin("invoice", begun.id, begun.visit_id, begun.row)
+async def start(runs: Runs, begun: invoices.Begun | invoices.Told | None) -> None:
+    """The short cut to the run of a bill whose row is committed, or to the desk of the one that was told."""
+    match begun:
+        case invoices.Begun():
+            await runs.begin("invoice", begun.id, begun.visit_id, begun.row)
+        case invoices.Told():
+            await runs.knock("invoice", begun.id, begun.news)
+        case None:
+            pass
 
 
 class InvoiceActivities:
@@ -53,8 +58,10 @@ class InvoiceActivities:
             answer = await self._issued(wanted)
             file = await self._picture(now.id, answer) if isinstance(answer, Ebill) else None
         if isinstance(answer, str):
-            async with _refused(step, answer):
-                return step.row
+            async with _refused(step, answer) as db:
+                told = await invoices.begin(db, now.charge_id, step.at)  # it may all have gone back while the issuer was asked
+            await start(self._runs, told)
+            return step.row
         numbers = invoices.kept(self._guard.database.vault, now.id, answer)
         if file is None:
             async with step.move(InvoiceState.FETCHING, **numbers):
@@ -125,14 +132,35 @@ class InvoiceActivities:
 
     @step("invoice.retry")
     async def retry(self, now: Invoice, wish: RetryInvoice) -> Invoice:
-        """Back to what was not done. A bill is asked for with the same contents as before: the first may still land late."""
-        step = self._guard.step(now, "invoice.retry", wish)
+        """Back to what was not done; where money has gone back since, only what remains is billed, if anything does."""
+        return await self._again(self._guard.step(now, "invoice.retry", wish))
+
+    @step("invoice.drop")
+    async def drop(self, now: Invoice, why: GivenBack) -> Invoice:
+        """All of it has gone back: nothing is billed, and nobody need mend anything."""
+        return await self._again(self._guard.step(now, "invoice.drop", why))
+
+    async def _again(self, step: Step[Invoice]) -> Invoice:
+        """What was to be undone stays to be undone. Whoever changes what is billed asks first whether it landed late as it was."""
+        now = step.now
         async with self._guard.database.reading() as db:
             stands = await invoices.standing(db, now.charge_id)
-        to = InvoiceState.ISSUING
+            asked_for, remains = await invoices.asked_for(db, now.id), await invoices.remains(db, now.charge_id)
         if stands is not None:
-            to = InvoiceState.FETCHING if stands.id == now.id else InvoiceState.REVERSING
-        async with step.move(to, trouble=None):
+            async with step.move(InvoiceState.FETCHING if stands.id == now.id else InvoiceState.REVERSING, trouble=None):
+                return step.row
+        if asked_for == remains:
+            async with step.move(InvoiceState.ISSUING, trouble=None):
+                return step.row
+        found = await self._issuer.find(now.id.hex)
+        if found is None or (found.red is not None and remains.total_fen == 0):
+            to = InvoiceState.ISSUING if remains.total_fen else InvoiceState.VOID
+            async with step.move(to, trouble=None, asked_at=None):
+                return step.row
+        if found.red is not None or found.total_fen != asked_for.total_fen:
+            async with _refused(step, DIFFERS):
+                return step.row
+        async with step.move(InvoiceState.FETCHING, trouble=None, **invoices.kept(self._guard.database.vault, now.id, found.bill)):
             return step.row
 
 

@@ -253,7 +253,7 @@ async def issue(charge_id: UUID, me: MayAct, intent: Intent, wiring: Wired, now:
     async def effect() -> InvoiceTaskOut:
         await invoices.of_charge(db, charge_id, _reach(me))
         begun = await store.begin(db, charge_id, now, request=request_id())
-        if begun is None:
+        if not isinstance(begun, store.Begun):
             raise DomainError("invoice.issued_already", "conflict")
         await audit.record(db, me.account_id, "invoice:issue", "invoice", begun.id, None, charge_id=charge_id)
         return _task(await invoices.told(db, begun.id, _reach(me)))

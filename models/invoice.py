@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from models.kernel.money import FenAmount
 from models.kernel.text import Line
-from models.process import Alarm, Command, Moves, Row
+from models.process import Alarm, Command, Moves, News, Row
 
 
 class InvoiceState(StrEnum):
@@ -41,7 +41,7 @@ MOVES = Moves[InvoiceState](
         _S.ISSUING: _to(_S.FETCHING, _S.ISSUED, _S.REFUSED, _S.VOID),
         _S.REVERSING: _to(_S.ISSUING, _S.VOID, _S.REFUSED),
         _S.FETCHING: _to(_S.ISSUED, _S.REFUSED),
-        _S.REFUSED: _to(_S.ISSUING, _S.REVERSING, _S.FETCHING),
+        _S.REFUSED: _to(_S.ISSUING, _S.REVERSING, _S.FETCHING, _S.REFUSED, _S.VOID),
         _S.ISSUED: _to(),
         _S.VOID: _to(),
     }
@@ -170,7 +170,13 @@ class RetryInvoice(Command):
     allowed_in = _to(_S.REFUSED)
 
 
-InvoiceEvent = Annotated[RetryInvoice | Alarm, Field(discriminator="kind")]
+class GivenBack(News):
+    """All that a refused bill was to be about has gone back: there is nothing to mend at the issuer any more."""
+
+    kind: Literal["given_back"] = "given_back"
+
+
+InvoiceEvent = Annotated[RetryInvoice | GivenBack | Alarm, Field(discriminator="kind")]
 COMMANDS: tuple[type[Command], ...] = (RetryInvoice,)
 
 

@@ -31,6 +31,7 @@ INVOICE_STEPS: Final = {
     "invoice.reverse": "红冲电子票据",
     "invoice.fetch": "取得票据文件",
     "invoice.retry": "重新开具电子票据",
+    "invoice.drop": "费用退回后核对电子票据",
 }
 
 _TROUBLE_TEXTS: Final[dict[str, str]] = {

@@ -188,7 +188,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
         *(queue.remind, queue.check_in, queue.urge, queue.accept, queue.enter, queue.call_again, queue.pass_over),
         *(charge.load, charge.order, charge.query, charge.close, charge.settle),
         *(refund.load, refund.reverse, refund.apply, refund.query, refund.retry, refund.hand_over, refund.pay_out, refund.withdraw),
-        *(invoice.load, invoice.issue, invoice.fetch, invoice.reverse, invoice.retry),
+        *(invoice.load, invoice.issue, invoice.fetch, invoice.reverse, invoice.retry, invoice.drop),
         *(delivery.load, delivery.create, delivery.poll, delivery.decide),
         *(prescription.load, prescription.amend, prescription.submit, prescription.check),
         *(prescription.extend, prescription.withdraw, prescription.expire),

@@ -1,19 +1,20 @@
-"""The e-bill: the one before it undone, itself issued, its PDF fetched; or a task of finance."""
+"""The e-bill: the one before it undone, itself issued, its PDF fetched; or a task of finance, until nothing remains to bill."""
 
 from uuid import UUID
 
 from temporalio import workflow
 
-from workflows.process import Process, command, not_now
+from workflows.process import Process, command, news, not_now
 
 with workflow.unsafe.imports_passed_through():
     from activities.invoice import InvoiceActivities
-    from models.invoice import Invoice, InvoiceState, RetryInvoice
+    from models.invoice import GivenBack, Invoice, InvoiceState, RetryInvoice
 
 
 @workflow.defn(name="invoice")
 class InvoiceWorkflow(Process[Invoice]):
     retry = command(RetryInvoice, Invoice)
+    given_back = news(GivenBack)
 
     @workflow.run  # the SDK wants it on the class itself
     async def run(self, invoice_id: UUID, begun: Invoice | None) -> Invoice:
@@ -30,9 +31,12 @@ class InvoiceWorkflow(Process[Invoice]):
         await self.step(InvoiceActivities.fetch)
 
     async def _await_person(self, now: Invoice) -> None:
+        """Or that nothing remains for them to do."""
         match await self.next():
             case RetryInvoice() as wish:
                 await self.step(InvoiceActivities.retry, wish)
+            case GivenBack() as why:
+                await self.step(InvoiceActivities.drop, why)
             case _:
                 raise not_now()
 

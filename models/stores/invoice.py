@@ -11,14 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.charge import ChargeState
-from models.invoice import ITEMS, MOVES, Ebill, Invoice, InvoiceState, RedBill, Split, Wanted
+from models.invoice import ITEMS, MOVES, Ebill, GivenBack, Invoice, InvoiceState, RedBill, Split, Wanted
 from models.kernel import ids
 from models.kernel.clock import SHANGHAI
 from models.kernel.errors import DomainError, known
 from models.kernel.vault import Vault
 from models.refund import RefundState
+from models.stores import inbox, steps
 from models.stores import patient as patients
-from models.stores import steps
 from models.stores.database import vault
 from models.stores.files import ObjectFolder
 from models.tables.charge import ChargeRow, PaymentRow, RefundRow
@@ -57,6 +57,14 @@ class Begun:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A bill whose desk has news, for who knocks there."""
+
+    id: UUID
+    news: GivenBack
+
+
+@dataclass(frozen=True, slots=True)
 class Bill:
     """A bill that the issuer has, and that is to be undone or printed."""
 
@@ -82,11 +90,11 @@ async def load(db: AsyncSession, invoice_id: UUID) -> Invoice:
     return snapshot(dict(row))
 
 
-async def begin(db: AsyncSession, charge_id: UUID, at: datetime, *, request: str = "") -> Begun | None:
+async def begin(db: AsyncSession, charge_id: UUID, at: datetime, *, request: str = "") -> Begun | Told | None:
     """The row of the next bill of a charge, if what stands is not what remains; in the transaction of the step that changed it.
 
-    None: it was never settled, the bill that stands is right, or one is at work, which looks again before it ends. It waits for the lock
-    of the charge, so two that change it at once both count.
+    Told: the last one was refused, and nothing remains that it could be about. None: it was never settled, the bill that stands is right,
+    or one is at work, which looks again before it ends. It waits for the lock of the charge, so two that change it at once both count.
     """
     # Not FOR UPDATE: who keeps a payment or a refund of this charge refers to it, and would wait for us as we for them.
     locked = select(ChargeRow).where(ChargeRow.id == charge_id).with_for_update(key_share=True, of=ChargeRow)
@@ -95,12 +103,14 @@ async def begin(db: AsyncSession, charge_id: UUID, at: datetime, *, request: str
         return None
     last = (
         await db.execute(
-            select(InvoiceRow.sequence, InvoiceRow.state, *_PARTS)
+            select(InvoiceRow.id, InvoiceRow.sequence, InvoiceRow.state, *_PARTS)
             .where(InvoiceRow.charge_id == charge_id)
             .order_by(InvoiceRow.sequence.desc())
             .limit(1)
         )
     ).one_or_none()
+    if last is not None and last.state == InvoiceState.REFUSED:
+        return await _tell(db, last.id, charge_id, request)
     if last is not None and (last.state != InvoiceState.ISSUED or _split(last) == await remains(db, charge_id)):
         return None
     sequence = 0 if last is None else last.sequence + 1
@@ -119,6 +129,15 @@ async def begin(db: AsyncSession, charge_id: UUID, at: datetime, *, request: str
         )
     )
     return Begun(number, charge.visit_id, await load(db, number))
+
+
+async def _tell(db: AsyncSession, invoice_id: UUID, charge_id: UUID, request: str) -> Told | None:
+    """Where a bill stands that is to be undone, or only its PDF is missing, the task stays."""
+    if await standing(db, charge_id) is not None or (await remains(db, charge_id)).total_fen:
+        return None
+    news = GivenBack(id=ids.new(), request=request)
+    await inbox.bring(db, "invoice", invoice_id, news, party="refund")
+    return Told(invoice_id, news)
 
 
 async def remains(db: AsyncSession, charge_id: UUID) -> Split:
@@ -182,6 +201,11 @@ def kept(box: Vault, invoice_id: UUID, bill: Ebill) -> dict[str, Any]:
     """The issuer's numbers for it as the row has them, for the move of the step that learnt them."""
     numbers = bill.model_dump(include={"code", "number", "check_code", "issued_at", "qr"})
     return numbers | {"picture": box.seal(_PICTURE, invoice_id, bill.picture_url)}
+
+
+async def asked_for(db: AsyncSession, invoice_id: UUID) -> Split:
+    """What the issuer was last asked to bill under this number."""
+    return _split((await db.execute(select(*_PARTS).where(InvoiceRow.id == invoice_id))).one())
 
 
 async def asked(db: AsyncSession, invoice_id: UUID, at: datetime) -> datetime:

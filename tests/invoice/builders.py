@@ -5,7 +5,7 @@ from uuid import UUID
 from activities.invoice import InvoiceActivities
 from models.invoice import MOVES, InvoiceState, RetryInvoice, Split
 from models.refund import RefundState
-from models.revisit import State
+from models.revisit import Cancel, State
 from models.stores import invoice as invoices
 from models.tables.invoice import InvoiceRow
 from tests.builders import FEE_FEN
@@ -49,6 +49,20 @@ async def all_walk(hospital: Hospital, visit: Visit) -> list[InvoiceState]:
     while len(ended) < len(await rows(hospital, visit.charge.id)):
         ended.append(await walks(await bill(hospital, visit, len(ended))))
     return ended
+
+
+async def refused(hospital: Hospital, visit: Visit) -> InvoiceDesk:
+    """For want of numbers at the issuer: a task of 财务处."""
+    hospital.issuer.refuses("issue", "invoice.E0104")
+    desk = await bill(hospital, visit)
+    assert await walks(desk) is InvoiceState.REFUSED
+    return desk
+
+
+async def cancelled(visit: Visit) -> None:
+    """退号, and the fee is on its way back to the end."""
+    await visit.does(Cancel)
+    await visit.is_given_back()
 
 
 async def retried(desk: InvoiceDesk) -> None:

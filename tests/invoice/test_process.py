@@ -11,7 +11,20 @@ from models.kernel.errors import Unknown
 from models.revisit import Cancel, State
 from models.stores.invoice import InvoiceFiles
 from tests.builders import FEE_FEN
-from tests.invoice.builders import FEE, all_walk, bill, booked, gives_back, lets_go, retried, rows, stands, walks
+from tests.invoice.builders import (
+    FEE,
+    all_walk,
+    bill,
+    booked,
+    cancelled,
+    gives_back,
+    lets_go,
+    refused,
+    retried,
+    rows,
+    stands,
+    walks,
+)
 from tests.process.hospital import FILES, Hospital, Unheard
 from tests.process.visit import opened
 
@@ -162,18 +175,86 @@ async def test_what_is_refused_is_a_task_and_tried_again(hospital: Hospital) -> 
     assert stands(hospital) == FEE_FEN
 
 
-async def test_what_was_refused_and_then_given_back_is_billed_as_it_was_asked_and_undone(hospital: Hospital) -> None:
-    """The first attempt may still land late under its number: the same contents again can never become a second bill."""
+async def test_what_was_refused_and_then_given_back_in_full_is_no_task_any_more(hospital: Hospital, runs: Unheard) -> None:
     visit = await booked(hospital)
-    hospital.issuer.refuses("issue", "invoice.E0104")
-    desk = await bill(hospital, visit)
-    await walks(desk)
-    await visit.does(Cancel)
-    await visit.is_given_back()
+    desk = await refused(hospital, visit)
+    await cancelled(visit)
+    [news] = await hospital.waiting(desk.id)
+    assert ("invoice", desk.id, news) in runs.knocked
+    await desk.news()
+
+    assert (desk.state, desk.now.trouble, len(await rows(hospital, visit.charge.id))) == (S.VOID, None, 1)
+    assert (hospital.issuer.bills, hospital.issuer.times("issue")) == ({}, 1)
+    assert await hospital.waiting(desk.id) == []
+
+
+async def test_a_retry_of_what_has_all_gone_back_bills_nothing(hospital: Hospital) -> None:
+    visit = await booked(hospital)
+    desk = await refused(hospital, visit)
+    await cancelled(visit)
     await retried(desk)
 
-    assert await all_walk(hospital, visit) == [S.ISSUED, S.VOID]
-    assert stands(hospital) == 0
+    assert (desk.state, hospital.issuer.times("issue"), stands(hospital)) == (S.VOID, 1, 0)
+
+
+@pytest.mark.parametrize("undone", [False, True])
+async def test_what_was_refused_and_landed_late_is_found_and_undone(hospital: Hospital, undone: bool) -> None:
+    """An attempt without an answer may land after the refusal; the office may have undone it at the issuer meanwhile."""
+    visit = await booked(hospital)
+    desk = await refused(hospital, visit)
+    await cancelled(visit)
+    late = hospital.issuer.lands(desk.id.hex)
+    if undone:
+        await hospital.issuer.reverse(late.code, late.number, hospital.clock())
+    await desk.news()
+
+    assert desk.state is (S.VOID if undone else S.FETCHING)
+    assert await all_walk(hospital, visit) == ([S.VOID] if undone else [S.ISSUED, S.VOID])
+    assert (hospital.issuer.times("issue"), stands(hospital)) == (1, 0)
+
+
+@pytest.mark.parametrize("landed", [False, True])
+async def test_a_retry_after_part_went_back_bills_only_what_remains(hospital: Hospital, landed: bool) -> None:
+    """Unless the whole was billed after all: that is undone first."""
+    visit = await (await opened(hospital)).to(State.CLOSED)
+    hospital.his.undone.add(hospital.his.of_claim((await hospital.row(visit.id)).claim_id).invoice_id)
+    desk = await refused(hospital, visit)
+    await lets_go(hospital, visit, 1200)
+    assert (desk.state, await hospital.waiting(desk.id)) == (S.REFUSED, [])
+    if landed:
+        hospital.issuer.lands(desk.id.hex)
+    await retried(desk)
+
+    assert desk.state is (S.FETCHING if landed else S.ISSUING)
+    assert await all_walk(hospital, visit) == ([S.ISSUED, S.ISSUED] if landed else [S.ISSUED])
+    assert (len(hospital.issuer.bills), stands(hospital)) == (2 if landed else 1, FEE_FEN - 1200)
+
+
+async def test_what_is_refused_while_it_all_goes_back_is_no_task(hospital: Hospital) -> None:
+    visit = await booked(hospital)
+    desk = await bill(hospital, visit)
+    hospital.issuer.silent("issue", landed=False)
+    with pytest.raises(Unknown):
+        await hospital.work(InvoiceActivities.issue)(desk.now)
+    await cancelled(visit)
+    await hospital.hand_time_is_up()
+    hospital.issuer.refuses("issue", "invoice.E0104")
+    assert await walks(desk) is S.REFUSED
+    await desk.news()
+
+    assert (desk.state, hospital.issuer.bills) == (S.VOID, {})
+
+
+async def test_another_bill_under_our_number_stays_a_task_though_all_went_back(hospital: Hospital) -> None:
+    visit = await booked(hospital)
+    desk = await refused(hospital, visit)
+    await cancelled(visit)
+    hospital.issuer.lands(desk.id.hex)
+    kept = hospital.issuer.bills[desk.id.hex]
+    kept.wanted = kept.wanted.model_copy(update={"split": Split(cash_fen=1)})
+    await desk.news()
+
+    assert (desk.state, desk.now.trouble, await hospital.waiting(desk.id)) == (S.REFUSED, "invoice.differs", [])
 
 
 async def test_a_bill_that_cannot_be_undone_waits_for_a_person(hospital: Hospital) -> None:
@@ -184,7 +265,7 @@ async def test_a_bill_that_cannot_be_undone_waits_for_a_person(hospital: Hospita
     hospital.issuer.refuses("reverse", "invoice.E0003")
     desk = await bill(hospital, visit, 1)
     assert await walks(desk) is S.REFUSED
-    assert stands(hospital) == FEE_FEN
+    assert (stands(hospital), await hospital.waiting(desk.id)) == (FEE_FEN, []), "that nothing remains undoes nothing"
     await retried(desk)
 
     assert desk.state is S.REVERSING

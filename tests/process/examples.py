@@ -7,7 +7,7 @@ from models import prescription
 from models.charge import Close, Order, Reported, Scene
 from models.consent import Symptom
 from models.delivery import Decide, Decision, DeliveryPushed
-from models.invoice import RetryInvoice
+from models.invoice import GivenBack, RetryInvoice
 from models.prescription import (
     Amend,
     Answer,
@@ -95,7 +95,7 @@ _parcel: list[Event | Alarm] = [
     DeliveryPushed(id=_ID, seen=4),
     Alarm(),
 ]
-_bill: list[Event | Alarm] = [RetryInvoice(**_ASKED), Alarm()]
+_bill: list[Event | Alarm] = [RetryInvoice(**_ASKED), GivenBack(id=_ID, seen=4), Alarm()]
 _drugs: list[Event | Alarm] = [
     Amend(**_ASKED, content_id=_THING),
     Submit(**_ASKED),

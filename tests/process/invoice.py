@@ -26,6 +26,7 @@ class InMemoryIssuer(Line):
         super().__init__()
         self._clock = clock
         self.bills: dict[str, Kept] = {}
+        self._asked_for: dict[str, Wanted] = {}
         self._numbers = 0
 
     def stands(self, visit_no: str | None = None) -> Split:
@@ -34,19 +35,24 @@ class InMemoryIssuer(Line):
         return Split.sum(one.wanted.split for one in ours if one.red is None)
 
     async def issue(self, wanted: Wanted) -> Ebill:
-        def issue() -> Ebill:
-            kept = self.bills.get(wanted.number)
-            if kept is None:
-                number = self._next()
-                numbers = {"code": CODE, "number": number, "check_code": f"c{number[-5:]}"}
-                url = f"https://issuer.example/pdf/{number}"
-                bill = Ebill(**numbers, issued_at=self._clock(), qr=b"\x89PNG\r\n" + number.encode(), picture_url=url)
-                kept = self.bills[wanted.number] = Kept(bill, wanted)
-            if kept.wanted != wanted:
-                raise DomainError("invoice.E0101", "unavailable")
-            return kept.bill
+        self._asked_for.setdefault(wanted.number, wanted)
+        return await self.answer("issue", lambda: self._issue(wanted))
 
-        return await self.answer("issue", issue)
+    def lands(self, number: str) -> Ebill:
+        """What was first asked for under this number, and had no answer, is issued after all."""
+        return self._issue(self._asked_for[number])
+
+    def _issue(self, wanted: Wanted) -> Ebill:
+        kept = self.bills.get(wanted.number)
+        if kept is None:
+            number = self._next()
+            numbers = {"code": CODE, "number": number, "check_code": f"c{number[-5:]}"}
+            url = f"https://issuer.example/pdf/{number}"
+            bill = Ebill(**numbers, issued_at=self._clock(), qr=b"\x89PNG\r\n" + number.encode(), picture_url=url)
+            kept = self.bills[wanted.number] = Kept(bill, wanted)
+        if kept.wanted != wanted:
+            raise DomainError("invoice.E0101", "unavailable")
+        return kept.bill
 
     async def find(self, number: str) -> Standing | None:
         def find() -> Standing | None:
