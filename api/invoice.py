@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated, Final, Literal
+from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Response
@@ -68,8 +69,9 @@ class InvoiceOut(BaseModel):
     issued_at: datetime | None
     red_code: str | None = Field(description="Of the red bill that undid it.")
     red_number: str | None
+    red_check_code: str | None
     reversed_at: datetime | None
-    has_pdf: bool
+    has_pdf: bool = Field(description="The issuer's file is kept. Of a bill that was undone it is given only to who asks for that.")
     created_at: datetime
 
 
@@ -122,6 +124,7 @@ def _fields(one: invoices.Told) -> dict[str, object]:
         "issued_at": one.issued_at,
         "red_code": one.red_code,
         "red_number": one.red_number,
+        "red_check_code": one.red_check_code,
         "reversed_at": one.reversed_at,
         "has_pdf": one.file is not None,
         "created_at": one.created_at,
@@ -202,23 +205,37 @@ async def one(invoice_id: UUID, me: MayRead, wiring: Wired) -> InvoiceWithCodeOu
     return InvoiceWithCodeOut.model_validate(_fields(told) | {"qr": qr})
 
 
+async def _paper(wiring: Wiring, file: str | None, name: str, *, undone: bool) -> Response:
+    """A kept PDF. The PDF is a view of the issuer's signed original [G], so what was undone is marked in its name, not in it."""
+    if file is None:
+        raise DomainError("invoice.no_pdf", "conflict")
+    content = await store.InvoiceFiles(wiring.settings.files_dir).read(file)
+    plain, said = (f"{name}-reversed", f"{name}-已冲红") if undone else (name, name)
+    named = f"attachment; filename=\"{plain}.pdf\"; filename*=UTF-8''{quote(said)}.pdf"
+    return Response(content, media_type="application/pdf", headers=_HARMLESS | {"Content-Disposition": named})
+
+
 @router.get(
     "/v1/invoices/{invoice_id}/pdf",
     response_class=Response,
     responses={
         200: {"description": "The bill on paper.", "content": {"application/pdf": {}}},
-        **problems(missing=("invoice.missing",), conflict=("invoice.no_pdf",)),
+        **problems(missing=("invoice.missing",), conflict=("invoice.no_pdf", "invoice.reversed")),
     },
 )
-async def pdf(invoice_id: UUID, me: MayRead, wiring: Wired) -> Response:
-    """As the issuer gave it; kept here, so the issuer is not asked."""
+async def pdf(
+    invoice_id: UUID,
+    me: MayRead,
+    wiring: Wired,
+    reversed: Annotated[bool, Query(description="Also that of a bill that was undone, for who keeps both; its name says 已冲红.")] = False,
+) -> Response:
+    """As the issuer gave it, and never altered; kept here, so the issuer is not asked. One that was undone looks valid: refused unasked."""
     async with _read(wiring, me, invoice_id) as db:
         told = await invoices.told(db, invoice_id, _reach(me))
-    if told.file is None:
-        raise DomainError("invoice.no_pdf", "conflict")
-    content = await store.InvoiceFiles(wiring.settings.files_dir).read(told.file)
-    named = f'attachment; filename="{told.code}-{told.number}.pdf"'
-    return Response(content, media_type="application/pdf", headers=_HARMLESS | {"Content-Disposition": named})
+    if told.reversed_at is not None and not reversed:
+        red = {"red_code": told.red_code, "red_number": told.red_number, "reversed_at": told.reversed_at.isoformat()}
+        raise DomainError("invoice.reversed", "conflict", **red)
+    return await _paper(wiring, told.file, f"{told.code}-{told.number}", undone=told.reversed_at is not None)
 
 
 @router.post(

@@ -6,7 +6,7 @@ from models.invoice import InvoiceState, Look
 
 INVOICE_TEXTS: Final[dict[InvoiceState, str]] = {
     InvoiceState.ISSUING: "开具中",
-    InvoiceState.REVERSING: "红冲中",
+    InvoiceState.REVERSING: "冲红中",
     InvoiceState.FETCHING: "已开具",
     InvoiceState.REFUSED: "未能开具（医院正在处理）",
     InvoiceState.ISSUED: "已开具",
@@ -14,7 +14,7 @@ INVOICE_TEXTS: Final[dict[InvoiceState, str]] = {
 }
 """Of the process that makes a bill."""
 
-_UNDONE: Final = "已红冲（费用已全额退回）"
+_UNDONE: Final = "已冲红（费用已全额退回）"
 """A bill had been issued, and its red bill is all that was left to do."""
 
 
@@ -23,12 +23,12 @@ def invoice_text(state: InvoiceState, step: str) -> str:
     return _UNDONE if state is InvoiceState.VOID and step == "invoice.reverse" else INVOICE_TEXTS[state]
 
 
-LOOK_TEXTS: Final[dict[Look, str]] = {Look.ISSUING: "开具中", Look.ISSUED: "已开具", Look.REVERSED: "已红冲"}
+LOOK_TEXTS: Final[dict[Look, str]] = {Look.ISSUING: "开具中", Look.ISSUED: "已开具", Look.REVERSED: "已冲红"}
 """Of a bill, as its payer sees it."""
 
 INVOICE_STEPS: Final = {
     "invoice.issue": "开具电子票据",
-    "invoice.reverse": "红冲电子票据",
+    "invoice.reverse": "冲红电子票据",
     "invoice.fetch": "取得票据文件",
     "invoice.retry": "重新开具电子票据",
     "invoice.drop": "费用退回后核对电子票据",

@@ -36,6 +36,7 @@ class Told:
     file: str | None
     red_code: str | None
     red_number: str | None
+    red_check_code: str | None
     reversed_at: datetime | None
     trouble: str | None
     created_at: datetime
@@ -111,6 +112,7 @@ def _told(row: InvoiceRow, payable: str) -> Told:
         row.file,
         row.red_code,
         row.red_number,
+        row.red_check_code,
         row.reversed_at,
         row.trouble,
         row.created_at,

@@ -34,7 +34,7 @@ def invoices_section(invoices: Invoices) -> Html:
 def _state(one: dict[str, Any]) -> Html:
     if one["undoes"]:
         return tag("红票", "bad")
-    return tag("已红冲", "wait") if one["red_number"] else tag("已开具", "good")
+    return tag("已冲红", "wait") if one["red_number"] else tag("已开具", "good")
 
 
 def add_invoice_routes(console: APIRouter, invoices: Invoices) -> None:

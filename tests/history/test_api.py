@@ -262,7 +262,7 @@ async def test_two_charges_are_told_apart_and_a_refund_says_why_how_much_and_who
     refund = named["refund"]
     assert (refund["about"], refund["cause"], refund["cause_text"]) == ("医事服务费 50.00元（您已退号）", "patient", "您已退号")
     bills = [one["about"] for one in told["processes"] if one["process"] == "invoice"]
-    assert bills == ["医事服务费 50.00元", "医事服务费（红冲电子票据）"]
+    assert bills == ["医事服务费 50.00元", "医事服务费（冲红电子票据）"]
     about = {(one["process"], one["process_id"], one["about"]) for one in told["processes"]}
     assert {(one["process"], one["process_id"], one["about"]) for one in told["story"]} == about
     stuck = next(one for one in told["story"] if one["what"] == "wait" and one["name"] == "stuck")

@@ -49,7 +49,7 @@ def test_every_state_is_said_on_screens_and_on_the_page() -> None:
 
 
 def test_only_a_bill_that_was_issued_is_said_to_be_undone() -> None:
-    assert invoice_text(InvoiceState.VOID, "invoice.reverse") == "已红冲（费用已全额退回）"
+    assert invoice_text(InvoiceState.VOID, "invoice.reverse") == "已冲红（费用已全额退回）"
     assert invoice_text(InvoiceState.VOID, "invoice.issue") == "已全额退费，不再开具"
     assert all(invoice_text(state, "invoice.reverse") == text for state, text in INVOICE_TEXTS.items() if state is not InvoiceState.VOID)
 

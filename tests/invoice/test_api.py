@@ -3,7 +3,9 @@
 import base64
 import io
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import httpx
@@ -15,13 +17,13 @@ from api.wiring import Wiring
 from models.account import Role
 from models.invoice import InvoiceState
 from models.kernel import ids
-from models.revisit import Cancel, State
+from models.revisit import State
 from models.stores.database import Database
 from models.tables.process import AuditRow
 from tests.account.builders import patient_signed_in, signed_in, staff_signed_in
 from tests.builders import FEE_FEN
 from tests.client import Hands, key, speaking, wiring
-from tests.invoice.builders import all_walk, bill, booked, walks
+from tests.invoice.builders import all_walk, bill, booked, cancelled, walks
 from tests.process.hospital import FILES, Hospital
 from tests.process.visit import Visit, opened
 from tests.record.builders import Headers
@@ -103,19 +105,39 @@ async def test_what_went_back_is_seen_as_undone_with_its_red_bill(api: httpx.Asy
     visit = await booked(hospital)
     me = await payer(hospital, clock, visit)
     await all_walk(hospital, visit)
-    await visit.does(Cancel)
-    await visit.is_given_back()
+    await cancelled(visit)
     await all_walk(hospital, visit)
 
     [one] = (await read(api, f"/patients/{visit.person.patient_id}/invoices", me))["items"]
     [kept] = hospital.issuer.bills.values()
     assert kept.red is not None
-    assert (one["state_text"], one["red_number"], one["has_pdf"]) == ("已红冲", kept.red.number, True)
+    assert (one["state_text"], one["red_number"], one["has_pdf"]) == ("已冲红", kept.red.number, True)
+    assert (one["red_check_code"], datetime.fromisoformat(one["reversed_at"])) == (kept.red.check_code, kept.red.at)
     story = await read(api, f"/revisits/{visit.id}/timeline", me)
     assert [(step["title"], step["state_text"]) for step in story["steps"] if step["process"] == "invoice"] == [
         ("开具电子票据", "已开具"),
-        ("红冲电子票据", "已红冲（费用已全额退回）"),
+        ("冲红电子票据", "已冲红（费用已全额退回）"),
     ]
+
+
+async def test_the_pdf_of_an_undone_bill_is_not_taken_for_a_valid_one(api: httpx.AsyncClient, hospital: Hospital, clock: Hands) -> None:
+    visit = await booked(hospital)
+    desk, me = await bill(hospital, visit), await payer(hospital, clock, visit)
+    await walks(desk)
+    valid = await api.get(f"/v1/invoices/{desk.id}/pdf?reversed=true", headers=me)
+    await cancelled(visit)
+    await all_walk(hospital, visit)
+    [kept] = hospital.issuer.bills.values()
+    assert kept.red is not None
+
+    answer = await api.get(f"/v1/invoices/{desk.id}/pdf", headers=me)
+    assert (answer.status_code, answer.json()["code"]) == (409, "invoice.reversed")
+    assert "已冲红" in answer.json()["title"]
+    assert answer.json()["params"]["red_number"] == kept.red.number
+    asked_for = await api.get(f"/v1/invoices/{desk.id}/pdf?reversed=true", headers=me)
+    assert (asked_for.status_code, asked_for.content) == (200, valid.content), "the issuer's file is not ours to alter"
+    assert quote("已冲红.pdf") in asked_for.headers["content-disposition"]
+    assert quote("已冲红") not in valid.headers["content-disposition"]
 
 
 async def test_an_unsettled_charge_has_no_bill_and_says_so(

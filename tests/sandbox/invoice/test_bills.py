@@ -97,7 +97,7 @@ def test_a_person_sees_the_bills_with_their_pictures(outside: httpx.Client, hosp
     hospital.done(UNDO, hospital.undoing(bill))
 
     page = outside.get("/console").text.partition('id="invoices"')[2]
-    assert all(word in page for word in (bill["billNo"], "已红冲", "红票", "-¥12.30"))
+    assert all(word in page for word in (bill["billNo"], "已冲红", "红票", "-¥12.30"))
     picture = outside.get(f"/console/invoices/{bill['billNo']}.pdf")
     assert (picture.status_code, picture.headers["content-type"]) == (200, "application/pdf")
     assert outside.get("/console/invoices/1.pdf").status_code == 404
