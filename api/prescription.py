@@ -9,11 +9,11 @@ from pydantic import BaseModel, Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.act import ActionOut, as_doctor, as_patient, on_prescription, request_id, wish
-from api.idempotency import Intent, once
+from api.idempotency import Intended, Intent, once
 from api.pathways import AskPathways
 from api.problems import problems
 from api.security import may
-from api.wiring import Body, Now, Reading, Wired, wrong
+from api.wiring import Body, Now, Reading, Wired, Wiring, wrong
 from models.account import Principal
 from models.delivery import Receiver
 from models.drug import Drug
@@ -32,6 +32,7 @@ from models.prescription import (
     Way,
     Withdraw,
 )
+from models.process import Command
 from models.stores import audit, timeline
 from models.stores import delivery as deliveries
 from models.stores import drug as catalogue
@@ -107,19 +108,43 @@ async def amend(
     return await on_prescription(pathways, prescription_id, as_doctor(me), intent, wish(Amend, intent, content_id=content_id))
 
 
+class SubmitIn(Body):
+    """Nothing, or why it is right all the same (理由)."""
+
+    justification: Paragraph | None = Field(default=None, description="Read by the pharmacist beside what the review says.")
+
+
 @router.post(
     "/v1/prescriptions/{prescription_id}/submit",
     response_model=ActionOut,
     responses=problems(
-        conflict=(*OUT_OF_TURN, "prescription.visit_over"), missing=("prescription.missing",), invalid=("prescription.rules",)
+        conflict=(*OUT_OF_TURN, "prescription.visit_over"),
+        missing=("prescription.missing",),
+        invalid=("request.key_reused", "prescription.rules"),
     ),
 )
-async def submit(prescription_id: UUID, me: MayWrite, intent: Intent, pathways: AskPathways) -> ActionOut:
+async def submit(
+    prescription_id: UUID, me: MayWrite, intent: Intent, wiring: Wired, pathways: AskPathways, body: SubmitIn | None = None
+) -> ActionOut:
     """提交: held to the law's floors, reviewed (合理用药), then to be confirmed on the doctor's phone.
 
-    Refused as `prescription.rules` with everything that it breaks and the drug it is about.
+    Refused as `prescription.rules` with everything that it breaks and the drug it is about. What the review denies is a draft again, its
+    `reason` `review.denied`; so is what it restricts (慎用), with `review.restricted`, unless its doctor has justified this very content.
     """
-    return await on_prescription(pathways, prescription_id, as_doctor(me), intent, wish(Submit, intent))
+    note_id = None
+    if body and body.justification:
+        note_id = await _noted(prescription_id, body.justification, Submit, me, intent, wiring)
+    return await on_prescription(pathways, prescription_id, as_doctor(me), intent, wish(Submit, intent, note_id=note_id))
+
+
+async def _noted(id: UUID, text: str, kind: type[Command], me: Principal, intent: Intended, wiring: Wiring) -> UUID:
+    """The words of a wish, kept only where it may be asked."""
+    note_id = ids.derived("prescription_note", intent.id, intent.body)
+    async with wiring.database.transaction() as db:
+        where = await timeline.prescription(db, id, as_doctor(me))
+        if where.state in kind.allowed_in:
+            await prescriptions.keep_note(db, note_id, id, me.account_id, text)
+    return note_id
 
 
 @router.post("/v1/prescriptions/{prescription_id}/withdraw", response_model=ActionOut, responses=ACT)
@@ -135,11 +160,7 @@ class WordsIn(Body):
 @router.post("/v1/prescriptions/{prescription_id}/answer", response_model=ActionOut, responses=ACT)
 async def answer(prescription_id: UUID, body: WordsIn, me: MayWrite, intent: Intent, wiring: Wired, pathways: AskPathways) -> ActionOut:
     """答复药师, without changing the prescription."""
-    note_id = ids.derived("prescription_note", intent.id, intent.body)
-    async with wiring.database.transaction() as db:
-        where = await timeline.prescription(db, prescription_id, as_doctor(me))
-        if where.state in Answer.allowed_in:
-            await prescriptions.keep_note(db, note_id, prescription_id, me.account_id, body.text)
+    note_id = await _noted(prescription_id, body.text, Answer, me, intent, wiring)
     return await on_prescription(pathways, prescription_id, as_doctor(me), intent, wish(Answer, intent, note_id=note_id))
 
 

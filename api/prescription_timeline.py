@@ -14,6 +14,7 @@ from api.prescription import MayWrite
 from api.problems import problems
 from api.reader import prescription_of
 from api.security import may
+from api.sentences import sentence
 from api.wiring import Now, Reading, Wired
 from models.account import Principal
 from models.drug import Drug, LineChange
@@ -30,7 +31,7 @@ from models.stores import prescription_queue as waiting
 from models.stores import prescription_timeline as reading
 from models.stores import reader as readers
 from models.stores import refill as refills
-from models.timeline_prescription import IN_REVIEW, PRESCRIPTION_TEXTS, may_be_shown, patient_state, patient_text
+from models.timeline_prescription import IN_REVIEW, PRESCRIPTION_TEXTS, REASON_TEXTS, may_be_shown, patient_state, patient_text
 
 router = APIRouter(tags=["prescription"])
 MayRead = Annotated[Principal, Depends(may("prescription:read"))]
@@ -46,7 +47,16 @@ class MineOut(BaseModel):
     state_text: str = Field(examples=["质疑中"])
     due_at: datetime | None = Field(description="Until then; it ends unused afterwards.")
     remark: Remark | None = Field(description="Why a pharmacist gave it back; their words are among its `notes`.")
-    reason: str | None = Field(description="Why no person but the review or the HIS gave it back.", examples=["review.denied"])
+    reason: str | None = Field(
+        description="Why no person but the review or the HIS gave it back; `review.restricted` wants a justification.",
+        examples=["review.restricted"],
+    )
+    reason_text: str | None = Field(examples=[REASON_TEXTS["review.restricted"]])
+
+
+def _reason_text(reason: str | None) -> str | None:
+    """In words: our own, or the sentence of what was refused."""
+    return reason and (REASON_TEXTS.get(reason) or sentence(reason, "conflict"))
 
 
 class MineListOut(BaseModel):
@@ -71,6 +81,7 @@ async def mine(me: MayWrite, db: Reading, after: After = None, limit: Limit = LI
             due_at=one.due_at,
             remark=one.remark,
             reason=one.reason,
+            reason_text=_reason_text(one.reason),
         )
         for one in page
     ]
@@ -132,9 +143,11 @@ class PrescriptionOut(BaseModel):
     drugs: list[Drug]
     review: Level | NoAnswer | None
     verdict: Verdict | None
+    justification: str | None = Field(description="Of its doctor, for what the review objects to in this content; among `notes` as well.")
     notes: list[NoteOut]
     patient: ForWhomOut | None = Field(default=None, description="For pharmacists while it is under review, told to the audit.")
     reason: str | None
+    reason_text: str | None = None
     remark: str | None
     way: Way | None
     amount_fen: int | None
@@ -160,6 +173,7 @@ async def one(prescription_id: UUID, me: MayRead, wiring: Wired, now: Now) -> Pr
         return PrescriptionOut(
             **(told.common() if among_staff else told.approved()),
             state_text=PRESCRIPTION_TEXTS[told.state],
+            reason_text=_reason_text(told.reason),
             drugs=list((await catalogue.catalogue(db, [item.drug_code for item in told.content.prescribed.items])).values()),
             before=told.before if among_staff else None,
             changes=told.changes if among_staff else None,

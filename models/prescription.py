@@ -136,10 +136,12 @@ class Amend(Command):
 
 
 class Submit(Command):
-    """Written: judged by the rules of the law, then by the rational-drug review, then signed."""
+    """Written: judged by the rules of the law, then by the rational-drug review, then signed. Why it is right all the same is stored
+    under `note_id`: what the review restricts is not signed without."""
 
     kind: Literal["submit"] = "submit"
     allowed_in = _to(_S.DRAFTING)
+    note_id: UUID | None = None
 
 
 class Withdraw(Command):

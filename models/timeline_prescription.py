@@ -26,6 +26,19 @@ PRESCRIPTION_TEXTS: Final[dict[PrescriptionState, str]] = {
     PrescriptionState.EXPIRED: "已过期",
 }
 
+REASON_TEXTS: Final[dict[str, str]] = {
+    "review.denied": "合理用药审查未通过，请修改处方后重新提交。",
+    "review.restricted": "合理用药审查提示慎用，请修改处方，或填写用药理由后重新提交。",
+    "withdrawn": "医生已撤回处方。",
+    "unsigned": "医生未在当日签名。",
+    "expired": "处方已过有效期。",
+    "patient": "患者已取消取药。",
+    "closed": "超时未缴费。",
+    "unsettled": "医院未能确认缴费，费用退回。",
+    "returned": "药品已退回，费用退回。",
+}
+"""Why it ended without drugs, or was given back by no person, where that is no refusal with a sentence of its own."""
+
 IN_REVIEW: Final = frozenset(
     {PrescriptionState.QUEUED, PrescriptionState.QUESTIONED, PrescriptionState.RETURNED, PrescriptionState.COUNTERSIGNING}
 )

@@ -69,7 +69,7 @@ class PrescriptionWorkflow(Process[Prescription]):
                 await self._known(other)
 
     async def _check(self, now: Prescription) -> None:
-        """合理用药: what it denies is written anew."""
+        """合理用药: what it denies is written anew, what it restricts justified."""
         await self.step(PrescriptionActivities.check)
 
     async def _sign(self, now: Prescription) -> None:

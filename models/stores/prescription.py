@@ -155,6 +155,18 @@ async def belongs(db: AsyncSession, content_id: UUID, prescription_id: UUID, acc
     return await db.scalar(mine) is not None
 
 
+async def justification(db: AsyncSession, prescription_id: UUID, content_id: UUID) -> UUID | None:
+    """The note in which its doctor said last why a content is right all the same; None: they never did. Another content needs another."""
+    submitted = select(TimelineRow.detail["note_id"].astext).where(
+        TimelineRow.process_id == prescription_id,
+        TimelineRow.name == "prescription.submit",
+        TimelineRow.detail["content_id"].astext == str(content_id),
+        TimelineRow.detail["note_id"].astext.is_not(None),
+    )
+    found = await db.scalar(submitted.order_by(TimelineRow.version.desc()).limit(1))
+    return UUID(found) if found else None
+
+
 async def reviewed(db: AsyncSession, content_id: UUID, verdict: Verdict | None) -> None:
     """What the rational-drug review said of a content; None: nothing. Its findings belong to the record."""
     values: dict[str, object] = {"level": NoAnswer.FAILED}
@@ -164,11 +176,35 @@ async def reviewed(db: AsyncSession, content_id: UUID, verdict: Verdict | None) 
     await db.execute(update(PrescriptionContentRow).where(PrescriptionContentRow.id == content_id).values(**values))
 
 
+async def verdict(db: AsyncSession, content_id: UUID) -> Verdict | None:
+    """What the rational-drug review has said of a content; None: nothing yet. Raises `sealed.broken`."""
+    findings = await db.scalar(select(PrescriptionContentRow.findings).where(PrescriptionContentRow.id == content_id))
+    if findings is None:
+        return None
+    return Verdict.model_validate_json(vault(db).open("prescription_content.findings", content_id, findings))
+
+
 async def keep_note(db: AsyncSession, note_id: UUID, prescription_id: UUID, account_id: UUID, text: str) -> None:
     """Words between pharmacist and doctor, before the step that sends them. The same id again stays the first."""
     sealed = vault(db).seal("prescription_note.text", note_id, text)
     values = {"id": note_id, "prescription_id": prescription_id, "account_id": account_id, "text": sealed}
     await db.execute(upsert(PrescriptionNoteRow).values(**values).on_conflict_do_nothing())
+
+
+async def noted(db: AsyncSession, note_id: UUID, prescription_id: UUID, account_id: UUID) -> bool:
+    """Whether a note was written for this prescription by this account."""
+    mine = select(PrescriptionNoteRow.id).where(
+        PrescriptionNoteRow.id == note_id,
+        PrescriptionNoteRow.prescription_id == prescription_id,
+        PrescriptionNoteRow.account_id == account_id,
+    )
+    return await db.scalar(mine) is not None
+
+
+async def note(db: AsyncSession, note_id: UUID) -> str:
+    """Its words. Raises `sealed.broken`."""
+    row = await db.get_one(PrescriptionNoteRow, note_id)
+    return vault(db).open("prescription_note.text", note_id, row.text)
 
 
 async def past_codes(db: AsyncSession, visit_id: UUID, at: datetime, window_months: int) -> tuple[str, ...]:

@@ -15,8 +15,8 @@ from models.prescription import UNSIGNED, NoAnswer, PrescriptionContent, Prescri
 from models.review import Level, Verdict
 from models.stores import intake as intakes
 from models.stores import patient as patients
+from models.stores import prescription as prescriptions
 from models.stores.database import vault
-from models.stores.prescription import content
 from models.tables.directory import DepartmentRow, DoctorRow
 from models.tables.patient import PatientRow
 from models.tables.prescription import PrescriptionContentRow, PrescriptionNoteRow, PrescriptionRow
@@ -45,6 +45,8 @@ class Told:
     review: Level | NoAnswer | None
     """The review's level, or that it gave no answer; None: not asked yet."""
     verdict: Verdict | None
+    justification: str | None
+    """Why its doctor holds the present content right, whatever the review says of it."""
     reason: str | None
     remark: Remark | None
     way: Way | None
@@ -64,7 +66,7 @@ class Told:
 
     def approved(self) -> dict[str, Any]:
         """What the patient's side may read once a pharmacist has approved it: what was said on the way there is the staff's."""
-        return self.common() | dict.fromkeys(("review", "remark"))
+        return self.common() | dict.fromkeys(("review", "remark", "justification"))
 
     def in_review(self) -> dict[str, Any]:
         """What they may read before: nothing of what is prescribed, nor what is said of it, nor whose desk it lies on."""
@@ -78,6 +80,7 @@ async def told(db: AsyncSession, prescription_id: UUID) -> Told:
         raise DomainError("prescription.missing", "missing")
     asked = await db.get_one(PrescriptionContentRow, row.content_id)
     submitted = await _submitted_before(db, row)
+    note_id = await prescriptions.justification(db, row.id, row.content_id)
     return Told(
         id=row.id,
         number=row.content_id.hex,
@@ -88,10 +91,11 @@ async def told(db: AsyncSession, prescription_id: UUID) -> Told:
         round=row.round,
         due_at=row.due_at,
         valid_until=row.valid_until,
-        content=await content(db, row.content_id),
-        before=await content(db, submitted) if submitted else None,
+        content=await prescriptions.content(db, row.content_id),
+        before=await prescriptions.content(db, submitted) if submitted else None,
         review=_level(asked.level),
-        verdict=_verdict(db, asked),
+        verdict=await prescriptions.verdict(db, row.content_id),
+        justification=await prescriptions.note(db, note_id) if note_id else None,
         reason=row.reason,
         remark=Remark(row.remark) if row.remark else None,
         way=Way(row.way) if row.way else None,
@@ -106,12 +110,6 @@ def _level(said: str | None) -> Level | NoAnswer | None:
     if said is None:
         return None
     return NoAnswer.FAILED if said == NoAnswer.FAILED else Level(said)
-
-
-def _verdict(db: AsyncSession, asked: PrescriptionContentRow) -> Verdict | None:
-    if asked.findings is None:
-        return None
-    return Verdict.model_validate_json(vault(db).open("prescription_content.findings", asked.id, asked.findings))
 
 
 async def _submitted_before(db: AsyncSession, row: PrescriptionRow) -> UUID | None:

@@ -24,6 +24,7 @@ from models.timeline import (
     STEP_TEXTS,
     UNDER_WAY,
 )
+from models.timeline_prescription import REASON_TEXTS as PRESCRIPTION_REASONS
 from models.timeline_record import RECORD_TEXTS
 from models.timeline_refund import CAUSE_TEXTS, REFUND_TEXTS
 from tests.house.rooms import HOUSE
@@ -147,7 +148,7 @@ def _blocks() -> Iterator[list[str]]:
 
 def said_on_the_page(heading: str) -> dict[str, str]:
     """Each word of that table with what people read for it."""
-    return {re.findall("`([a-z_]+)`", row[1])[0]: row[0] for row in table(heading)}
+    return {re.findall("`([a-z_.]+)`", row[1])[0]: row[0] for row in table(heading)}
 
 
 def test_the_page_of_words_has_every_state_as_screens_say_it() -> None:
@@ -156,6 +157,7 @@ def test_the_page_of_words_has_every_state_as_screens_say_it() -> None:
     assert said_on_the_page("State of a refund") == REFUND_TEXTS
     assert said_on_the_page("State of a record's signing") == RECORD_TEXTS
     assert set(RECORD_TEXTS) == set(RecordState)
+    assert said_on_the_page("Reason of a prescription") == PRESCRIPTION_REASONS
 
 
 def test_the_page_of_words_has_every_cause_office_and_account() -> None:
