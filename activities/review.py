@@ -8,7 +8,6 @@ from activities.signature import broken, queued
 from activities.steps import Guard, Step, step
 from models.account import Role
 from models.kernel.errors import DomainError, known
-from models.message import Template
 from models.policy import Policy
 from models.prescription import (
     Answer,
@@ -110,18 +109,20 @@ class ReviewActivities:
 
     @step("review.escalate")
     async def escalate(self, now: Prescription) -> Prescription:
-        """It has waited long: the pharmacists are told, then the management. Nothing is decided by time."""
+        """It has waited long: the pharmacists are told, then the management, of all that waits and at most once in as long. Nothing is
+        decided by time."""
         step = self._guard.step(now, "review.escalate")
         async with self._guard.database.reading() as db:
             facts = await prescriptions.facts(db, now.id)
             rules = (await policies.pinned(db, facts.policy)).rules
             told = await revisits.times_done(db, now.id, "review.escalate")
-        next_at = step.at + timedelta(seconds=rules.review_remind_s)
+        pause = timedelta(seconds=rules.review_remind_s)
+        next_at = step.at + pause
         wake_at = next_at if told == 0 and (now.due_at is None or next_at < now.due_at) else now.due_at
         async with step.move(now.state, wake_at=wake_at) as db:
             if now.state is PrescriptionState.QUEUED:
                 office = Role.PHARMACIST if told == 0 else Role.MANAGEMENT
-                await notices.tell_office(db, now.visit_id, Template.REVIEW_WAITING, office, step.at, about=now.id)
+                await notices.tell_queue(db, now.visit_id, office, step.at, pause)
             else:
                 await notices.tell_doctor(db, now.visit_id, step.at, about=now.id)
         log.warning("review.waits", prescription_id=str(now.id), state=now.state, told=told)

@@ -42,6 +42,7 @@ class Template(StrEnum):
     DELIVERY_WAITING = "delivery_waiting"
     PRESCRIPTION_RETURNED = "prescription_returned"
     REVIEW_WAITING = "review_waiting"
+    REVIEW_QUEUE = "review_queue"
 
     @property
     def code(self) -> str:
@@ -54,6 +55,7 @@ class Variable(StrEnum):
 
     TIME = "time"
     MINUTES = "minutes"
+    COUNT = "count"
     DEPARTMENT = "department"
     """By its public name, as on the door: where the patient has booked, not what for."""
     DOCTOR = "doctor"
@@ -153,6 +155,7 @@ TEXTS: Final[dict[Template, Text]] = {
     Template.PRESCRIPTION_APPROVED: Text("您的处方已通过药师审核，请在有效期内选择取药方式并缴费。", Waits.NEVER),
     Template.PRESCRIPTION_RETURNED: Text("有一张处方需要您处理，请登录查看。", Waits.NEVER, patients=False),
     Template.REVIEW_WAITING: Text("有处方等待审核，请及时处理。", Waits.NEVER, patients=False),
+    Template.REVIEW_QUEUE: Text("有${count}张处方待审核，最久已等待${minutes}分钟，请及时处理。", Waits.NEVER, patients=False),
     # Nothing is to be done about it by night.
     Template.PRESCRIPTION_EXPIRED: Text("您的处方已过期，如仍需用药请重新复诊。", Waits.ALWAYS),
     Template.DRUGS_READY: Text("您的药品已备好，请凭取药码${code}到院取药。", Waits.ALWAYS),

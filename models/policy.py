@@ -47,7 +47,7 @@ class Rules(BaseModel):
     review_hold_s: int = Field(default=600, ge=1)
     """A pharmacist who took a prescription has it so long before others may take it."""
     review_remind_s: int = Field(default=1800, ge=1)
-    """Unreviewed so long, the pharmacists are told; after as much again, the management."""
+    """Unreviewed so long, the pharmacists are told; after as much again, the management. Nobody is told more often than that."""
     review_sign_s: int = Field(default=900, ge=2)
     """To confirm an approval on the phone, the pharmacist reminded at half of it; then it is unapproved in the queue again."""
     record_sign_s: int = Field(default=900, ge=1)

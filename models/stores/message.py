@@ -84,6 +84,12 @@ async def enqueue(
     )
 
 
+async def last_due(db: AsyncSession, template: Template, phone: str) -> datetime | None:
+    """When the newest message of a template to a phone was due; None when it never had one."""
+    to_it = select(MessageRow.due_at).where(MessageRow.phone_bidx == vault(db).index(PHONE, phone), MessageRow.template == template)
+    return await db.scalar(to_it.order_by(MessageRow.created_at.desc(), MessageRow.due_at.desc()).limit(1))
+
+
 async def take(db: AsyncSession, now: datetime, limit: int) -> list[Taken]:
     """Messages that are due and in nobody's hand, at most one a recipient: a later one waits until the earlier one has its outcome.
 

@@ -2,21 +2,23 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.account import Role
 from models.kernel import ids
 from models.message import TEXTS, Template, Waits
+from models.prescription import PrescriptionState
 from models.revisit import Reason
 from models.stores import account as accounts
 from models.stores import message as messages
 from models.stores import policy as policies
 from models.tables.account import AccountRow, GrantRow
 from models.tables.directory import DoctorRow
+from models.tables.prescription import PrescriptionRow
 from models.tables.revisit import RevisitRow
 from models.timeline import REASON_TEXTS
 
@@ -57,9 +59,27 @@ async def tell_doctor(db: AsyncSession, revisit_id: UUID, at: datetime, *, about
 
 
 async def tell_office(db: AsyncSession, revisit_id: UUID, template: Template, role: Role, at: datetime, *, about: UUID) -> None:
-    """Everybody of a role: that a prescription waits for them. `at` is the instant that made it wait: told again of the same, it is one."""
+    """Everybody of a role: that something waits for them. `at` is the instant that made it wait: told again of the same, it is one."""
     whom = select(AccountRow.id).join(GrantRow, GrantRow.account_id == AccountRow.id).where(GrantRow.role == role)
     await _tell_accounts(db, await _visit(db, revisit_id), template, at, await db.scalars(whom), about, at.isoformat())
+
+
+async def tell_queue(db: AsyncSession, revisit_id: UUID, role: Role, at: datetime, pause: timedelta) -> None:
+    """Everybody of a role, of all prescriptions that wait for review: how many, and how long the oldest has. Nobody twice within `pause`.
+
+    A row calls here once it has waited for so long as the pause is: who was told within it was told of a number with that row in it.
+    """
+    waiting = select(func.count(), func.min(PrescriptionRow.queued_at)).where(PrescriptionRow.state == PrescriptionState.QUEUED)
+    count, oldest = (await db.execute(waiting)).one()
+    said = {"count": str(count), "minutes": str((at - (oldest or at)) // timedelta(minutes=1))}
+    visit = await _visit(db, revisit_id)
+    # Many have waited long at one moment: who tells a person waits for whoever is telling them.
+    whom = select(GrantRow.account_id).where(GrantRow.role == role).order_by(GrantRow.id).with_for_update(key_share=True)
+    for account_id in dict.fromkeys(await db.scalars(whom)):
+        told_at = await messages.last_due(db, Template.REVIEW_QUEUE, await accounts.phone(db, account_id))
+        if told_at is None or at - told_at >= pause:
+            number = ids.derived("message", Template.REVIEW_QUEUE, account_id, at.isoformat())
+            await _enqueue(db, visit, number, Template.REVIEW_QUEUE, account_id, at, said)
 
 
 async def tell_one(db: AsyncSession, revisit_id: UUID, template: Template, account_id: UUID, at: datetime, *, about: UUID) -> None:

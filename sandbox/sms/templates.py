@@ -31,6 +31,7 @@ TEMPLATES = {
     "SMS_DELIVERY_WAITING": "有未能送达的包裹等待处理，请登录查看。",
     "SMS_PRESCRIPTION_RETURNED": "有一张处方需要您处理，请登录查看。",
     "SMS_REVIEW_WAITING": "有处方等待审核，请及时处理。",
+    "SMS_REVIEW_QUEUE": "有${count}张处方待审核，最久已等待${minutes}分钟，请及时处理。",
 }
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")

@@ -15,10 +15,10 @@ from sandbox.sms.templates import TEMPLATES, render
 from tests.house.rooms import Source, calls, sources
 
 HARMLESS = {
-    *(Variable.TIME, Variable.MINUTES, Variable.DEPARTMENT, Variable.DOCTOR, Variable.AMOUNT),
+    *(Variable.TIME, Variable.MINUTES, Variable.COUNT, Variable.DEPARTMENT, Variable.DOCTOR, Variable.AMOUNT),
     *(Variable.REASON, Variable.UNTIL, Variable.VISIT, Variable.CODE, Variable.CARRIER, Variable.TAIL),
 }
-"""Times, places, sums, reasons of an enum, links and codes. Whoever adds another says here why it tells nobody what somebody has."""
+"""Times, numbers, places, sums, reasons of an enum, links and codes. Whoever adds one says here why it tells nobody what somebody has."""
 
 TOLD_BY_STEP = {
     "booking.book": {Template.REVISIT_BOOKED},

@@ -209,7 +209,7 @@ async def test_waiting_long_tells_pharmacists_then_the_management_and_never_appr
     case = await (await written(hospital)).to(S.QUEUED)
 
     await case.desk.alarm()
-    assert (await hospital.told(case.visit.id)).count(Template.REVIEW_WAITING) == 1
+    assert (await hospital.told(case.visit.id)).count(Template.REVIEW_QUEUE) == 1
     await case.desk.alarm()
     assert case.now.last_call
     await case.desk.alarm()

@@ -98,7 +98,7 @@ async def test_an_approval_not_confirmed_in_time_is_none_and_the_queue_is_told_a
     after = await hospital.told(case.visit.id)
     assert [after.count(Template.REVIEW_WAITING), told.count(Template.REVIEW_WAITING)] == [1, 0]
     await case.desk.alarm()
-    assert (await hospital.told(case.visit.id)).count(Template.REVIEW_WAITING) > 1
+    assert Template.REVIEW_QUEUE in await hospital.told(case.visit.id)
     assert case.state is S.QUEUED
 
 
