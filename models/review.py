@@ -53,6 +53,6 @@ class Facts(BaseModel):
     weight_kg: Decimal | None = None
     pregnant: bool | None = None
     """None: nobody has asked."""
-    allergies: tuple[Line, ...] = ()
-    """As the record names them."""
+    allergies: tuple[Line, ...] | None = None
+    """As the record names them; empty: asked, and there are none. None: nobody has asked."""
     diagnosis_codes: tuple[str, ...] = ()

@@ -53,7 +53,7 @@ class RestReview:
         await self._wire.aclose()
 
     async def check(self, number: UUID, facts: Facts, lines: tuple[WrittenLine, ...]) -> Verdict:
-        """Age, sex, weight, allergies, diagnoses and drugs go out; no name, no number of a person, no visit."""
+        """Out go age, sex, diagnoses, drugs, and what is known of weight, pregnancy and allergies; no name, no visit, no one's number."""
         body = json.dumps(_told(number, facts, lines), ensure_ascii=False).encode()
         async with self._wire.call("check", number=number.hex, lines=len(lines)) as call:
             answer = await self._ask(call, body)
@@ -78,7 +78,10 @@ class RestReview:
 
 
 def _told(number: UUID, facts: Facts, lines: tuple[WrittenLine, ...]) -> dict[str, object]:
-    patient: dict[str, object] = {"ageMonths": facts.age_months, "sex": facts.sex, "allergies": list(facts.allergies)}
+    """What nobody knows is absent: an empty list of allergies would say that there are none."""
+    patient: dict[str, object] = {"ageMonths": facts.age_months, "sex": facts.sex}
+    if facts.allergies is not None:
+        patient["allergies"] = list(facts.allergies)
     if facts.weight_kg is not None:
         patient["weightKg"] = float(facts.weight_kg)
     if facts.pregnant is not None:

@@ -176,7 +176,7 @@ async def written(db: AsyncSession, now: Prescription) -> Written:
 async def to_review(db: AsyncSession, now: Prescription, on: date) -> tuple[Facts, tuple[WrittenLine, ...]]:
     """What the rational-drug review is asked: of whom it is for age and sex, and nothing by which they could be told.
 
-    Weight, pregnancy and allergies are asked by no form here and stay unknown; that no allergy is named does not say that there is none.
+    Weight, pregnancy and allergies are asked by no form here and stand in no record, so they stay unknown, and are not told.
     What a patient tells of them in their own words the pharmacist reads, who judges (`prescription_timeline.for_whom`).
     """
     what, patient = await prescriptions.content(db, now.content_id), await _patient(db, now.visit_id)

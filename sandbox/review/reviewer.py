@@ -28,7 +28,8 @@ class Patient(Message):
     sex: Literal["male", "female"]
     weight_kg: Annotated[float, Field(gt=0, le=500)] | None = None
     pregnant: bool | None = None
-    allergies: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=50)] = []
+    allergies: Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=50)] | None = None
+    """None: the caller does not know; empty: there are none."""
 
 
 class Line(Message):
@@ -88,7 +89,7 @@ def _of_line(line: Line, check: Check) -> Iterator[Finding]:
         if known.most is not None and known.unit == line.dose_unit and a_day > known.most:
             level: Level = "deny" if a_day > FAR_ABOVE * known.most else "restrict"
             yield _finding(line, level, "dose-max", f"{known.name}每日{a_day:g}{line.dose_unit}，超过最大日剂量{known.most:g}{known.unit}")
-        if any(word in allergy for allergy in check.patient.allergies for word in (known.name, *known.allergens)):
+        if any(word in allergy for allergy in check.patient.allergies or () for word in (known.name, *known.allergens)):
             yield _finding(line, "deny", "allergy", f"患者有过敏史，禁用{known.name}")
         if check.patient.age_months < known.from_years * 12:
             yield _finding(line, "deny", "age", f"{known.name}禁用于{known.from_years}岁以下")

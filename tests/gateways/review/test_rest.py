@@ -90,6 +90,29 @@ async def test_facts_about_the_patient_count(review: RestReview, told: dict[str,
     assert (verdict.level, [one.code for one in verdict.findings]) == (Level.DENY, [code])
 
 
+@pytest.mark.parametrize(
+    ("known", "told"),
+    [({}, {}), ({"allergies": ()}, {"allergies": []}), ({"pregnant": False, "weight_kg": "61.5"}, {"pregnant": False, "weightKg": 61.5})],
+    ids=["nothing", "no allergy", "weight and no pregnancy"],
+)
+async def test_what_nobody_knows_of_the_patient_is_not_said(misbehaving: Misbehaving, known: dict[str, Any], told: dict[str, Any]) -> None:
+    heard: list[dict[str, Any]] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await request_head(reader)
+        size = next(int(line.partition(": ")[2]) for line in head.splitlines() if line.startswith("content-length"))
+        heard.append(json.loads(await reader.readexactly(size))["patient"])
+        writer.write(answering(503, b"{}", {}))
+
+    async with misbehaving(listen) as address:
+        adapter = RestReview(ReviewAccount(base_url=address, app_key="k", app_secret="s3cret"), limit_s=1)
+        with pytest.raises(Unknown):
+            await adapter.check(ids.new(), facts(**known), ISONIAZID)
+        await adapter.aclose()
+
+    assert heard[0] == {"ageMonths": 816, "sex": "male"} | told
+
+
 async def test_the_same_number_is_checked_once_and_takes_no_other_contents(review: RestReview, outside: httpx.Client) -> None:
     number = ids.new()
     verdicts = await asyncio.gather(*(review.check(number, facts(), ISONIAZID) for _ in range(5)))

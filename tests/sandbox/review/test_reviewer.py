@@ -54,6 +54,7 @@ def test_the_standard_treatments_of_this_hospital_pass() -> None:
         ((a_line("clopidogrel", 75), a_line("omeprazole", 20)), {}, [("interaction", "inform")]),
         ((a_line("amoxicillin", 500),), {"allergies": ["青霉素类"]}, [("allergy", "deny")]),
         ((a_line("amoxicillin", 500),), {"allergies": ["海鲜"]}, []),
+        ((a_line("amoxicillin", 500),), {"allergies": None}, []),
         ((a_line("levofloxacin", 500),), {"ageMonths": 17 * 12 + 11}, [("age", "deny")]),
         ((a_line("levofloxacin", 500),), {"ageMonths": 18 * 12}, []),
         ((a_line("atorvastatin", 20),), {"pregnant": True}, [("pregnancy", "deny")]),
