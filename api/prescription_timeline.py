@@ -138,6 +138,9 @@ class PrescriptionOut(BaseModel):
     valid_until: datetime | None
     content: PrescriptionContent | None = Field(description="Null for the patient's side until a pharmacist has approved it.")
     before: PrescriptionContent | None = Field(description="What the amendment changed: the content that was submitted before.")
+    before_broken: bool = Field(
+        default=False, description="There was one, and it cannot be opened any more: what was changed is not known. Told to the log."
+    )
     changes: tuple[LineChange, ...] | None = Field(default=None, description="Line by line against `before`.")
     copied: Copied | None = Field(default=None, description="Line by line against the past prescription that it was copied from.")
     drugs: list[Drug]
@@ -176,6 +179,7 @@ async def one(prescription_id: UUID, me: MayRead, wiring: Wired, now: Now) -> Pr
             reason_text=_reason_text(told.reason),
             drugs=list((await catalogue.catalogue(db, [item.drug_code for item in told.content.prescribed.items])).values()),
             before=told.before if among_staff else None,
+            before_broken=told.before_broken and among_staff,
             changes=told.changes if among_staff else None,
             copied=await refills.copied(db, prescription_id),
             verdict=told.verdict if among_staff else None,

@@ -42,6 +42,8 @@ class Told:
     valid_until: datetime | None
     content: PrescriptionContent
     before: PrescriptionContent | None
+    before_broken: bool
+    """There is one and it does not open: what the amendment changed is not shown."""
     review: Level | NoAnswer | None
     """The review's level, or that it gave no answer; None: not asked yet."""
     verdict: Verdict | None
@@ -62,7 +64,7 @@ class Told:
 
     def common(self) -> dict[str, Any]:
         """What its doctor and the pharmacists read."""
-        return {name: getattr(self, name) for name in self.__slots__ if name not in {"prescriber", "before", "verdict"}}
+        return {name: getattr(self, name) for name in self.__slots__ if name not in {"prescriber", "before", "before_broken", "verdict"}}
 
     def approved(self) -> dict[str, Any]:
         """What the patient's side may read once a pharmacist has approved it: what was said on the way there is the staff's."""
@@ -74,12 +76,12 @@ class Told:
 
 
 async def told(db: AsyncSession, prescription_id: UUID) -> Told:
-    """Raises `prescription.missing`."""
+    """Raises `prescription.missing`, `sealed.broken` where the present content does not open: amended, it may be read again."""
     row = await db.get(PrescriptionRow, prescription_id)
     if row is None:
         raise DomainError("prescription.missing", "missing")
     asked = await db.get_one(PrescriptionContentRow, row.content_id)
-    submitted = await _submitted_before(db, row)
+    before, before_broken = await _before(db, row)
     note_id = await prescriptions.justification(db, row.id, row.content_id)
     return Told(
         id=row.id,
@@ -92,7 +94,8 @@ async def told(db: AsyncSession, prescription_id: UUID) -> Told:
         due_at=row.due_at,
         valid_until=row.valid_until,
         content=await prescriptions.content(db, row.content_id),
-        before=await prescriptions.content(db, submitted) if submitted else None,
+        before=before,
+        before_broken=before_broken,
         review=_level(asked.level),
         verdict=await prescriptions.verdict(db, row.content_id),
         justification=await prescriptions.note(db, note_id) if note_id else None,
@@ -112,15 +115,23 @@ def _level(said: str | None) -> Level | NoAnswer | None:
     return NoAnswer.FAILED if said == NoAnswer.FAILED else Level(said)
 
 
-async def _submitted_before(db: AsyncSession, row: PrescriptionRow) -> UUID | None:
-    """The content that was signed last, where it is another than the present one."""
+async def _before(db: AsyncSession, row: PrescriptionRow) -> tuple[PrescriptionContent | None, bool]:
+    """The content that was signed last, where it is another than the present one; and whether there is one that does not open."""
     last = (
         select(SignatureRow.content_id)
         .where(SignatureRow.prescription_id == row.id, SignatureRow.content_id != row.content_id)
         .order_by(SignatureRow.created_at.desc())
         .limit(1)
     )
-    return await db.scalar(last)
+    content_id = await db.scalar(last)
+    if content_id is None:
+        return None, False
+    try:
+        return await prescriptions.content(db, content_id), False
+    except DomainError as refused:
+        if refused.code != "sealed.broken":
+            raise
+        return None, True
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from models.account import Role
 from models.kernel.ids import new
-from models.prescription import Approve, ClaimReview, PrescriptionState, Reject, Remark, Submit
+from models.prescription import Amend, Approve, ClaimReview, PrescriptionState, Reject, Remark, Submit
 from models.stores import prescription_signing as signing
 from models.stores.database import Database
 from models.tables.prescription import PrescriptionContentRow, PrescriptionRow
@@ -144,6 +144,25 @@ async def test_who_reads_what_does_not_open_is_told_by_a_code(
     assert (answer.status_code, answer.json()["code"]) == (409, "sealed.broken")
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [one["column"] for one in told if one["event"] == "sealed.broken"] == ["prescription_content.content"]
+
+
+async def test_amended_it_is_read_again_without_what_was_changed(hospital: Hospital) -> None:
+    """What was signed does not open any more, so a pharmacist gives it back; and what the doctor then writes does."""
+    case = await (await written(hospital)).to(S.QUEUED)
+    await one_byte(case, PrescriptionContentRow, "content", case.now.content_id)
+    _, pharmacist = await staff_signed_in(hospital.database, cast(Hands, hospital.clock), Role.PHARMACIST)
+    async with speaking(await wiring(hospital.database, hospital.clock)) as api:
+        path = f"/v1/prescriptions/{case.id}"
+        assert (await api.get(path, headers=pharmacist)).json()["code"] == "sealed.broken"
+        await case.does(ClaimReview)
+        await case.does(Reject, remark=Remark.OTHER, note_id=new())
+        await case.does(Amend, content_id=await case.writes(content(item("amb"))))
+        await case.to(S.QUEUED)
+
+        told = (await api.get(path, headers=pharmacist)).json()
+
+    assert [one["drug_code"] for one in told["content"]["prescribed"]["items"]] == ["amb"]
+    assert (told["before"], told["changes"], told["before_broken"]) == (None, None, True)
 
 
 async def test_who_may_ask_learns_which_signature_proves_and_nothing_of_what_is_signed(hospital: Hospital) -> None:
