@@ -56,7 +56,7 @@ class InvoiceActivities:
                 return step.row
         async with outside():
             answer = await self._issued(wanted)
-            file = await self._picture(now.id, answer) if isinstance(answer, Ebill) else None
+            file = await self._picture(now.id, answer.picture_url) if isinstance(answer, Ebill) else None
         if isinstance(answer, str):
             async with _refused(step, answer) as db:
                 told = await invoices.begin(db, now.charge_id, step.at)  # it may all have gone back while the issuer was asked
@@ -81,10 +81,10 @@ class InvoiceActivities:
                 return refused.code
             return found.bill if found.red is None and found.total_fen == wanted.split.total_fen else DIFFERS
 
-    async def _picture(self, invoice_id: UUID, bill: Ebill) -> str | None:
-        """The name of its file; None when the PDF is not to be had now, which is tried again by itself: the bill is issued all the same."""
+    async def _picture(self, invoice_id: UUID, url: str) -> str | None:
+        """The name of its file; None when the PDF is not to be had now: the bill is issued, or undone, all the same."""
         try:
-            content = await self._issuer.picture(bill.picture_url)
+            content = await self._issuer.picture(url)
         except (DomainError, Unknown):
             return None
         return await self._files.put(invoice_id, content)
@@ -107,7 +107,10 @@ class InvoiceActivities:
 
     @step("invoice.reverse")
     async def reverse(self, now: Invoice) -> Invoice:
-        """The bill that stands is undone in full. If nothing remains, that is all."""
+        """The bill that stands is undone in full. If nothing remains, that is all.
+
+        The red bill's PDF is kept if it is to be had at once; else its numbers verify it at the issuer.
+        """
         step = self._guard.step(now, "invoice.reverse")
         async with step.fence() as db:
             before = known(await invoices.standing(db, now.charge_id))
@@ -115,11 +118,12 @@ class InvoiceActivities:
             over = (await invoices.remains(db, now.charge_id)).total_fen == 0
         async with outside():
             answer = await self._reversed(before, asked_at)
+            file = await self._picture(before.id, answer.picture_url) if isinstance(answer, RedBill) and answer.picture_url else None
         if isinstance(answer, str):
             async with _refused(step, answer):
                 return step.row
         async with step.move(InvoiceState.VOID if over else InvoiceState.ISSUING, asked_at=None) as db:
-            await invoices.undone(db, before.id, answer)
+            await invoices.undone(db, before.id, answer, file)
         return step.row
 
     async def _reversed(self, bill: invoices.Bill, at: datetime) -> RedBill | str:

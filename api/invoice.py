@@ -72,6 +72,7 @@ class InvoiceOut(BaseModel):
     red_check_code: str | None
     reversed_at: datetime | None
     has_pdf: bool = Field(description="The issuer's file is kept. Of a bill that was undone it is given only to who asks for that.")
+    has_red_pdf: bool = Field(description="That of the red bill is kept. Without it, its numbers verify it at the issuer.")
     created_at: datetime
 
 
@@ -127,6 +128,7 @@ def _fields(one: invoices.Told) -> dict[str, object]:
         "red_check_code": one.red_check_code,
         "reversed_at": one.reversed_at,
         "has_pdf": one.file is not None,
+        "has_red_pdf": one.red_file is not None,
         "created_at": one.created_at,
     }
 
@@ -205,13 +207,11 @@ async def one(invoice_id: UUID, me: MayRead, wiring: Wired) -> InvoiceWithCodeOu
     return InvoiceWithCodeOut.model_validate(_fields(told) | {"qr": qr})
 
 
-async def _paper(wiring: Wiring, file: str | None, name: str, *, undone: bool) -> Response:
-    """A kept PDF. The PDF is a view of the issuer's signed original [G], so what was undone is marked in its name, not in it."""
-    if file is None:
-        raise DomainError("invoice.no_pdf", "conflict")
+async def _paper(wiring: Wiring, file: str, name: str, mark: str = "") -> Response:
+    """A kept PDF. It is a view of the issuer's signed original [G], so a `mark` is set in its name and never in it."""
     content = await store.InvoiceFiles(wiring.settings.files_dir).read(file)
-    plain, said = (f"{name}-reversed", f"{name}-已冲红") if undone else (name, name)
-    named = f"attachment; filename=\"{plain}.pdf\"; filename*=UTF-8''{quote(said)}.pdf"
+    said = quote(f"{name}-{mark}" if mark else name)
+    named = f"attachment; filename=\"{name}.pdf\"; filename*=UTF-8''{said}.pdf"
     return Response(content, media_type="application/pdf", headers=_HARMLESS | {"Content-Disposition": named})
 
 
@@ -235,7 +235,26 @@ async def pdf(
     if told.reversed_at is not None and not reversed:
         red = {"red_code": told.red_code, "red_number": told.red_number, "reversed_at": told.reversed_at.isoformat()}
         raise DomainError("invoice.reversed", "conflict", **red)
-    return await _paper(wiring, told.file, f"{told.code}-{told.number}", undone=told.reversed_at is not None)
+    if told.file is None:
+        raise DomainError("invoice.no_pdf", "conflict")
+    return await _paper(wiring, told.file, f"{told.code}-{told.number}", "已冲红" if told.reversed_at else "")
+
+
+@router.get(
+    "/v1/invoices/{invoice_id}/red/pdf",
+    response_class=Response,
+    responses={
+        200: {"description": "The red bill on paper.", "content": {"application/pdf": {}}},
+        **problems(missing=("invoice.missing",), conflict=("invoice.no_red_pdf",)),
+    },
+)
+async def red_pdf(invoice_id: UUID, me: MayRead, wiring: Wired) -> Response:
+    """红票: what undid the bill, as the issuer gave it."""
+    async with _read(wiring, me, invoice_id) as db:
+        told = await invoices.told(db, invoice_id, _reach(me))
+    if told.red_file is None:
+        raise DomainError("invoice.no_red_pdf", "conflict")
+    return await _paper(wiring, told.red_file, f"{told.red_code}-{told.red_number}", "红票")
 
 
 @router.post(

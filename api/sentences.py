@@ -127,6 +127,7 @@ SENTENCES: Final[dict[str, str]] = {
     "invoice.not_settled": "该笔费用尚未完成结算，结算后自动开具电子票据。",
     "invoice.issued_already": "该笔费用的电子票据已开具或正在开具，请刷新后查看。",
     "invoice.reversed": "该电子票据已冲红，不能再作为凭证使用。如需留存原票据，请在票据详情中选择下载已冲红票据。",
+    "invoice.no_red_pdf": "没有红票文件。如已冲红，请凭票据详情中红票的代码、号码和校验码在财政票据查验平台查验。",
     "invoice.no_pdf": "电子票据文件正在生成，请稍后再下载。",
     "delivery.missing": "没有找到该配送单，请返回配送列表重新选择。",
     "delivery.not_now": "该配送单当前不能进行此项操作，请刷新后查看最新进展。",

@@ -133,6 +133,8 @@ class RedBill(BaseModel):
     number: str
     check_code: str
     at: datetime
+    picture_url: str = ""
+    """Where the issuer has its PDF: told with the red bill itself, and not where it is only found."""
 
 
 class Standing(BaseModel):

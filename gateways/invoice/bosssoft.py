@@ -85,6 +85,8 @@ class _Red(_Wire):
     e_scarlet_bill_no: _Code
     e_scarlet_random: _Code
     create_time: str
+    picture_url: str = ""
+    picture_net_url: str = ""
 
 
 class _States(_Bill):
@@ -137,7 +139,7 @@ class BosssoftIssuer:
             red = _Red.model_validate_json(await self._ask(call, "writeOffEBill", wish))
             call.note(red=red.e_scarlet_bill_no)
             numbers = {"code": red.e_scarlet_bill_batch_code, "number": red.e_scarlet_bill_no, "check_code": red.e_scarlet_random}
-            return RedBill(**numbers, at=_instant(red.create_time))
+            return RedBill(**numbers, at=_instant(red.create_time), picture_url=red.picture_url or red.picture_net_url)
 
     async def picture(self, url: str) -> bytes:
         """GET, below our issuer's own address and nowhere else."""

@@ -221,7 +221,8 @@ async def picture_url(db: AsyncSession, invoice_id: UUID) -> str:
     return vault(db).open(_PICTURE, invoice_id, known(sealed))
 
 
-async def undone(db: AsyncSession, invoice_id: UUID, red: RedBill) -> None:
-    """A red bill undoes it, in the transaction of the one that comes after it."""
-    values = {"red_code": red.code, "red_number": red.number, "red_check_code": red.check_code, "reversed_at": red.at}
+async def undone(db: AsyncSession, invoice_id: UUID, red: RedBill, file: str | None) -> None:
+    """A red bill undoes it (`file` is its PDF), in the transaction of the one that comes after it."""
+    values: dict[str, Any] = {"red_code": red.code, "red_number": red.number, "red_check_code": red.check_code}
+    values |= {"reversed_at": red.at, "red_file": file}
     await db.execute(update(InvoiceRow).where(InvoiceRow.id == invoice_id, InvoiceRow.reversed_at.is_(None)).values(values))

@@ -37,6 +37,7 @@ class Told:
     red_code: str | None
     red_number: str | None
     red_check_code: str | None
+    red_file: str | None
     reversed_at: datetime | None
     trouble: str | None
     created_at: datetime
@@ -113,6 +114,7 @@ def _told(row: InvoiceRow, payable: str) -> Told:
         row.red_code,
         row.red_number,
         row.red_check_code,
+        row.red_file,
         row.reversed_at,
         row.trouble,
         row.created_at,

@@ -54,5 +54,7 @@ class InvoiceRow(ProcessColumns, Table):
     red_code: Mapped[str | None]
     red_number: Mapped[str | None]
     red_check_code: Mapped[str | None]
+    red_file: Mapped[str | None]
+    """The name of the red bill's PDF."""
     reversed_at: Mapped[datetime | None]
     trouble: Mapped[str | None]

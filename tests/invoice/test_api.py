@@ -140,6 +140,35 @@ async def test_the_pdf_of_an_undone_bill_is_not_taken_for_a_valid_one(api: httpx
     assert quote("已冲红") not in valid.headers["content-disposition"]
 
 
+async def test_the_red_bill_has_a_pdf_of_its_own(api: httpx.AsyncClient, hospital: Hospital, clock: Hands) -> None:
+    visit = await booked(hospital)
+    desk, me = await bill(hospital, visit), await payer(hospital, clock, visit)
+    await walks(desk)
+    assert await refused(api, f"/invoices/{desk.id}/red/pdf", me) == (409, "invoice.no_red_pdf")
+    await cancelled(visit)
+    await all_walk(hospital, visit)
+    [kept] = hospital.issuer.bills.values()
+    assert kept.red is not None
+
+    answer = await api.get(f"/v1/invoices/{desk.id}/red/pdf", headers=me)
+
+    assert (answer.status_code, kept.red.number.encode() in answer.content) == (200, True)
+    assert quote("红票") in answer.headers["content-disposition"]
+    assert (await read(api, f"/invoices/{desk.id}", me))["has_red_pdf"]
+
+
+async def test_a_red_bill_without_a_pdf_undoes_all_the_same(api: httpx.AsyncClient, hospital: Hospital, clock: Hands) -> None:
+    visit = await booked(hospital)
+    desk, me = await bill(hospital, visit), await payer(hospital, clock, visit)
+    await walks(desk)
+    await cancelled(visit)
+    hospital.issuer.silent("picture")
+    assert await all_walk(hospital, visit) == [InvoiceState.ISSUED, InvoiceState.VOID]
+
+    one = await read(api, f"/invoices/{desk.id}", me)
+    assert (one["state_text"], one["has_red_pdf"], one["red_number"] is not None) == ("已冲红", False, True)
+
+
 async def test_an_unsettled_charge_has_no_bill_and_says_so(
     api: httpx.AsyncClient, hospital: Hospital, clock: Hands, finance: Headers
 ) -> None:
@@ -159,7 +188,7 @@ async def test_anothers_bill_is_not_there(api: httpx.AsyncClient, hospital: Hosp
     _, other = await patient_signed_in(database, clock)
     _, doctor = await staff_signed_in(database, clock, Role.DOCTOR)
 
-    for path in (f"/invoices/{desk.id}", f"/invoices/{desk.id}/pdf", f"/invoices/{ids.new()}"):
+    for path in (f"/invoices/{desk.id}", f"/invoices/{desk.id}/pdf", f"/invoices/{desk.id}/red/pdf", f"/invoices/{ids.new()}"):
         assert await refused(api, path, other) == (404, "invoice.missing")
     assert await refused(api, f"/charges/{visit.charge.id}/invoices", other) == (404, "charge.missing")
     assert await refused(api, f"/patients/{visit.person.patient_id}/invoices", other) == (404, "patient.missing")

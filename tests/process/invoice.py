@@ -70,7 +70,7 @@ class InMemoryIssuer(Line):
                 raise DomainError("invoice.E0202", "unavailable")
             number = self._next()
             kept.red = RedBill(code=CODE, number=number, check_code=f"c{number[-5:]}", at=self._clock())
-            return kept.red
+            return kept.red.model_copy(update={"picture_url": f"https://issuer.example/pdf/{number}"})
 
         return await self.answer("reverse", reverse)
 
