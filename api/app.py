@@ -92,7 +92,9 @@ class Api(FastAPI):
                 [(problems.Problem, "serialization"), (problems.FieldProblem, "serialization")], ref_template="#/components/schemas/{model}"
             )
             document["components"]["schemas"].update(cast(dict[str, Any], shapes["$defs"]))
-            for operation in _operations(document):
+            for method, operation in _operations(document):
+                if method == "get":
+                    problems.told_of_a_reading(operation["responses"])
                 for parameter in operation.get("parameters", ()):
                     if parameter["name"] == KEY_HEADER:
                         parameter["required"] = True
@@ -129,6 +131,6 @@ async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
         yield
 
 
-def _operations(document: dict[str, Any]) -> list[dict[str, Any]]:
+def _operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     paths = cast(dict[str, dict[str, Any]], document["paths"])
-    return [operation for methods in paths.values() for operation in methods.values()]
+    return [operation for methods in paths.values() for operation in methods.items()]

@@ -97,13 +97,15 @@ class EntryOut(TaskOut):
     until: datetime | None = Field(description="Of a wait: its deadline.")
     times: int | None = Field(
         description="Of news: how often its run was told of it; `at` is the first time. It is told again until the run acts on it. "
+        "Of a wish: the same, where its run ended with it and another took it up. "
         "Of a step: how often it was done in a row with nothing changed by it; the rests between are not told."
     )
     last_at: datetime | None = Field(description="Of what is told once and was more often: the last time.")
     outcome: str | None = Field(
         description="Of a step or run: the state it led to, or the code of its failure. Of a wish: `done`, or the code of its refusal. "
-        "Of a wait: what ended it, `alarm` or the name of what came. Of `begun`: `again` if there was a run before. Of `ended`, and of "
-        "the wait then: `build_gone` when no worker of the run's build was left, so that another was begun on the next one.",
+        "Of what was cut off when its run was ended: the same as that run's. Of a wait: what ended it, `alarm` or the name of what came. "
+        "Of `begun`: `again` if there was a run before. Of `ended`, and of the wait then: `build_gone` when no worker of the run's "
+        "build was left, so that another was begun on the next one.",
         examples=["describing"],
     )
     outcome_title: str | None = Field(description="In words of screens; of a refusal its sentence.", examples=["待描述病情"])

@@ -13,9 +13,9 @@ from temporalio.api.enums.v1 import TimeoutType, WorkflowTaskFailedCause
 from temporalio.api.history.v1 import HistoryEvent
 
 from api.history_events import BY_FORCE, HARMLESS, HELD, Recorded, builds_gone, failure_code, happened_at, noted_in, payloads_of, waited
-from models.history import BUILD_GONE, FIRST_STATES, NEWS_TEXTS, PROCESS_TITLES, WAITS_FOR, Entry, What, asked_before, state_title
+from models.history import BUILD_GONE, FIRST_STATES, NEWS_TEXTS, PROCESS_TITLES, Entry, What, asked_before, state_title, whose_turn
 from models.revisit import State
-from models.timeline import STEP_TEXTS, Actor
+from models.timeline import STEP_TEXTS
 
 
 @dataclass(slots=True)
@@ -41,8 +41,8 @@ def story(runs: Iterable[Recorded], begun_by: Mapping[UUID, UUID], asked_at: Map
     gone = builds_gone(runs)
     for run in runs:
         again = run.process_id in heard
-        news = heard.setdefault(run.process_id, {})
-        teller = _Teller(run, again=again, gone=run.run_id in gone, begun_by=begun_by.get(run.process_id), news=news)
+        known = heard.setdefault(run.process_id, {})
+        teller = _Teller(run, again=again, gone=run.run_id in gone, begun_by=begun_by.get(run.process_id), heard=known)
         told += teller.tell()
         steps_of |= teller.steps_of
         wanted += teller.wanted
@@ -58,8 +58,8 @@ def story(runs: Iterable[Recorded], begun_by: Mapping[UUID, UUID], asked_at: Map
 class _Teller:
     """Walks through the events of one run. It rests when no step is open and nobody is heard: what ends the rest ends a wait."""
 
-    def __init__(self, run: Recorded, *, again: bool, gone: bool, begun_by: UUID | None, news: dict[str, Entry]) -> None:
-        self._run, self._again, self._gone, self._begun_by, self._news = run, again, gone, begun_by, news
+    def __init__(self, run: Recorded, *, again: bool, gone: bool, begun_by: UUID | None, heard: dict[str, Entry]) -> None:
+        self._run, self._again, self._gone, self._begun_by, self._heard = run, again, gone, begun_by, heard
         self._told: list[Entry] = []
         self._quiet: set[int] = set()
         """Entries that are told only if they were not as ever: a row that was read."""
@@ -85,6 +85,8 @@ class _Teller:
                 tell(event, getattr(event, f"{kind}_event_attributes"))
             elif by_force := BUILD_GONE if self._gone and kind in BY_FORCE else BY_FORCE.get(kind):
                 self._wakes(event, by_force)
+                for cut_off in (*self._steps.values(), *self._wishes.values()):
+                    self._ends(cut_off, event, by_force)
                 self._closes(event, What.ENDED, by_force)
         if self._run.open:
             self._stands()
@@ -115,8 +117,9 @@ class _Teller:
 
     def _ends(self, entry: Entry, event: HistoryEvent, outcome: str | None) -> None:
         entry.took_s = (happened_at(event) - entry.at).total_seconds()
-        entry.last_event, entry.outcome = event.event_id, outcome
-        entry.outcome_title = self._title(outcome)
+        entry.outcome, entry.outcome_title = outcome, self._title(outcome)
+        if entry.run_id == self._run.run_id:
+            entry.last_event = event.event_id
 
     def _title(self, state: str | None) -> str | None:
         return state_title(self._run.process, state, stopped=self._row.get("leaving_as") == State.SUSPENDED)
@@ -165,29 +168,31 @@ class _Teller:
 
     def _workflow_execution_signaled(self, event: HistoryEvent, told: Any) -> None:
         [news, *_] = payloads_of(told.input)
-        if known := self._news.get(str(news.get("id"))):
-            self._knocks_again(event, known)
+        if known := self._heard.get(str(news.get("id"))):
+            self._again_told(event, known)  # put off, or for another run
+            self._knocked = (event, known.name or "") if self._rest else self._knocked
             return
         self._wakes(event, told.signal_name)
         if told.signal_name != "renew":
-            entry = self._comes(event, What.NEWS, told.signal_name, news)
-            entry.times = 1
-            if "id" in news:
-                self._news[str(news["id"])] = entry
-
-    def _knocks_again(self, event: HistoryEvent, known: Entry) -> None:
-        """For news that was put off, or to another run: the same news."""
-        known.times, known.last_at = (known.times or 1) + 1, happened_at(event)
-        if known.run_id == self._run.run_id:
-            known.last_event = event.event_id
-        if self._rest:
-            self._knocked = event, known.name or ""
+            self._comes(event, What.NEWS, told.signal_name, news).times = 1
 
     def _comes(self, event: HistoryEvent, what: What, name: str, told: Mapping[str, Any]) -> Entry:
-        entry, event_id = self._entry(event, what, name), str(told.get("id"))
+        """A wish that its run took with it into its end comes to the next one: the same wish."""
+        event_id = str(told.get("id"))
+        if entry := self._heard.get(event_id):
+            self._again_told(event, entry)
+        else:
+            entry = self._entry(event, what, name)
+        if "id" in told:
+            self._heard[event_id] = entry
         self.wanted.append((entry, event_id))
         self._unheard.add(event_id)
         return entry
+
+    def _again_told(self, event: HistoryEvent, known: Entry) -> None:
+        known.times, known.last_at = (known.times or 1) + 1, happened_at(event)
+        if known.run_id == self._run.run_id:
+            known.last_event = event.event_id
 
     # Steps
 
@@ -266,12 +271,7 @@ class _Teller:
         if self._held:
             entry.waited_for = "another_hand"
             return entry
-        turn = WAITS_FOR.get(self._run.process, {}).get(state)
-        if state == State.CONSULTING and not self._row.get("entered"):
-            turn = Actor.PATIENT
-        if state == State.ENDED and self._row.get("wake_at"):  # its survey
-            turn = Actor.PATIENT
-        entry.waited_for = str(turn) if turn else None
+        entry.waited_for = whose_turn(self._run.process, self._row)
         entry.until = datetime.fromisoformat(self._row["due_at"]) if self._row.get("due_at") else self._until
         return entry
 

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from api.sentences import fault, sentence
+from api.sentences import OF_A_READING, fault, sentence
 from models.kernel.errors import DomainError, Kind
 from models.stores.outage import SUSPECTS, is_outage
 
@@ -168,6 +168,14 @@ def problems(**codes: tuple[str, ...]) -> dict[int | str, dict[str, Any]]:
     told[415] = _documented("malformed", 415, ("request.media_type",))
     told[500] = _documented("unavailable", 500, ("internal",))
     return told
+
+
+def told_of_a_reading(responses: Mapping[str, Any]) -> None:
+    """In a route's part of the document, the examples of refusals in the words that who wanted nothing done hears."""
+    for response in responses.values():
+        for code, example in response.get("content", {}).get(MEDIA_TYPE, {}).get("examples", {}).items():
+            if said := OF_A_READING.get(code):
+                example["summary"] = example["value"]["title"] = said
 
 
 def _documented(kind: Kind, status: int, codes: Sequence[str]) -> dict[str, Any]:

@@ -180,6 +180,7 @@ NEWS_TEXTS: Final[dict[str, str]] = {
     "stopped": "收到停诊安排",
     "rearranged": "收到就诊安排调整",
     "signature_reported": "收到签名结果通知",
+    "given_back": "已缴费用发生退费",
 }
 """What came, and not yet what it led to: that its step says."""
 BUILD_GONE: Final = "build_gone"
@@ -251,3 +252,11 @@ WAITS_FOR: Final[dict[str, Mapping[Any, str]]] = {
     "invoice": {InvoiceState.REFUSED: Actor.HOSPITAL},
 }
 """Whose turn a wait was, by process and state. A new process is added here; without it its waits are told, and not whose they are."""
+
+
+def whose_turn(process: str, row: Mapping[str, Any]) -> str | None:
+    """Whose turn a wait of a row was, as far as it is known."""
+    state = row.get("state")
+    of_the_patient = not row.get("entered") if state == State.CONSULTING else state == State.ENDED and row.get("wake_at")  # its survey
+    turn = Actor.PATIENT if of_the_patient else WAITS_FOR.get(process, {}).get(state)
+    return str(turn) if turn else None

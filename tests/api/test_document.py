@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from api.app import create_app
 from api.problems import MEDIA_TYPE
+from api.sentences import OF_A_READING, SENTENCES
 from models.stores.database import Database
 from tests.client import wiring
 from tests.settings import settings
@@ -61,3 +62,12 @@ def test_a_key_is_required_where_it_is_asked_for(document: Json) -> None:
 def test_the_document_is_made_once(document: Json) -> None:
     assert document["info"]["title"] == "Fuzhen 复诊"
     assert "Problem" in document["components"]["schemas"]
+
+
+def test_of_what_only_reads_no_outcome_is_said_to_be_in_doubt(document: Json) -> None:
+    said: dict[bool, set[str]] = {True: set(), False: set()}
+    for name, operation in operations(document):
+        example = operation["responses"]["503"]["content"][MEDIA_TYPE]["examples"]["service.unavailable"]
+        said[name.startswith("GET ")] |= {example["summary"], example["value"]["title"]}
+
+    assert said == {True: {OF_A_READING["service.unavailable"]}, False: {SENTENCES["service.unavailable"]}}

@@ -271,6 +271,23 @@ def test_a_run_ended_by_force_and_one_begun_in_its_place() -> None:
     ]
 
 
+def test_a_step_that_a_run_took_with_it_into_its_end_says_so_and_its_wish_is_one_in_both_runs() -> None:
+    first, wish = choosing(), {"id": str(ids.new()), "by": str(ids.new())}
+    first.is_asked("choose_slot", **wish)
+    first.begins("booking.hold", wish)
+    first.happens("workflow_execution_terminated")
+    second = Run(id=first.id)
+    second.did("revisit.load", state="choosing")
+    asked = second.is_asked("choose_slot", **wish)
+    second.did("booking.hold", wish, state="describing")
+    second.answers(asked)
+
+    entries = story([first.recorded(), second.recorded()], {}).entries
+
+    assert [(one.what, one.outcome) for one in entries if one.name == "booking.hold"] == [("step", "terminated"), ("step", "describing")]
+    assert [(one.outcome, one.times) for one in entries if one.what is What.WISH] == [("done", 2)]
+
+
 def test_a_row_that_is_read_again_is_no_news_unless_the_database_was_away() -> None:
     run = Run()
     run.did("revisit.load", state="choosing", attempt=5)
