@@ -41,10 +41,11 @@ BEGUN_AGAIN = Counter("fuzhen_runs_begun_again", "Runs that the sweep began agai
 def counted(_logger: Any, method: str, line: EventDict) -> EventDict:
     """A processor of structlog: leaves the line as it is."""
     event = str(line.get("event"))
-    LINES.labels(event if _OURS.fullmatch(event) else "other", _LEVELS.get(method, method)).inc()
+    ours = event in _BY_EVENT or _OURS.fullmatch(event) is not None
+    LINES.labels(event if ours else "other", _LEVELS.get(method, method)).inc()
     if count := _BY_EVENT.get(event):
         count(line)
-    elif _OURS.fullmatch(event) and line.keys() >= _OF_A_CALL:
+    elif ours and line.keys() >= _OF_A_CALL:
         party, _, call = event.partition(".")
         OUTSIDE.labels(party, call, line["outcome"]).observe(_seconds(line))
     return line
