@@ -70,3 +70,13 @@ async def test_a_cancel_undoes_the_bill(running: Running) -> None:
     await until(running, invoices.id_of(visit.charge_id, 1), InvoiceState.VOID)
     first = await until(running, invoices.id_of(visit.charge_id), InvoiceState.ISSUED)
     assert first.red_number is not None
+
+
+async def test_a_refused_bill_whose_money_goes_back_ends_by_itself(running: Running) -> None:
+    running.issuer.refuses("issue", "invoice.E0104")
+    visit = await booked(running)
+    await until(running, invoices.id_of(visit.charge_id), InvoiceState.REFUSED)
+    await visit.does(Cancel)
+
+    await until(running, invoices.id_of(visit.charge_id), InvoiceState.VOID)
+    assert running.issuer.stands(visit.id.hex).total_fen == 0
