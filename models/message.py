@@ -42,6 +42,7 @@ class Template(StrEnum):
     DELIVERY_WAITING = "delivery_waiting"
     PRESCRIPTION_RETURNED = "prescription_returned"
     REVIEW_WAITING = "review_waiting"
+    """To whom has approved one and not signed yet."""
     REVIEW_QUEUE = "review_queue"
 
     @property
@@ -128,21 +129,21 @@ TEXTS: Final[dict[Template, Text]] = {
     # Somebody stands before the sign-in.
     Template.SIGN_IN_CODE: Text("您的验证码是${code}，5分钟内有效，请勿告诉他人。", Waits.NEVER),
     Template.STAFF_CODE: Text("您正在登录工作站，验证码${code}，5分钟内有效。", Waits.NEVER, patients=False),
-    # The screen of who has just paid says it too.
-    Template.REVISIT_BOOKED: Text("您预约的线上复诊已成功：${time}，${department}。请当日在线报到。", Waits.UNLESS_NEAR),
+    # To whoever comes by 线上复诊 and by 复诊续方 it is 线上就诊. The screen of who has just paid says it too.
+    Template.REVISIT_BOOKED: Text("您预约的线上就诊已成功：${time}，${department}。请当日在线报到。", Waits.UNLESS_NEAR),
     # It begins within the half hour, or the doctor is there and waits.
-    Template.REVISIT_REMINDER: Text("提醒您：线上复诊将于${time}开始，请提前报到。", Waits.NEVER),
+    Template.REVISIT_REMINDER: Text("提醒您：线上就诊将于${time}开始，请提前报到。", Waits.NEVER),
     Template.REVISIT_CALLED: Text("医生已接诊，请在${minutes}分钟内进入诊室。", Waits.NEVER),
     Template.REVISIT_CALLED_AGAIN: Text("医生再次呼叫您，请尽快进入诊室。${time}前未进入将过号，需重新排队候诊。", Waits.NEVER),
     # Nothing is to be done about it by night.
-    Template.REVISIT_ENDED: Text("您的线上复诊已结束，病历可在就诊详情中查看，并请填写满意度调查。", Waits.ALWAYS),
+    Template.REVISIT_ENDED: Text("您的线上就诊已结束，病历可在就诊详情中查看，并请填写满意度调查。", Waits.ALWAYS),
     # Who would come online for a clinic of this night or early morning must not wait in vain.
-    Template.REVISIT_CANCELLED: Text("您的线上复诊已取消：${reason}。如需就诊请重新预约。", Waits.UNLESS_NEAR),
-    Template.REVISIT_DECLINED: Text("您的线上复诊已退诊，已缴费用将原路退回。${reason}", Waits.UNLESS_NEAR),
+    Template.REVISIT_CANCELLED: Text("您的线上就诊已取消：${reason}。如需就诊请重新预约。", Waits.UNLESS_NEAR),
+    Template.REVISIT_DECLINED: Text("您的线上就诊已退诊，已缴费用将原路退回。${reason}", Waits.UNLESS_NEAR),
     Template.REVISIT_SUSPENDED: Text(
-        f"您${{time}}的线上复诊因医生停诊已取消，${{reason}}。查看其他号源并重新预约：{LINK_DOMAIN}/again/${{visit}}", Waits.UNLESS_NEAR
+        f"您${{time}}的线上就诊因医生停诊已取消，${{reason}}。查看其他号源并重新预约：{LINK_DOMAIN}/again/${{visit}}", Waits.UNLESS_NEAR
     ),
-    Template.REVISIT_REARRANGED: Text("您的线上复诊有调整（${reason}）：${time}，${doctor}。${until}。", Waits.UNLESS_NEAR),
+    Template.REVISIT_REARRANGED: Text("您的线上就诊有调整（${reason}）：${time}，${doctor}。${until}。", Waits.UNLESS_NEAR),
     # Money takes days.
     Template.REFUND_REQUESTED: Text(
         "收到您的一笔缴费${amount}元，因${reason}将原路退回，请留意到账。应缴费用以就诊详情为准。", Waits.ALWAYS
@@ -154,7 +155,7 @@ TEXTS: Final[dict[Template, Text]] = {
     # Its validity may end at midnight, so whoever has to act on it is told at once.
     Template.PRESCRIPTION_APPROVED: Text("您的处方已通过药师审核，请在有效期内选择取药方式并缴费。", Waits.NEVER),
     Template.PRESCRIPTION_RETURNED: Text("有一张处方需要您处理，请登录查看。", Waits.NEVER, patients=False),
-    Template.REVIEW_WAITING: Text("有处方等待审核，请及时处理。", Waits.NEVER, patients=False),
+    Template.REVIEW_WAITING: Text("有处方待签名，请及时在手机上确认。", Waits.NEVER, patients=False),
     Template.REVIEW_QUEUE: Text("有${count}张处方待审核，最久已等待${minutes}分钟，请及时处理。", Waits.NEVER, patients=False),
     # Nothing is to be done about it by night.
     Template.PRESCRIPTION_EXPIRED: Text("您的处方已过期，如仍需用药请重新复诊。", Waits.ALWAYS),

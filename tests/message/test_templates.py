@@ -46,6 +46,11 @@ def test_a_link_leads_to_the_one_domain_that_was_approved() -> None:
     assert links == [f"{LINK_DOMAIN}/again/${{visit}}"]
 
 
+def test_no_text_calls_a_visit_by_one_of_its_two_entries() -> None:
+    """线上复诊 or 复诊续方: the patient came by one of them, and the text is the same."""
+    assert not [text.text for text in TEXTS.values() if re.search("线上复诊|续方", text.text)]
+
+
 def test_no_text_has_a_gap_for_what_somebody_has() -> None:
     assert set(Variable) == HARMLESS
     assert all(set(text.variables) <= HARMLESS for text in TEXTS.values())

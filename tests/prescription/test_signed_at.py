@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from models.message import Template
+from models.message import TEXTS, Template
 from models.policy import STANDARD
 from models.prescription import Approve, ClaimReview, PrescriptionState, ReleaseReview
 from models.tables.prescription import PrescriptionRow
@@ -97,6 +97,7 @@ async def test_an_approval_not_confirmed_in_time_is_none_and_the_queue_is_told_a
     assert (case.now.due_at, case.now.last_call) == (case.now.valid_until, False)
     after = await hospital.told(case.visit.id)
     assert [after.count(Template.REVIEW_WAITING), told.count(Template.REVIEW_WAITING)] == [1, 0]
+    assert "待签名" in TEXTS[Template.REVIEW_WAITING].text
     await case.desk.alarm()
     assert Template.REVIEW_QUEUE in await hospital.told(case.visit.id)
     assert case.state is S.QUEUED

@@ -48,8 +48,8 @@ async def test_another_time_is_told_once_and_its_deadlines_move(hospital: Hospit
 @pytest.mark.parametrize(
     ("begun_for", "said"),
     [
-        (timedelta(), "您的线上复诊有调整（时间变更）：{time}，{doctor}。{begins}前可在线免费退号，未退号视为同意。"),
-        (timedelta(hours=2), "您的线上复诊有调整（时间变更）：{time}，{doctor}。就诊单元已开始，如有疑问请联系门诊办。"),
+        (timedelta(), "您的线上就诊有调整（时间变更）：{time}，{doctor}。{begins}前可在线免费退号，未退号视为同意。"),
+        (timedelta(hours=2), "您的线上就诊有调整（时间变更）：{time}，{doctor}。就诊单元已开始，如有疑问请联系门诊办。"),
     ],
 )
 async def test_it_is_said_what_changed_and_until_when_they_may_leave(hospital: Hospital, begun_for: timedelta, said: str) -> None:

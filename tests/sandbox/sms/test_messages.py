@@ -70,7 +70,7 @@ def test_a_text_with_chinese_values_is_signed_and_rendered_whole(sender: Sender)
     values = {"time": "11月25日 上午9:30 + 预留", "department": "呼吸内科一*区~"}
     sender.send("13911110005", "SMS_REVISIT_BOOKED", TemplateParam=json.dumps(values, ensure_ascii=False))
     [message] = sender.http.get("/sms/phones/13911110005/messages").json()
-    assert message["text"] == "【互联网医院】您预约的线上复诊已成功：11月25日 上午9:30 + 预留，呼吸内科一*区~。请当日在线报到。"
+    assert message["text"] == "【互联网医院】您预约的线上就诊已成功：11月25日 上午9:30 + 预留，呼吸内科一*区~。请当日在线报到。"
 
 
 def test_several_phones_share_one_number_of_sending(sender: Sender) -> None:
