@@ -52,8 +52,8 @@ class PrescriptionActivities:
     async def submit(self, now: Prescription, wish: Submit) -> Prescription:
         """The law's floors first, whatever the review would say; valid to the end of the day on which it was first submitted.
 
-        Raises `prescription.visit_over`, `prescription.rules` with what it breaks, `prescription.content` for words of somebody else,
-        `sealed.broken`.
+        Raises `prescription.visit_over`, `prescription.rounds_exhausted`, `prescription.rules` with what it breaks, `prescription.content`
+        for words of somebody else, `sealed.broken`.
         """
         said = {"content_id": str(now.content_id)} | ({"note_id": str(wish.note_id)} if wish.note_id else {})
         step = self._guard.step(now, "prescription.submit", wish, **said)
@@ -63,6 +63,8 @@ class PrescriptionActivities:
             visit = await revisits.facts(db, now.visit_id)
             if visit.state not in PRESCRIBING or (visit.state == State.ENDED and now.round == 0):
                 raise DomainError("prescription.visit_over", "conflict")
+            if now.round >= prescriptions.ROUNDS_MAX:
+                raise DomainError("prescription.rounds_exhausted", "conflict", most=prescriptions.ROUNDS_MAX)
             if wish.note_id and not await prescriptions.noted(db, wish.note_id, now.id, wish.by):
                 raise DomainError("prescription.content", "invalid")
             asked = (await prescriptions.content(db, now.content_id)).judged

@@ -61,7 +61,9 @@ class OpenedOut(BaseModel):
     status_code=201,
     response_model=OpenedOut,
     responses=problems(
-        conflict=("prescription.visit_over", "prescription.too_many"), missing=("revisit.missing",), invalid=("request.key_reused",)
+        conflict=("prescription.visit_over", "prescription.too_many", "prescription.rounds_exhausted"),
+        missing=("revisit.missing",),
+        invalid=("request.key_reused",),
     ),
 )
 async def write(
@@ -93,7 +95,11 @@ async def begin_draft(
 @router.post(
     "/v1/prescriptions/{prescription_id}/amend",
     response_model=ActionOut,
-    responses=problems(conflict=OUT_OF_TURN, missing=("prescription.missing",), invalid=("request.key_reused", "prescription.content")),
+    responses=problems(
+        conflict=(*OUT_OF_TURN, "prescription.rounds_exhausted"),
+        missing=("prescription.missing",),
+        invalid=("request.key_reused", "prescription.content"),
+    ),
 )
 async def amend(
     prescription_id: UUID, body: PrescriptionIn, me: MayWrite, intent: Intent, wiring: Wired, pathways: AskPathways
@@ -118,7 +124,7 @@ class SubmitIn(Body):
     "/v1/prescriptions/{prescription_id}/submit",
     response_model=ActionOut,
     responses=problems(
-        conflict=(*OUT_OF_TURN, "prescription.visit_over"),
+        conflict=(*OUT_OF_TURN, "prescription.visit_over", "prescription.rounds_exhausted"),
         missing=("prescription.missing",),
         invalid=("request.key_reused", "prescription.rules"),
     ),

@@ -31,6 +31,12 @@ def snapshot(row: dict[str, Any]) -> Prescription:
 STORE = steps.Store(cast(Table, PrescriptionRow.__table__), MOVES, snapshot)
 MAX = 10
 """Prescriptions of one visit that are not over unused."""
+WRITTEN_MAX = 30
+"""Prescriptions of one visit in all: who writes and withdraws without end is stopped."""
+CONTENTS_MAX = 60
+"""Contents of one prescription: its first, and each time that it is written anew."""
+ROUNDS_MAX = 20
+"""How often one prescription is submitted, whatever brought it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +113,17 @@ async def begin(
 ) -> None:
     """A doctor begins to prescribe: only while they see the patient. The row first; the run is started after this transaction.
 
-    Raises `prescription.visit_over`, `prescription.too_many`.
+    Raises `prescription.visit_over`, `prescription.too_many`, `prescription.rounds_exhausted`.
     """
     visit = (await db.execute(select(RevisitRow.state, RevisitRow.entered_at).where(RevisitRow.id == visit_id).with_for_update())).one()
     if visit.state != State.CONSULTING or visit.entered_at is None:
         raise DomainError("prescription.visit_over", "conflict")
-    used = PrescriptionRow.state.not_in([str(one) for one in UNUSED])
-    if (await db.scalar(select(func.count()).where(PrescriptionRow.visit_id == visit_id, used)) or 0) >= MAX:
+    used = func.count().filter(PrescriptionRow.state.not_in([str(one) for one in UNUSED]))
+    written, in_use = (await db.execute(select(func.count(), used).where(PrescriptionRow.visit_id == visit_id))).one()
+    if in_use >= MAX:
         raise DomainError("prescription.too_many", "conflict", most=MAX)
+    if written >= WRITTEN_MAX:
+        raise DomainError("prescription.rounds_exhausted", "conflict", most=WRITTEN_MAX)
     content_id = ids.derived("prescription_content", prescription_id)
     await keep_content(db, content_id, prescription_id, account_id, content)
     await steps.open(
@@ -134,7 +143,10 @@ async def begin(
 
 
 async def keep_content(db: AsyncSession, content_id: UUID, prescription_id: UUID, account_id: UUID, content: PrescriptionContent) -> None:
-    """Stored before the step that puts it in force. The same id again stays the first."""
+    """Stored before the step that puts it in force. The same id again stays the first. Raises `prescription.rounds_exhausted`."""
+    others = select(func.count()).where(PrescriptionContentRow.prescription_id == prescription_id, PrescriptionContentRow.id != content_id)
+    if (await db.scalar(others) or 0) >= CONTENTS_MAX:
+        raise DomainError("prescription.rounds_exhausted", "conflict", most=CONTENTS_MAX)
     sealed = vault(db).seal("prescription_content.content", content_id, content.model_dump_json())
     values = {"id": content_id, "prescription_id": prescription_id, "account_id": account_id, "content": sealed}
     await db.execute(upsert(PrescriptionContentRow).values(**values).on_conflict_do_nothing())
