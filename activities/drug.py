@@ -68,7 +68,8 @@ class DrugActivities(DrugSteps):
         """取药方式. Online a charge over the HIS's bill is opened; at the hospital it stays payable there while it is valid.
 
         Chosen anew after 到院缴费 the HIS is asked first: what a window has taken meanwhile goes on there, and that is the answer.
-        Raises `delivery.address_missing` for a parcel without one of the patient's addresses.
+        Raises `delivery.address_missing` for a parcel without one of the patient's addresses, `delivery.unreachable` where the carrier does
+        not go.
         """
         step = self._guard.step(now, "drug.choose", wish, way=wish.way)
         if now.state is _S.AT_HOSPITAL and known(await self._his.dispensed(now.content_id)).state is not Dispensing.UNPAID:
@@ -77,10 +78,10 @@ class DrugActivities(DrugSteps):
             poll_at = min((await self._policy(now)).drugs_asked_at(step.at, step.at), known(now.due_at))
             async with step.move(_S.AT_HOSPITAL, way=wish.way, wake_at=poll_at):
                 return step.row
+        if wish.way is Way.PARCEL:
+            await self._may_be_sent(step, wish)
         charge_id = ids.derived("charge", now.id, wish.id)
         async with step.move(_S.PAYING, way=wish.way, address_id=wish.address_id, charge_id=charge_id, wake_at=None) as db:
-            if wish.way is Way.PARCEL and not await deliveries.is_theirs(db, wish.address_id, wish.by):
-                raise DomainError("delivery.address_missing", "invalid")
             facts = await prescriptions.facts(db, now.id)
             rules = (await policies.pinned(db, facts.policy)).rules
             charge = await charges.wanted(

@@ -8,13 +8,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from activities.payment import start
 from activities.steps import Guard, Step
 from gateways.his.port import HIS
+from gateways.logistics.port import Logistics
+from models.delivery import Reach
 from models.kernel.errors import DomainError, Unknown, known
 from models.policy import Policy
-from models.prescription import Prescription, PrescriptionEnded, PrescriptionState, Way
+from models.prescription import Choose, Prescription, PrescriptionEnded, PrescriptionState, Way
 from models.process import Runs
 from models.refund import Cause
 from models.signature import Trusted
 from models.stores import charge as charges
+from models.stores import delivery as deliveries
 from models.stores import payment as payments
 from models.stores import policy as policies
 from models.stores import prescription as prescriptions
@@ -27,8 +30,8 @@ _S = PrescriptionState
 class DrugSteps:
     """Beneath `DrugActivities`, which are the steps themselves."""
 
-    def __init__(self, guard: Guard[Prescription], his: HIS, runs: Runs, trusted: Trusted) -> None:
-        self._guard, self._his, self._runs, self._trusted = guard, his, runs, trusted
+    def __init__(self, guard: Guard[Prescription], his: HIS, logistics: Logistics, runs: Runs, trusted: Trusted) -> None:
+        self._guard, self._his, self._logistics, self._runs, self._trusted = guard, his, logistics, runs, trusted
 
     async def _policy(self, now: Prescription) -> Policy:
         async with self._guard.database.reading() as db:
@@ -37,6 +40,23 @@ class DrugSteps:
     async def _since(self, now: Prescription) -> datetime:
         async with self._guard.database.reading() as db:
             return await reading.entered_at(db, now.id)
+
+    async def _may_be_sent(self, step: Step[Prescription], wish: Choose) -> None:
+        """Before money is asked for: one of the patient's own addresses, to which the carrier goes. Only its plain no is one; where it is
+        silent or unsure, the order asks again. Raises `delivery.address_missing`, `delivery.unreachable`.
+        """
+        if await step.begun():
+            return
+        async with self._guard.database.reading() as db:
+            if wish.address_id is None or not await deliveries.is_theirs(db, wish.address_id, wish.by):
+                raise DomainError("delivery.address_missing", "invalid")
+            receiver = await deliveries.receiver(db, wish.address_id)
+        try:
+            reach = await self._logistics.reaches(receiver)
+        except Unknown:  # as its own line says
+            return
+        if reach is Reach.NO:
+            raise DomainError("delivery.unreachable", "invalid")
 
     async def _is_taken_there(self, step: Step[Prescription]) -> bool:
         """Cancelled at the HIS first, so that no window takes money for it; or one has. Another refusal says nothing of that: `Unknown`."""

@@ -175,7 +175,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
     signature = SignatureActivities(prescriptions_, outside.signature, outside.trusted)
     record = RecordActivities(Guard(database, clock, records.STORE), outside.signature, outside.trusted, outside.his)
     review = ReviewActivities(prescriptions_, outside.trusted)
-    drug = DrugActivities(prescriptions_, outside.his, runs, outside.trusted)
+    drug = DrugActivities(prescriptions_, outside.his, outside.logistics, runs, outside.trusted)
     schedule = ScheduleActivities(database, outside.his, clock, policy_line)
     survey = SurveyActivities(visits)
     suspension = SuspensionActivities(Guard(database, clock, suspensions.STORE), outside.his, runs)

@@ -2,11 +2,18 @@
 
 from typing import Protocol
 
-from models.delivery import Receiver, TrackEvent, Waybill
+from models.delivery import Reach, Receiver, TrackEvent, Waybill
 
 
 class Logistics(Protocol):
     """Every call ends done, refused (`DomainError` `logistics.<code>`) or unknown (`Unknown`)."""
+
+    async def reaches(self, receiver: Receiver) -> Reach:
+        """Whether it goes to a place, before anything is ordered: NO is its plain word, and what it cannot say at once is PENDING.
+
+        Leaves nothing behind. Its answer is waited for shortly, since a person waits. Never refuses.
+        """
+        ...
 
     async def create(self, number: str, receiver: Receiver) -> Waybill:
         """Orders a parcel of ours to be picked up, or answers with the order that has this number already.

@@ -25,6 +25,10 @@ _RECEIVER_PAYS: Final = 2
 """到付 [C]."""
 _EXPRESS: Final = 2
 """expressTypeId: 顺丰标快 [G]."""
+_AT_ONCE: Final = 1
+"""filterType: by the carrier's own data, without a task for a person there [B]."""
+REACHES_LIMIT_S: Final = 2.0
+"""A patient waits, and without an answer goes on."""
 
 _UNDECIDED: Final = frozenset({"A1002", "A1005", "A1009", "A1099"})
 """Codes of the door that say nothing of the order [C]: too late, too many, away."""
@@ -35,6 +39,8 @@ _INVALID: Final = frozenset({"1014", "1015", "1016"})
 
 _REACHES: Final = {1: Reach.PENDING, 2: Reach.YES, 3: Reach.NO}
 """filterResult [C: 2; B: the others]."""
+_OUT_OF_RANGE: Final = frozenset({"1", "2"})
+"""remark of filterResult 3: 收方超范围, 派方超范围; 3 is 其它原因, which says nothing of the place [B]."""
 
 MARKS: Final[Mapping[str, Mark]] = {
     "50": Mark.PICKED_UP,  # [B]
@@ -69,7 +75,7 @@ class _Answer(_Wire):
 class _Result(_Wire):
     success: bool
     error_code: str = ""
-    msg_data: dict[str, Any] | None = None
+    msg_data: dict[str, Any] | list[Any] | None = None
 
 
 class _Number(_Wire):
@@ -81,6 +87,11 @@ class _Order(_Wire):
     order_id: str
     filter_result: int | None = None
     waybill_no_info_list: list[_Number] | None = None
+
+
+class _Filtered(_Wire):
+    filter_result: int
+    remark: str | int | None = None
 
 
 class _Route(_Wire):
@@ -107,6 +118,26 @@ class SfLogistics:
 
     async def aclose(self) -> None:
         await self._wire.aclose()
+
+    async def reaches(self, receiver: Receiver) -> Reach:
+        """EXP_RECE_FILTER_ORDER_BSP [B]: asks as a list of one, without a number; answered with a list or with its one entry.
+
+        Judged at once, a place that the carrier does not find is none that it goes to: only what it calls out of its range is NO.
+        """
+        async with self._wire.call("reaches", limit_s=min(self._wire.limit_s, REACHES_LIMIT_S)) as call:
+            sender = {"contactType": 1, "address": self._account.sender_address}
+            ends = [sender, {"contactType": 2, **_place(receiver)}]
+            wish = {"filterType": _AT_ONCE, "monthlyCard": self._account.monthly_card, "contactInfos": ends}
+            result = await self._ask(call, "EXP_RECE_FILTER_ORDER_BSP", [wish])
+            if not result.success:
+                raise self._puzzled(call, result.error_code)
+            told = result.msg_data if isinstance(result.msg_data, list) else [result.msg_data]
+            judged = _Filtered.model_validate(told[0] if told else None)
+            reach = _REACHES.get(judged.filter_result, Reach.PENDING)
+            if reach is Reach.NO and str(judged.remark) not in _OUT_OF_RANGE:
+                reach = Reach.PENDING
+            call.note(reach=str(reach), answered=judged.filter_result)
+            return reach
 
     async def create(self, number: str, receiver: Receiver) -> Waybill:
         """EXP_RECE_CREATE_ORDER; a number that is used already (8016 [C]), or an answer that was lost, is looked for."""
@@ -194,15 +225,7 @@ class SfLogistics:
     def _order(self, number: str, to: Receiver) -> dict[str, object]:
         us = self._account
         sender = {"contactType": 1, "contact": us.sender_name, "mobile": us.sender_phone, "address": us.sender_address}
-        receiver = {
-            "contactType": 2,
-            "contact": to.name,
-            "mobile": to.phone,
-            "province": to.province,
-            "city": to.city,
-            "county": to.county,
-            "address": to.detail,
-        }
+        receiver = {"contactType": 2, "contact": to.name, "mobile": to.phone, **_place(to)}
         return {
             "language": "zh-CN",
             "orderId": number,
@@ -217,6 +240,10 @@ class SfLogistics:
     def _puzzled(self, call: Call, answered: str) -> Unknown:
         _log.error("logistics.misunderstood", answered=answered, **call.numbers)
         return Unknown(f"an answer that decides nothing: {answered}")
+
+
+def _place(of: Receiver) -> dict[str, str]:
+    return {"province": of.province, "city": of.city, "county": of.county, "address": of.detail}
 
 
 def _waybill(call: Call, number: str, result: _Result) -> Waybill:

@@ -14,13 +14,15 @@ from sandbox import clock
 from sandbox.fault_kinds import Manners
 from sandbox.faults import Faults, replayed, whole
 from sandbox.logistics import wire
-from sandbox.logistics.carrier import Carrier
-from sandbox.logistics.messages import FindIn, OrderIn, RoutesIn, UpdateIn
+from sandbox.logistics.carrier import OUT_OF_RANGE, UNREACHABLE, Carrier
+from sandbox.logistics.messages import FilterIn, Filters, FindIn, OrderIn, RoutesIn, UpdateIn
 from sandbox.logistics.wire import GatewayError, ServiceError
 
 M = TypeVar("M", bound=BaseModel)
 CALL = "logistics.call"
-SERVICES = ("EXP_RECE_CREATE_ORDER", "EXP_RECE_SEARCH_ORDER_RESP", "EXP_RECE_UPDATE_ORDER", "EXP_RECE_SEARCH_ROUTES")
+SERVICES = tuple(
+    f"EXP_RECE_{service}" for service in ("FILTER_ORDER_BSP", "CREATE_ORDER", "SEARCH_ORDER_RESP", "UPDATE_ORDER", "SEARCH_ROUTES")
+)
 REFUSALS = {"1014": "到件地址不能为空", "8057": "月结卡号不匹配", "A1004": "", "A1005": "", "A1009": "", "A1099": ""}
 """What a fault may make the carrier say: of a service, or at its door."""
 
@@ -58,8 +60,10 @@ def router(carrier: Carrier, partner_id: str, checkword: str, faults: Faults) ->
     return calls
 
 
-def _act(carrier: Carrier, form: Mapping[str, str], now: datetime) -> dict[str, object]:
+def _act(carrier: Carrier, form: Mapping[str, str], now: datetime) -> object:
     match form["serviceCode"]:
+        case "EXP_RECE_FILTER_ORDER_BSP":
+            return [_judged(carrier, one) for one in _read(Filters, form).root]
         case "EXP_RECE_CREATE_ORDER":
             return _order(carrier.order(_read(OrderIn, form), now))
         case "EXP_RECE_SEARCH_ORDER_RESP":
@@ -81,13 +85,20 @@ def _read(kind: type[M], form: Mapping[str, str]) -> M:
         raise ServiceError("S0001", "非法的JSON格式") from None
 
 
+def _judged(carrier: Carrier, wish: FilterIn) -> dict[str, object]:
+    """Judged at once the order's number is not said [B]."""
+    result, remark = carrier.judged(wish)
+    answer: dict[str, object] = {"filterResult": result, "remark": remark}
+    return answer | ({"orderId": wish.order_id} if wish.filter_type == 2 else {})
+
+
 def _order(order: sqlite3.Row) -> dict[str, object]:
     """As both the order and the question for it are answered [C]."""
     return {
         "orderId": order["order_id"],
         "waybillNoInfoList": _waybills(order),
         "filterResult": order["filter_result"],
-        "remark": "1" if order["filter_result"] == 3 else None,
+        "remark": OUT_OF_RANGE if order["filter_result"] == UNREACHABLE else None,
     }
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from sandbox.clock import SHANGHAI, rfc3339
-from sandbox.logistics.messages import Contact, OrderIn
+from sandbox.logistics.messages import Contact, FilterIn, OrderIn
 from sandbox.logistics.push import Pusher
 from sandbox.logistics.wire import ServiceError
 from sandbox.store import Store
@@ -31,6 +31,8 @@ MANUAL, DELIVERABLE, UNREACHABLE = 1, 2, 3
 UNREACHABLE_PLACE = "三沙市"
 BY_HAND = "人工核实"
 """In an address: somebody at the carrier looks at it first."""
+OUT_OF_RANGE, OTHERWISE = "2", "3"
+"""remark of filterResult 3: 派方超范围, 其它原因 [B]."""
 
 DDL = """
 CREATE TABLE IF NOT EXISTS logistics_order (
@@ -81,7 +83,6 @@ class Carrier:
         sender, receiver = _whole(wish.end(1), 1), _whole(wish.end(2), 2)
         if wish.monthly_card != self._monthly_card:
             raise ServiceError("8057", "月结卡号不匹配")
-        address = f"{receiver.province}{receiver.city}{receiver.county}{receiver.address}"
         with self._store.transaction() as db:
             db.execute(
                 """
@@ -92,17 +93,29 @@ class Carrier:
                 (
                     wish.order_id,
                     f"SF{secrets.randbelow(10**13):013d}",
-                    _filter(address),
+                    _filter(receiver.place),
                     wish.cargo_details[0].name,
                     wish.pay_method,
                     sender.company or sender.contact,
                     receiver.contact,
                     receiver.mobile or receiver.tel,
-                    address,
+                    receiver.place,
                     rfc3339(now),
                 ),
             )
         return self.find(wish.order_id)
+
+    def judged(self, wish: FilterIn) -> tuple[int, str | None]:
+        """filterResult and remark for a place; at once, what only a person could judge is not taken [B]. Nothing is kept."""
+        if wish.monthly_card and wish.monthly_card != self._monthly_card:
+            raise ServiceError("8057", "月结卡号不匹配")
+        to = next((one for one in wish.contact_infos if one.contact_type == 2 and one.address), None)
+        if to is None:
+            raise ServiceError("1014", "到件地址不能为空")
+        result = _filter(to.place)
+        if result == MANUAL and wish.filter_type == 1:
+            return UNREACHABLE, OTHERWISE
+        return result, OUT_OF_RANGE if result == UNREACHABLE else None
 
     def find(self, order_id: str) -> sqlite3.Row:
         """By the merchant's number; 8024 when there is none [G]."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 from pydantic.alias_generators import to_camel
 
 
@@ -24,6 +24,11 @@ class Contact(_Wire):
     county: str = ""
     address: str = ""
 
+    @property
+    def place(self) -> str:
+        """In one line."""
+        return f"{self.province}{self.city}{self.county}{self.address}"
+
 
 class Cargo(_Wire):
     name: str = ""
@@ -44,6 +49,19 @@ class OrderIn(_Wire):
     def end(self, kind: Literal[1, 2]) -> Contact | None:
         """Sender or receiver."""
         return next((one for one in self.contact_info_list if one.contact_type == kind), None)
+
+
+class FilterIn(_Wire):
+    """EXP_RECE_FILTER_ORDER_BSP, an entry of its list [B]; judged at once (1), or by a person where nothing else can (2)."""
+
+    filter_type: Literal[1, 2]
+    order_id: str = ""
+    monthly_card: str = ""
+    contact_infos: Annotated[list[Contact], Field(min_length=1)]
+
+
+class Filters(RootModel[Annotated[list[FilterIn], Field(min_length=1)]]):
+    """It asks by a list [B]."""
 
 
 class FindIn(_Wire):

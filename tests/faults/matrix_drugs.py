@@ -7,8 +7,8 @@ from tests.faults.walk import Path
 
 _DRAFT = "drafting"
 _REQUESTS, _INVOICES, _DISPENSES = "/fhir/R4/MedicationRequest", "/fhir/R4/Invoice", "/fhir/R4/MedicationDispense"
-_ORDER, _FIND, _ROUTES, _UPDATE = (
-    f"POST /EXP_RECE_{service}" for service in ("CREATE_ORDER", "SEARCH_ORDER_RESP", "SEARCH_ROUTES", "UPDATE_ORDER")
+_FILTER, _ORDER, _FIND, _ROUTES, _UPDATE = (
+    f"POST /EXP_RECE_{service}" for service in ("FILTER_ORDER_BSP", "CREATE_ORDER", "SEARCH_ORDER_RESP", "SEARCH_ROUTES", "UPDATE_ORDER")
 )
 _TASKS, _TASK = "POST /v1/tasks", "GET /v1/tasks/{number}"
 
@@ -95,6 +95,11 @@ _TAKEN_THEN_REFUSED: tuple[Fault, ...] = (
 )
 """It took the order without an answer, nobody could look for it, and asked again the carrier says no: what it has taken is looked for."""
 CARRIER: Final = (
+    Spot(
+        *("reaches", "logistics", _FILTER, Path.SENT, "drug.choose", None),
+        refusals={"A1004": Asked.ONCE, "8057": Asked.ONCE},
+        leads=dict.fromkeys(("slow", "lost", "late", "tampered"), Asked.ONCE),  # without an answer the patient's choice goes on
+    ),
     Spot(
         *("create", "logistics", _ORDER, Path.SENT, "delivery.create", "delivery delivery.create"),
         refusals={

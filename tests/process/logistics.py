@@ -40,10 +40,15 @@ class InMemoryLogistics(Line):
                 TrackEvent(at=at, sequence=len(parcel.events), mark=mark, code=mark, place="北京市", text="李强 13911110000")
             )
 
+    def _reach(self, receiver: Receiver) -> Reach:
+        return {self.far: Reach.NO, self.unclear: Reach.PENDING}.get(receiver.city, Reach.YES)
+
+    async def reaches(self, receiver: Receiver) -> Reach:
+        return await self.answer("reaches", lambda: self._reach(receiver))
+
     async def create(self, number: str, receiver: Receiver) -> Waybill:
         def order() -> Waybill:
-            reach = {self.far: Reach.NO, self.unclear: Reach.PENDING}.get(receiver.city, Reach.YES)
-            parcel = self.parcels.setdefault(number, Parcel(receiver, f"SF{len(self.parcels):013d}", reach))
+            parcel = self.parcels.setdefault(number, Parcel(receiver, f"SF{len(self.parcels):013d}", self._reach(receiver)))
             if parcel.receiver != receiver:
                 raise DomainError("logistics.8016", "conflict")
             return _waybill(parcel)

@@ -25,9 +25,12 @@ class Carrier:
         for move in moves:
             self.outside.post(f"/logistics/desk/parcels/{number}/moves", json={"move": move} | more).raise_for_status()
 
+    def books(self) -> Any:
+        return self.outside.get("/books/logistics").json()
+
     def orders(self, number: str) -> list[dict[str, Any]]:
         """All that the books have under a number."""
-        return [one for one in self.outside.get("/books/logistics").json()["orders"] if one["order_id"] == number]
+        return [one for one in self.books()["orders"] if one["order_id"] == number]
 
 
 def a_receiver(**changes: str) -> Receiver:

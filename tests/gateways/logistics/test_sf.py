@@ -15,7 +15,7 @@ from models.kernel.clock import now
 from models.kernel.errors import DomainError, Unknown
 from tests.gateways.logistics.conftest import LIMIT_S, Carrier, a_receiver
 
-CREATE = "POST /EXP_RECE_CREATE_ORDER"
+CREATE, FILTER = "POST /EXP_RECE_CREATE_ORDER", "POST /EXP_RECE_FILTER_ORDER_BSP"
 
 
 async def test_a_parcel_is_ordered_once_under_our_number(sf: SfLogistics, carrier: Carrier) -> None:
@@ -70,6 +70,32 @@ async def test_where_the_carrier_does_not_go_it_says_so(sf: SfLogistics, changes
     assert waybill.reach is reach
     assert await sf.create(number, a_receiver(**changes)) == waybill
     assert (waybill.number is None) == (reach is Reach.NO)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reach"),
+    [({}, Reach.YES), ({"city": "三沙市"}, Reach.NO), ({"detail": "演示路3号（人工核实）"}, Reach.PENDING)],
+    ids=["in range", "out of range", "not known at once"],
+)
+async def test_a_place_is_judged_before_anything_is_ordered(
+    sf: SfLogistics, carrier: Carrier, changes: dict[str, str], reach: Reach
+) -> None:
+    before = carrier.books()
+
+    assert await sf.reaches(a_receiver(**changes)) is reach
+    assert carrier.books() == before
+
+
+async def test_a_place_is_not_judged_by_who_does_not_answer_or_will_not(
+    sf: SfLogistics, fault: Callable[..., None], lines: list[EventDict]
+) -> None:
+    fault("logistics", FILTER, "refused", 0)
+    with pytest.raises(Unknown):
+        await sf.reaches(a_receiver())
+    assert [line["answered"] for line in lines if line["event"] == "logistics.misunderstood"] == ["1014"]
+    fault("logistics", FILTER, "slow", LIMIT_S * 2)
+    with pytest.raises(Unknown):
+        await sf.reaches(a_receiver())
 
 
 async def test_the_carriers_refusals_are_its_own_words(sf: SfLogistics, fault: Callable[..., None], lines: list[EventDict]) -> None:

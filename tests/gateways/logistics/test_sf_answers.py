@@ -77,9 +77,13 @@ def track(sf: SfLogistics) -> Awaitable[Any]:
     return sf.track(NUMBER)
 
 
+def reaches(sf: SfLogistics) -> Awaitable[Any]:
+    return sf.reaches(a_receiver())
+
+
 @pytest.mark.parametrize("code", ["A1002", "A1005", "A1009", "A1099"])
 async def test_a_door_that_says_nothing_of_the_order_decides_nothing(misbehaving: Misbehaving, account: SfAccount, code: str) -> None:
-    for ask in (create, find, cancel, track):
+    for ask in (create, find, cancel, track, reaches):
         with pytest.raises(Unknown):
             await answered(misbehaving, account, [said(None, code)], ask)
 
@@ -118,6 +122,31 @@ async def test_a_refusal_is_the_receivers_or_ours(misbehaving: Misbehaving, acco
     with pytest.raises(DomainError, match=rf"^logistics\.{code}$") as raised:
         await answered(misbehaving, account, [refused(code)], create)
     assert raised.value.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("told", "reach"),
+    [
+        ({"filterResult": 2, "remark": None}, Reach.YES),
+        ({"filterResult": "3", "remark": "2"}, Reach.NO),
+        ({"filterResult": 3, "remark": 1}, Reach.NO),
+        ({"filterResult": 3, "remark": "3"}, Reach.PENDING),
+        ({"filterResult": 3}, Reach.PENDING),
+        ({"filterResult": 1}, Reach.PENDING),
+        ({"filterResult": 4}, Reach.PENDING),
+    ],
+)
+async def test_only_what_is_out_of_its_range_is_not_reached(
+    misbehaving: Misbehaving, account: SfAccount, told: dict[str, object], reach: Reach
+) -> None:
+    for message in ([told], told):
+        assert await answered(misbehaving, account, [done(message)], reaches) is reach
+
+
+@pytest.mark.parametrize("told", [None, [], {}, [{"filterResult": "far"}]])
+async def test_a_place_of_which_nothing_is_said_is_unknown(misbehaving: Misbehaving, account: SfAccount, told: object) -> None:
+    with pytest.raises(Unknown):
+        await answered(misbehaving, account, [done(told)], reaches)
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ class Partner:
         }
         return self.http.post("/logistics/std/service", data=fields | form)
 
-    def asks(self, service: str, message: object) -> dict[str, Any]:
+    def asks(self, service: str, message: object) -> Any:
         """What a service that has done it says."""
         answer = self.send(service, message).raise_for_status().json()
         assert answer["apiResultCode"] == "A1000"

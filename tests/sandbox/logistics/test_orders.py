@@ -9,6 +9,7 @@ import pytest
 from tests.sandbox.logistics.partner import Partner
 
 CREATE, FIND, UPDATE = "EXP_RECE_CREATE_ORDER", "EXP_RECE_SEARCH_ORDER_RESP", "EXP_RECE_UPDATE_ORDER"
+FILTER = "EXP_RECE_FILTER_ORDER_BSP"
 
 
 def test_an_order_has_a_waybill_and_is_found_by_its_number(partner: Partner) -> None:
@@ -143,3 +144,26 @@ def test_a_fault_strikes_the_service_that_the_form_names(partner: Partner, outsi
     assert partner.send(FIND, {"orderId": order["orderId"]}).json()["apiResultCode"] == "A1005"
     assert partner.asks(FIND, {"orderId": order["orderId"]})["filterResult"] == 2
     assert outside.get("/faults").json() == []
+
+
+@pytest.mark.parametrize(
+    ("receiver", "at_once", "by_a_person"),
+    [({}, (2, None), (2, None)), ({"city": "三沙市"}, (3, "2"), (3, "2")), ({"address": "演示路3号（人工核实）"}, (3, "3"), (1, None))],
+)
+def test_a_place_is_judged_without_an_order(
+    partner: Partner, receiver: dict[str, str], at_once: tuple[int, str | None], by_a_person: tuple[int, str | None]
+) -> None:
+    order = partner.an_order(**receiver)
+    wish = {"orderId": order["orderId"], "monthlyCard": order["monthlyCard"], "contactInfos": order["contactInfoList"]}
+
+    [first, second] = partner.asks(FILTER, [{**wish, "filterType": 1}, {**wish, "filterType": 2}])
+    assert first == {"filterResult": at_once[0], "remark": at_once[1]}
+    assert second == {"orderId": order["orderId"], "filterResult": by_a_person[0], "remark": by_a_person[1]}
+    assert partner.refused(FIND, {"orderId": order["orderId"]}) == "8024"
+
+
+def test_a_place_is_judged_for_a_list_alone_and_our_card(partner: Partner) -> None:
+    ends = partner.an_order()["contactInfoList"]
+    assert partner.refused(FILTER, {"filterType": 1, "contactInfos": ends}) == "S0001"
+    assert partner.refused(FILTER, [{"filterType": 1, "contactInfos": ends[:1]}]) == "1014"
+    assert partner.refused(FILTER, [{"filterType": 1, "contactInfos": ends, "monthlyCard": "0"}]) == "8057"
