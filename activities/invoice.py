@@ -145,7 +145,10 @@ class InvoiceActivities:
         return await self._again(self._guard.step(now, "invoice.drop", why))
 
     async def _again(self, step: Step[Invoice]) -> Invoice:
-        """What was to be undone stays to be undone. Whoever changes what is billed asks first whether it landed late as it was."""
+        """What was to be undone stays to be undone. Of what was to be issued the issuer is asked first: it may have landed late.
+
+        Then it is issued as it was asked for, or was and has been undone by hand: what remains is for the next one.
+        """
         now = step.now
         async with self._guard.database.reading() as db:
             stands = await invoices.standing(db, now.charge_id)
@@ -153,18 +156,18 @@ class InvoiceActivities:
         if stands is not None:
             async with step.move(InvoiceState.FETCHING if stands.id == now.id else InvoiceState.REVERSING, trouble=None):
                 return step.row
-        if asked_for == remains:
-            async with step.move(InvoiceState.ISSUING, trouble=None):
-                return step.row
         found = await self._issuer.find(now.id.hex)
-        if found is None or (found.red is not None and remains.total_fen == 0):
-            to = InvoiceState.ISSUING if remains.total_fen else InvoiceState.VOID
-            async with step.move(to, trouble=None, asked_at=None):
+        if found is None:
+            asked_anew = {} if asked_for == remains else {"asked_at": None}
+            async with step.move(InvoiceState.ISSUING if remains.total_fen else InvoiceState.VOID, trouble=None, **asked_anew):
                 return step.row
-        if found.red is not None or found.total_fen != asked_for.total_fen:
+        if found.total_fen != asked_for.total_fen:
             async with _refused(step, DIFFERS):
                 return step.row
-        async with step.move(InvoiceState.FETCHING, trouble=None, **invoices.kept(self._guard.database.vault, now.id, found.bill)):
+        numbers = invoices.kept(self._guard.database.vault, now.id, found.bill)
+        numbers |= invoices.red_kept(found.red, None) if found.red else {}
+        over = found.red is not None and remains.total_fen == 0
+        async with step.move(InvoiceState.VOID if over else InvoiceState.FETCHING, trouble=None, **numbers):
             return step.row
 
 

@@ -180,7 +180,7 @@ async def of_patient(patient_id: UUID, me: MayReadOwn, db: Reading, after: After
 async def of_charge(charge_id: UUID, me: MayRead, db: Reading) -> list[InvoiceOut]:
     """Every bill of a charge, those that were undone too, in the order of issue."""
     found = await invoices.of_charge(db, charge_id, _reach(me))
-    return [_out(one) for one in found if one.state not in {InvoiceState.REVERSING, InvoiceState.VOID}]
+    return [_out(one) for one in found if one.number or one.state not in {InvoiceState.REVERSING, InvoiceState.VOID}]
 
 
 @router.get("/v1/invoices", responses=problems(malformed=("request.cursor",)))

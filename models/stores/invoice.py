@@ -103,7 +103,7 @@ async def begin(db: AsyncSession, charge_id: UUID, at: datetime, *, request: str
         return None
     last = (
         await db.execute(
-            select(InvoiceRow.id, InvoiceRow.sequence, InvoiceRow.state, *_PARTS)
+            select(InvoiceRow.id, InvoiceRow.sequence, InvoiceRow.state, InvoiceRow.reversed_at, *_PARTS)
             .where(InvoiceRow.charge_id == charge_id)
             .order_by(InvoiceRow.sequence.desc())
             .limit(1)
@@ -111,14 +111,15 @@ async def begin(db: AsyncSession, charge_id: UUID, at: datetime, *, request: str
     ).one_or_none()
     if last is not None and last.state == InvoiceState.REFUSED:
         return await _tell(db, last.id, charge_id, request)
-    if last is not None and (last.state != InvoiceState.ISSUED or _split(last) == await remains(db, charge_id)):
+    stands = last is not None and last.state == InvoiceState.ISSUED and last.reversed_at is None
+    if last is not None and (last.state not in MOVES.ends() or (_split(last) if stands else Split()) == await remains(db, charge_id)):
         return None
     sequence = 0 if last is None else last.sequence + 1
     number = id_of(charge_id, sequence)
     await db.execute(
         insert(InvoiceRow).values(
             id=number,
-            state=InvoiceState.ISSUING if last is None else InvoiceState.REVERSING,
+            state=InvoiceState.REVERSING if stands else InvoiceState.ISSUING,
             policy=charge.policy,
             visit_id=charge.visit_id,
             charge_id=charge_id,
@@ -221,8 +222,13 @@ async def picture_url(db: AsyncSession, invoice_id: UUID) -> str:
     return vault(db).open(_PICTURE, invoice_id, known(sealed))
 
 
+def red_kept(red: RedBill, file: str | None) -> dict[str, Any]:
+    """The red bill as the row that it undid has it; `file` is its PDF."""
+    numbers = {"red_code": red.code, "red_number": red.number, "red_check_code": red.check_code}
+    return numbers | {"reversed_at": red.at, "red_file": file}
+
+
 async def undone(db: AsyncSession, invoice_id: UUID, red: RedBill, file: str | None) -> None:
-    """A red bill undoes it (`file` is its PDF), in the transaction of the one that comes after it."""
-    values: dict[str, Any] = {"red_code": red.code, "red_number": red.number, "red_check_code": red.check_code}
-    values |= {"reversed_at": red.at, "red_file": file}
-    await db.execute(update(InvoiceRow).where(InvoiceRow.id == invoice_id, InvoiceRow.reversed_at.is_(None)).values(values))
+    """A red bill undoes it, in the transaction of the one that comes after it."""
+    still = (InvoiceRow.id == invoice_id, InvoiceRow.reversed_at.is_(None))
+    await db.execute(update(InvoiceRow).where(*still).values(red_kept(red, file)))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.charge import ChargeState
@@ -79,7 +79,7 @@ async def of_charge(db: AsyncSession, charge_id: UUID, reach: Reach) -> list[Tol
 
 async def of_patient(db: AsyncSession, patient_id: UUID, reach: Reach, before: tuple[datetime, UUID] | None, limit: int) -> list[Told]:
     """What was billed, or is being billed, for a patient's visits; newest first. What only undoes another is no bill."""
-    billed = InvoiceRow.state.not_in([InvoiceState.REVERSING, InvoiceState.VOID])
+    billed = or_(InvoiceRow.state.not_in([InvoiceState.REVERSING, InvoiceState.VOID]), InvoiceRow.number.is_not(None))
     query = _telling(reach).where(RevisitRow.patient_id == patient_id, billed)
     if before is not None:
         query = query.where(tuple_(InvoiceRow.created_at, InvoiceRow.id) < before)

@@ -211,6 +211,8 @@ async def test_what_was_refused_and_landed_late_is_found_and_undone(hospital: Ho
     assert desk.state is (S.VOID if undone else S.FETCHING)
     assert await all_walk(hospital, visit) == ([S.VOID] if undone else [S.ISSUED, S.VOID])
     assert (hospital.issuer.times("issue"), stands(hospital)) == (1, 0)
+    [first, *_] = await rows(hospital, visit.charge.id)
+    assert (first.number, first.red_number is not None) == (late.number, True)
 
 
 @pytest.mark.parametrize("landed", [False, True])
@@ -228,6 +230,20 @@ async def test_a_retry_after_part_went_back_bills_only_what_remains(hospital: Ho
     assert desk.state is (S.FETCHING if landed else S.ISSUING)
     assert await all_walk(hospital, visit) == ([S.ISSUED, S.ISSUED] if landed else [S.ISSUED])
     assert (len(hospital.issuer.bills), stands(hospital)) == (2 if landed else 1, FEE_FEN - 1200)
+
+
+async def test_what_was_undone_by_hand_at_the_issuer_is_billed_anew_by_a_retry(hospital: Hospital) -> None:
+    """Its number is used up: the trouble says that it may have been undone by hand, and a retry must lead on."""
+    visit = await booked(hospital)
+    desk = await refused(hospital, visit)
+    late = hospital.issuer.lands(desk.id.hex)
+    red = await hospital.issuer.reverse(late.code, late.number, hospital.clock())
+    await retried(desk)
+
+    assert await all_walk(hospital, visit) == [S.ISSUED, S.ISSUED]
+    first, second = await rows(hospital, visit.charge.id)
+    assert (first.number, first.red_number, second.cash_fen) == (late.number, red.number, FEE_FEN)
+    assert (second.reversed_at, stands(hospital)) == (None, FEE_FEN)
 
 
 async def test_what_is_refused_while_it_all_goes_back_is_no_task(hospital: Hospital) -> None:
