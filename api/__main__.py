@@ -1,6 +1,7 @@
 """`python -m api`: the composition root of the API process."""
 
 import asyncio
+import gc
 import signal
 import socket
 import sys
@@ -89,6 +90,7 @@ async def serve(settings: Settings) -> None:
         )
         live = Live(database)
         app = create_app(Wiring(settings=settings, database=database, temporal=temporal, clock=clock.now, live=live))
+        gc.freeze()  # what is there now lives as long as the process: no collection walks through it
         await Server(app, live, settings.api_host, settings.api_port).serve()
     finally:
         await database.close()

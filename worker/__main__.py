@@ -1,6 +1,7 @@
 """`python -m worker`: workflows and activities, relay, sweep and outbox, until asked to stop."""
 
 import asyncio
+import gc
 import signal
 from datetime import timedelta
 
@@ -51,6 +52,7 @@ async def main() -> None:
     await provision(client)
     work = activities(database, outside, runs, now, settings.policy, settings.files_dir)
     polling = worker(client, work, workflow_cache=settings.workflow_cache, build=build)
+    gc.freeze()  # what is there now lives as long as the process: no collection walks through it
     async with polling:
         log.info("worker.started", build=build)
         async with asyncio.TaskGroup() as tasks:
