@@ -64,20 +64,23 @@ async def listed(
     me: MayRead,
     wiring: Wired,
     visit_id: Annotated[UUID | None, Query(description="Of one visit.")] = None,
-    state: Annotated[MessageState | None, Query(description="`undelivered`: what nobody got.")] = None,
+    state: Annotated[MessageState | None, Query()] = None,
+    unreached: Annotated[
+        bool, Query(description="About a visit, refused by the carrier or given up by the network, and not sent again.")
+    ] = False,
     phone: Annotated[Phone | None, Header(alias="X-Phone", description="To one phone; a header: no number stands in a URL.")] = None,
     after: After = None,
     limit: Limit = 20,
 ) -> MessagesOut:
     """What was said. Who reads it, and of which visit, is written down before."""
     index = messages.phone_index(wiring.database.vault, phone) if phone else None
-    name = f"messages/{visit_id}/{state}/{index.hex() if index else None}"
+    name = f"messages/{visit_id}/{state}/{unreached}/{index.hex() if index else None}"
     place = open_id_cursor(name, after)
     async with wiring.database.transaction() as db:
-        said = {"state": state, "by_phone": index is not None}
+        said = {"state": state, "unreached": unreached, "by_phone": index is not None}
         await audit.record(db, me.account_id, "message:read", "revisit" if visit_id else "message", visit_id, None, **said)
     async with wiring.database.reading() as db:
-        found = await messages.listed(db, place, limit + 1, visit_id=visit_id, state=state, phone_bidx=index)
+        found = await messages.listed(db, place, limit + 1, visit_id=visit_id, state=state, phone_bidx=index, unreached=unreached)
     page, further = cut(found, limit, lambda one: seal_cursor(name, one.created_at, one.id))
     return MessagesOut(items=[MessageOut.of(one) for one in page], next=further)
 
@@ -88,11 +91,14 @@ async def listed(
     response_model=MessageOut,
     responses=problems(
         missing=("message.missing",),
-        conflict=("message.is_code", "message.under_way", "message.arrived", "message.resent_already"),
+        conflict=("message.is_code", "message.under_way", "message.arrived", "message.resent_already", "message.out_of_date"),
     ),
 )
 async def resend(message_id: UUID, me: MayResend, intent: Intent, wiring: Wired, now: Now) -> MessageOut:
-    """重发 what did not arrive, in the same words to the same phone, at once: a message of its own, and one at most for each."""
+    """重发 what did not arrive, in the same words to the same phone, at once: a message of its own, and one at most for each.
+
+    Not what is no longer so: a reminder of a visit that has gone on, or a call whose minutes are over.
+    """
 
     async def effect() -> MessageOut:
         id = await messages.resend(db, message_id, intent.id, now)

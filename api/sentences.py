@@ -50,6 +50,7 @@ SENTENCES: Final[dict[str, str]] = {
     "message.is_code": "验证码已失效，不能重发，请对方重新获取验证码。",
     "message.under_way": "该短信仍在发送或等待送达回执，请稍后刷新查看，暂不能重发。",
     "message.arrived": "该短信已送达，无需重发。",
+    "message.out_of_date": "短信内容已不符合就诊的最新情况，不能重发，请以电话联系患者。",
     "message.resent_already": "该短信已重发过，请查看重发的那一条。",
     "suspension.missing": "没有找到该次停诊，请返回停诊列表重新选择。",
     "doctor.missing": "没有找到该医生，请返回医生列表重新选择。",

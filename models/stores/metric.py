@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlalchemy.pool import QueuePool
 
-from models.message import MessageState
+from models.message import NOT_THERE
 from models.refund import RefundState
 from models.stores import history as histories
 from models.stores import message, mirror
@@ -66,7 +66,7 @@ async def standing(db: AsyncSession, at: datetime, loops: Mapping[str, int]) -> 
     waiting = and_(MessageRow.state.in_(message.OPEN), MessageRow.due_at <= at)
     due, due_since = (await db.execute(select(func.count(), func.min(MessageRow.due_at)).where(waiting))).one()
     again = aliased(MessageRow)
-    lost = and_(MessageRow.state == MessageState.UNDELIVERED, MessageRow.visit_id.is_not(None))
+    lost = and_(MessageRow.state.in_(NOT_THERE), MessageRow.visit_id.is_not(None))
     not_sent_again = ~exists().where(again.resend_of == MessageRow.id)
     undelivered = await db.scalar(select(func.count()).select_from(MessageRow).where(lost, not_sent_again))
     stuck = await db.execute(

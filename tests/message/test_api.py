@@ -11,12 +11,14 @@ from sqlalchemy import func, select, update
 from models.account import Role
 from models.kernel import ids
 from models.message import MessageState, Template
+from models.revisit import State
 from models.stores import message as store
 from models.stores import metric
 from models.stores.database import Database
 from models.tables.message import MessageRow
 from models.tables.process import AuditRow
 from tests.account.builders import a_phone, staff_signed_in
+from tests.builders import a_visit
 from tests.client import Hands, key
 from tests.message.builders import row
 
@@ -87,10 +89,11 @@ async def test_no_code_is_shown_to_anybody(api: httpx.AsyncClient, database: Dat
     assert "271828" not in (await api.get("/v1/messages", headers=manager)).text
 
 
+@pytest.mark.parametrize("lost", [MessageState.UNDELIVERED, MessageState.FAILED])
 async def test_what_nobody_got_is_said_again_once(
-    api: httpx.AsyncClient, database: Database, clock: Hands, manager: dict[str, str]
+    api: httpx.AsyncClient, database: Database, clock: Hands, manager: dict[str, str], lost: MessageState
 ) -> None:
-    message_id, visit_id = await a_message(database, clock, MessageState.UNDELIVERED)
+    message_id, visit_id = await a_message(database, clock, lost)
     wish = key()
 
     answers = [await resends(api, message_id, manager, wish) for _ in range(2)]
@@ -104,7 +107,7 @@ async def test_what_nobody_got_is_said_again_once(
         [taken] = [one for one in await store.take(db, clock(), 10) if one.id == UUID(again["id"])]
         done = await db.scalar(select(func.count()).select_from(AuditRow).where(AuditRow.action == "message:resend"))
     assert (taken.template, taken.params, done) == (Template.REFUND_ARRIVED, SAID, 1)
-    first = (await api.get("/v1/messages", params={"state": "undelivered"}, headers=manager)).json()["items"][0]
+    first = (await api.get("/v1/messages", params={"state": lost}, headers=manager)).json()["items"][0]
     assert first["resent_as"] == again["id"]
 
 
@@ -115,13 +118,50 @@ async def test_what_nobody_got_is_counted_until_it_is_sent_again(
         async with database.reading() as db:
             return (await metric.standing(db, clock(), {})).undelivered
 
-    message_id, _ = await a_message(database, clock, MessageState.UNDELIVERED)
+    async def told() -> list[str]:
+        return [one["id"] for one in (await api.get("/v1/messages", params={"unreached": "true"}, headers=manager)).json()["items"]]
+
+    given_up, _ = await a_message(database, clock, MessageState.UNDELIVERED)
+    refused, _ = await a_message(database, clock, MessageState.FAILED)
     await a_message(database, clock, MessageState.DELIVERED)
-    assert await counted() == 1
+    assert (await counted(), set(await told())) == (2, {str(given_up), str(refused)})
 
-    await resends(api, message_id, manager)
+    await resends(api, given_up, manager)
+    assert (await counted(), await told()) == (1, [str(refused)])
+    await resends(api, refused, manager)
+    assert (await counted(), await told()) == (0, [])
 
-    assert await counted() == 0
+
+@pytest.mark.parametrize(
+    ("template", "params", "state", "said_again"),
+    [
+        (Template.REVISIT_BOOKED, {"time": "12月1日 09:00", "department": "呼吸内科"}, State.BOOKED, True),
+        (Template.REVISIT_BOOKED, {"time": "12月1日 09:00", "department": "呼吸内科"}, State.CANCELLED, False),
+        (Template.REVISIT_REMINDER, {"time": "09:00"}, State.WAITING, False),
+        (Template.REVISIT_CALLED, {"minutes": "5"}, State.CONSULTING, False),
+        (Template.REVISIT_CANCELLED, {"reason": "您已退号"}, State.CANCELLED, True),
+    ],
+)
+async def test_what_is_no_longer_so_is_not_said_again(
+    api: httpx.AsyncClient,
+    database: Database,
+    clock: Hands,
+    manager: dict[str, str],
+    template: Template,
+    params: dict[str, str],
+    state: State,
+    said_again: bool,
+) -> None:
+    """Nobody is sent into a room by minutes that are over, or to a clinic that they have left."""
+    message_id = ids.new()
+    async with database.transaction() as db:
+        visit_id = await a_visit(db, state)
+        await store.enqueue(db, message_id, template, a_phone(), params, visit_id=visit_id, due_at=clock())
+        await db.execute(update(MessageRow).where(MessageRow.id == message_id).values(state=MessageState.UNDELIVERED))
+
+    status, answer = await resends(api, message_id, manager)
+
+    assert (status, answer.get("code")) == ((201, None) if said_again else (409, "message.out_of_date"))
 
 
 @pytest.mark.parametrize(
