@@ -61,14 +61,15 @@ async def test_each_pharmacist_is_told_once_of_all_that_waits(own_database: Data
         await a_staff_member(db, Role.DOCTOR)
     visits = await waiting(own_database, [clock() - PAUSE - timedelta(seconds=one) for one in range(WAITING)])
 
-    await asyncio.gather(*[tell(own_database, visit_id, clock()) for visit_id in visits[:AT_ONCE]])
+    moments = [clock() + timedelta(milliseconds=one) for one in range(AT_ONCE)]
+    await asyncio.gather(*map(tell, [own_database] * AT_ONCE, visits, moments))
     await tell(own_database, visits[0], clock() + PAUSE - timedelta(seconds=1))
 
     first = await texts(own_database)
     assert sorted(phone for phone, _ in first) == sorted(phones)
     assert {text for _, text in first} == {"有300张处方待审核，最久已等待34分钟，请及时处理。"}
 
-    await tell(own_database, visits[0], clock() + PAUSE)
+    await tell(own_database, visits[0], moments[-1] + PAUSE)
     again = (await texts(own_database))[PHARMACISTS:]
     assert sorted(phone for phone, _ in again) == sorted(phones)
     assert {text for _, text in again} == {"有300张处方待审核，最久已等待64分钟，请及时处理。"}
