@@ -31,6 +31,7 @@ class Visit:
         for _ in range(STRAIGHT.index(state)):
             at = await self.now()
             where = "entered" if at["state"] == "consulting" and at["entered"] else at["state"]
+            assert where in STRAIGHT, f"{where}, {at['reason'] or at['refusal']}, on the way to {state}"
             if STRAIGHT.index(where) >= STRAIGHT.index(state):
                 break
             await self._step(where)
