@@ -98,7 +98,7 @@ _parcel: list[Event | Alarm] = [
 _bill: list[Event | Alarm] = [RetryInvoice(**_ASKED), GivenBack(id=_ID, seen=4), Alarm()]
 _drugs: list[Event | Alarm] = [
     Amend(**_ASKED, content_id=_THING),
-    Submit(**_ASKED),
+    Submit(**_ASKED, note_id=_THING),
     prescription.Withdraw(**_ASKED),
     Answer(**_ASKED, note_id=_THING),
     ClaimReview(**_ASKED, take_over=True),
