@@ -120,7 +120,7 @@ class NoteOut(BaseModel):
 
     by: WhoOut | None = Field(description="By name.")
     side: Literal["doctor", "pharmacist"]
-    text: str
+    text: str | None = Field(description="Null: it cannot be opened any more; the hospital's log tells of it.")
     at: datetime
 
 

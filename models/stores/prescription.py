@@ -213,12 +213,6 @@ async def noted(db: AsyncSession, note_id: UUID, prescription_id: UUID, account_
     return await db.scalar(mine) is not None
 
 
-async def note(db: AsyncSession, note_id: UUID) -> str:
-    """Its words. Raises `sealed.broken`."""
-    row = await db.get_one(PrescriptionNoteRow, note_id)
-    return vault(db).open("prescription_note.text", note_id, row.text)
-
-
 async def past_codes(db: AsyncSession, visit_id: UUID, at: datetime, window_months: int) -> tuple[str, ...]:
     """Diagnoses of the person's past visits here inside the hospital's window, as the HIS told them when the visit was opened."""
     past = await revisits.past_visits(db, visit_id)

@@ -4,6 +4,7 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from models.account import Role
 from models.kernel import ids
@@ -12,6 +13,7 @@ from models.review import Level, ReviewFinding, Verdict
 from models.stores import prescription as prescriptions
 from models.stores import prescription_timeline as reading
 from models.stores.database import Database
+from models.tables.prescription import PrescriptionNoteRow
 from models.tables.process import TimelineRow
 from tests.account.builders import staff_signed_in
 from tests.client import Hands
@@ -177,6 +179,11 @@ async def test_doctor_and_pharmacist_read_it_with_the_findings_and_the_patient_d
         assert (read["justification"], [one["text"] for one in read["notes"]]) == (WHY, [WHY])
         assert [one["sentence"] for one in read["verdict"]["findings"]] == [FOUND.sentence]
     assert WHY not in (await api.get(f"/v1/prescriptions/{number}", headers=visit.patient)).text
+
+    async with database.transaction() as db:  # words that do not open any more keep nobody from reading the rest
+        await db.execute(update(PrescriptionNoteRow).where(PrescriptionNoteRow.id == note_id).values(text=b"\x04test" + bytes(60)))
+    read = (await api.get(f"/v1/prescriptions/{number}", headers=pharmacist)).json()
+    assert (read["justification"], [one["text"] for one in read["notes"]], read["review"]) == (None, [None], "restrict")
 
 
 async def test_its_doctors_list_says_what_to_do(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
