@@ -4,7 +4,7 @@ import base64
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 from uuid import UUID
 
@@ -188,10 +188,17 @@ async def listed(
     me: MayReadAny,
     db: Reading,
     standing: Annotated[Standing, Query(description="`refused` are the tasks; they are `running` too.")] = "refused",
+    bill: Annotated[
+        str | None,
+        Query(pattern=r"^[A-Za-z0-9]{1,50}-[A-Za-z0-9]{1,50}$", description="票据代码-票据号码, also of a red one: that bill alone."),
+    ] = None,
     after: After = None,
     limit: Limit = 20,
 ) -> InvoiceTasksOut:
-    """票据管理: what the issuer has refused, what is at work, what has ended."""
+    """票据管理: what the issuer has refused, what is at work, what has ended; or the one that somebody asks about."""
+    if bill is not None:
+        code, _, number = bill.partition("-")
+        return InvoiceTasksOut(items=[_task(one) for one in await invoices.of_number(db, code, number, _reach(me))], next=None)
     name = f"invoices/{standing}"
     found = await invoices.listed(db, _STANDINGS[standing], _reach(me), open_id_cursor(name, after), limit + 1)
     page, further = cut(found, limit, lambda one: seal_cursor(name, one.moved_at, one.id))
@@ -215,14 +222,13 @@ async def _paper(wiring: Wiring, file: str, name: str, mark: str = "") -> Respon
     return Response(content, media_type="application/pdf", headers=_HARMLESS | {"Content-Disposition": named})
 
 
-@router.get(
-    "/v1/invoices/{invoice_id}/pdf",
-    response_class=Response,
-    responses={
-        200: {"description": "The bill on paper.", "content": {"application/pdf": {}}},
-        **problems(missing=("invoice.missing",), conflict=("invoice.no_pdf", "invoice.reversed")),
-    },
-)
+def _paper_or(*refused: str) -> dict[int | str, dict[str, Any]]:
+    """A PDF, or why there is none."""
+    given: dict[str, Any] = {"description": "On paper.", "content": {"application/pdf": {}}}
+    return {200: given, **problems(missing=("invoice.missing",), conflict=refused)}
+
+
+@router.get("/v1/invoices/{invoice_id}/pdf", response_class=Response, responses=_paper_or("invoice.no_pdf", "invoice.reversed"))
 async def pdf(
     invoice_id: UUID,
     me: MayRead,
@@ -240,14 +246,7 @@ async def pdf(
     return await _paper(wiring, told.file, f"{told.code}-{told.number}", "已冲红" if told.reversed_at else "")
 
 
-@router.get(
-    "/v1/invoices/{invoice_id}/red/pdf",
-    response_class=Response,
-    responses={
-        200: {"description": "The red bill on paper.", "content": {"application/pdf": {}}},
-        **problems(missing=("invoice.missing",), conflict=("invoice.no_red_pdf",)),
-    },
-)
+@router.get("/v1/invoices/{invoice_id}/red/pdf", response_class=Response, responses=_paper_or("invoice.no_red_pdf"))
 async def red_pdf(invoice_id: UUID, me: MayRead, wiring: Wired) -> Response:
     """红票: what undid the bill, as the issuer gave it."""
     async with _read(wiring, me, invoice_id) as db:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select, tuple_
+from sqlalchemy import Select, and_, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.charge import ChargeState
@@ -94,6 +94,13 @@ async def listed(
     if after is not None:
         query = query.where(tuple_(InvoiceRow.moved_at, InvoiceRow.id) > after)
     return [_told(*row) for row in await db.execute(query.order_by(InvoiceRow.moved_at, InvoiceRow.id).limit(limit))]
+
+
+async def of_number(db: AsyncSession, code: str, number: str, reach: Reach) -> list[Told]:
+    """The bill of these numbers of the issuer's, or what the red one of these numbers undid; none or one."""
+    its, reds = (InvoiceRow.code, InvoiceRow.number), (InvoiceRow.red_code, InvoiceRow.red_number)
+    wanted = or_(tuple_(*its) == (code, number), and_(tuple_(*reds) == (code, number), InvoiceRow.red_number.is_not(None)))
+    return [_told(*row) for row in await db.execute(_telling(reach).where(wanted).limit(2))]
 
 
 def _told(row: InvoiceRow, payable: str) -> Told:

@@ -29,6 +29,7 @@ class InvoiceRow(ProcessColumns, Table):
         UniqueConstraint("code", "number"),
         Index("uq_invoice_running", "charge_id", unique=True, postgresql_where=text(RUNNING)),
         Index("uq_invoice_stands", "charge_id", unique=True, postgresql_where=text(STANDS)),
+        Index("uq_invoice_red", "red_code", "red_number", unique=True, postgresql_where=text("red_number is not null")),
         Index("ix_invoice_swept_at", "swept_at", postgresql_where=text(RUNNING)),
         Index(None, "visit_id"),
         Index(None, "moved_at", "id"),

@@ -107,6 +107,7 @@ RIGHTS: Final[dict[str, str]] = {
     "GET /v1/invoices": "MF",
     "GET /v1/invoices/{invoice_id}": "PMF",
     "GET /v1/invoices/{invoice_id}/pdf": "PMF",
+    "GET /v1/invoices/{invoice_id}/red/pdf": "PMF",
     "POST /v1/invoices/{invoice_id}/retry": "MF",
     # A stopped clinic.
     "GET /v1/suspensions": "M",

@@ -207,6 +207,25 @@ async def test_the_office_reads_any_after_an_audit_row(api: httpx.AsyncClient, h
     assert await reads_of(hospital.database, desk.id) == ["finance", "finance"]
 
 
+async def test_the_office_finds_a_bill_by_its_numbers_or_those_of_its_red_one(
+    api: httpx.AsyncClient, hospital: Hospital, finance: Headers
+) -> None:
+    visit, other = await booked(hospital), await booked(hospital)
+    await walks(await bill(hospital, other))
+    desk = await bill(hospital, visit)
+    await walks(desk)
+    await cancelled(visit)
+    await all_walk(hospital, visit)
+    kept = hospital.issuer.bills[desk.id.hex]
+    assert kept.red is not None
+
+    for one in (kept.bill, kept.red):
+        [found] = (await read(api, f"/invoices?bill={one.code}-{one.number}", finance))["items"]
+        assert (found["id"], found["state_text"], found["process_state"]) == (str(desk.id), "已冲红", "issued")
+    assert (await read(api, f"/invoices?bill={kept.bill.code}-9999999999", finance))["items"] == []
+    assert await refused(api, "/invoices?bill=9999", finance) == (422, "request.invalid")
+
+
 async def test_what_the_issuer_refused_is_a_task_of_the_office(
     api: httpx.AsyncClient, hospital: Hospital, clock: Hands, finance: Headers
 ) -> None:
