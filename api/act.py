@@ -12,10 +12,13 @@ from pydantic import BaseModel, Field
 from api.idempotency import Intended
 from api.pathways import Answer, Pathways
 from models.account import Principal
+from models.kernel import ids
 from models.kernel.errors import DomainError
 from models.process import Command, allowed
 from models.revisit import BY_DOCTOR, BY_PATIENT, COMMANDS, State
+from models.stores import prescription as prescriptions
 from models.stores import timeline, timeline_revisit
+from models.stores.database import Database
 from models.stores.reader import Reach
 from models.stores.timeline import Position
 
@@ -111,6 +114,16 @@ async def on_charge(pathways: Pathways, charge_id: UUID, reach: Reach, intent: I
 
 async def on_refund(pathways: Pathways, refund_id: UUID, reach: Reach, intent: Intended, asked: Callable[[Position], Command]) -> ActionOut:
     return _out(await pathways.ask("refund", lambda db: timeline.refund(db, refund_id, reach), asked), intent)
+
+
+async def noted(database: Database, prescription_id: UUID, reach: Reach, intent: Intended, kind: type[Command], text: str) -> UUID:
+    """The words of a wish about a prescription, kept sealed and only where it may be asked; their id, the same on every repeat."""
+    note_id = ids.derived("prescription_note", intent.id, intent.body)
+    async with database.transaction() as db:
+        where = await timeline.prescription(db, prescription_id, reach)
+        if where.state in kind.allowed_in:
+            await prescriptions.keep_note(db, note_id, prescription_id, intent.account_id, text)
+    return note_id
 
 
 async def on_prescription(

@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, Query
 from pydantic import BaseModel, Field, model_validator
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api.act import ActionOut, as_doctor, as_patient, on_prescription, request_id, wish
-from api.idempotency import Intended, Intent, once
+from api.act import ActionOut, as_doctor, as_patient, noted, on_prescription, request_id, wish
+from api.idempotency import Intent, once
 from api.pathways import AskPathways
 from api.problems import problems
 from api.security import may
-from api.wiring import Body, Now, Reading, Wired, Wiring, wrong
+from api.wiring import Body, Now, Reading, Wired, wrong
 from models.account import Principal
 from models.delivery import Receiver
 from models.drug import Drug
@@ -32,7 +32,6 @@ from models.prescription import (
     Way,
     Withdraw,
 )
-from models.process import Command
 from models.stores import audit, timeline
 from models.stores import delivery as deliveries
 from models.stores import drug as catalogue
@@ -139,18 +138,8 @@ async def submit(
     """
     note_id = None
     if body and body.justification:
-        note_id = await _noted(prescription_id, body.justification, Submit, me, intent, wiring)
+        note_id = await noted(wiring.database, prescription_id, as_doctor(me), intent, Submit, body.justification)
     return await on_prescription(pathways, prescription_id, as_doctor(me), intent, wish(Submit, intent, note_id=note_id))
-
-
-async def _noted(id: UUID, text: str, kind: type[Command], me: Principal, intent: Intended, wiring: Wiring) -> UUID:
-    """The words of a wish, kept only where it may be asked."""
-    note_id = ids.derived("prescription_note", intent.id, intent.body)
-    async with wiring.database.transaction() as db:
-        where = await timeline.prescription(db, id, as_doctor(me))
-        if where.state in kind.allowed_in:
-            await prescriptions.keep_note(db, note_id, id, me.account_id, text)
-    return note_id
 
 
 @router.post("/v1/prescriptions/{prescription_id}/withdraw", response_model=ActionOut, responses=ACT)
@@ -166,7 +155,7 @@ class WordsIn(Body):
 @router.post("/v1/prescriptions/{prescription_id}/answer", response_model=ActionOut, responses=ACT)
 async def answer(prescription_id: UUID, body: WordsIn, me: MayWrite, intent: Intent, wiring: Wired, pathways: AskPathways) -> ActionOut:
     """答复药师, without changing the prescription."""
-    note_id = await _noted(prescription_id, body.text, Answer, me, intent, wiring)
+    note_id = await noted(wiring.database, prescription_id, as_doctor(me), intent, Answer, body.text)
     return await on_prescription(pathways, prescription_id, as_doctor(me), intent, wish(Answer, intent, note_id=note_id))
 
 
@@ -198,7 +187,11 @@ class ChooseIn(Body):
 @router.post(
     "/v1/prescriptions/{prescription_id}/choose",
     response_model=ActionOut,
-    responses=problems(conflict=OUT_OF_TURN, missing=("prescription.missing",), invalid=("request.key_reused", "delivery.address_missing")),
+    responses=problems(
+        conflict=OUT_OF_TURN,
+        missing=("prescription.missing",),
+        invalid=("request.key_reused", "delivery.address_missing", "delivery.unreachable"),
+    ),
 )
 async def choose(prescription_id: UUID, body: ChooseIn, me: MayChoose, intent: Intent, wiring: Wired, pathways: AskPathways) -> ActionOut:
     """选择取药方式: a charge is open then, or the HIS's bill waits at the hospital."""

@@ -139,7 +139,7 @@ class DraftOut(OpenedOut):
     response_model=DraftOut,
     responses=problems(
         conflict=(
-            *("prescription.visit_over", "prescription.too_many"),
+            *("prescription.visit_over", "prescription.too_many", "prescription.rounds_exhausted"),
             *("refill.unstable", "refill.nothing_left", "refill.not_copied"),
         ),
         missing=("revisit.missing", "refill.missing"),

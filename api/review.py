@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
-from api.act import ActionOut, as_pharmacist, on_prescription, request_id, wish
+from api.act import ActionOut, as_pharmacist, noted, on_prescription, request_id, wish
 from api.cursor import After, Limit, cut, open_id_cursor, seal_cursor
 from api.history_process import WhoOut
 from api.idempotency import Intent, once
@@ -18,14 +18,11 @@ from api.problems import problems
 from api.security import may
 from api.wiring import Body, Now, Reading, Wired
 from models.account import Principal
-from models.kernel import ids
 from models.prescription import Approve, ClaimReview, NoAnswer, Question, Reject, ReleaseReview, Remark
 from models.review import Level
 from models.stores import history as histories
-from models.stores import prescription as prescriptions
 from models.stores import prescription_queue as waiting
 from models.stores import prescription_timeline as reading
-from models.stores import timeline
 from models.stores.history import Person
 
 router = APIRouter(tags=["review"])
@@ -175,7 +172,7 @@ async def approve(prescription_id: UUID, me: MayReview, intent: Intent, pathways
 @router.post("/v1/prescriptions/{prescription_id}/question", response_model=ActionOut, responses=ACT)
 async def question(prescription_id: UUID, body: WordsIn, me: MayReview, intent: Intent, wiring: Wired, pathways: AskPathways) -> ActionOut:
     """质疑: the doctor answers, or amends."""
-    note_id = await _noted(prescription_id, body.text, me, intent, wiring)
+    note_id = await noted(wiring.database, prescription_id, as_pharmacist(me), intent, Question, body.text)
     return await on_prescription(pathways, prescription_id, as_pharmacist(me), intent, wish(Question, intent, note_id=note_id))
 
 
@@ -188,15 +185,6 @@ class RejectIn(WordsIn):
 @router.post("/v1/prescriptions/{prescription_id}/reject", response_model=ActionOut, responses=ACT)
 async def reject(prescription_id: UUID, body: RejectIn, me: MayReview, intent: Intent, wiring: Wired, pathways: AskPathways) -> ActionOut:
     """驳回, with a remark: the doctor amends it, or takes it back."""
-    note_id = await _noted(prescription_id, body.text, me, intent, wiring)
+    note_id = await noted(wiring.database, prescription_id, as_pharmacist(me), intent, Reject, body.text)
     asked = wish(Reject, intent, remark=body.remark, note_id=note_id)
     return await on_prescription(pathways, prescription_id, as_pharmacist(me), intent, asked)
-
-
-async def _noted(prescription_id: UUID, text: str, me: Principal, intent: Intent, wiring: Wired) -> UUID:
-    note_id = ids.derived("prescription_note", intent.id, intent.body)
-    async with wiring.database.transaction() as db:
-        where = await timeline.prescription(db, prescription_id, as_pharmacist(me))
-        if where.state in Question.allowed_in:
-            await prescriptions.keep_note(db, note_id, prescription_id, me.account_id, text)
-    return note_id

@@ -15,7 +15,8 @@ TELLING: dict[str, frozenset[str]] = {
     "prescription_approved": frozenset({"drug.price"}),
     "prescription_expired": frozenset({"prescription.expire", "drug.leave"}),
     "prescription_returned": frozenset({"review.question", "review.reject", "review.escalate", "drug.price"}),
-    "review_waiting": frozenset({"review.escalate"}),
+    "review_queue": frozenset({"review.escalate"}),
+    "review_waiting": frozenset({"signature.query"}),
 }
 """Templates that one visit may send in the same words more than once, and the steps of which each is a reason to. Of money there may be
 two equal sums."""
