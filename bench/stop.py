@@ -21,9 +21,6 @@ from bench.bare import stop as bare
 from bench.bare.visits import Shape, shape_of
 from bench.billing import histories, process
 from bench.result import Result
-from models.kernel.clock import now
-from models.policy import STANDARD, Policy
-from models.stores import policy as policies
 from stack.data import DataFolder
 from stack.programs import program
 from stack.supervisor import Stack
@@ -38,8 +35,6 @@ from tests.journeys.visit import Visit
 VISITS: Final = 1_000
 WITHIN_S: Final = 900.0
 QUIET_S: Final = 60.0
-_WAKEFUL: Final = STANDARD.model_copy(update={"quiet_from_s": 0, "quiet_until_s": 0})
-"""The rules of life at any hour: what is measured by night waits for no morning."""
 _NOTIFY_RETRY_S: Final = ",".join(["30"] * 15)
 """What the bank could not tell while the rows were written is told soon after, and does not keep the sandbox busy until then."""
 
@@ -47,8 +42,7 @@ _NOTIFY_RETRY_S: Final = ",".join(["30"] * 15)
 async def measure() -> list[Result]:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))  # a line for each call outside
     async with _hospital() as hospital, backstage(hospital) as behind:
-        async with behind.transaction() as db:
-            await policies.publish(db, Policy(version="wakeful", line="standard", effective_at=now(), rules=_WAKEFUL))
+        await behind.never_quiet()
         one, many = await hospital.slot(capacity=1), await hospital.slot(capacity=VISITS)
         visits = await _booked(hospital, behind, one, many)
         client = await hospital.temporal()

@@ -18,6 +18,8 @@ from gateways.wechat_pay.v3 import WeChatPayV3
 from models.charge import OrderState, Scene
 from models.kernel import ids
 from models.kernel.clock import now
+from models.policy import STANDARD, Policy
+from models.stores import policy as policies
 from models.tables.charge import ChargeOrderRow
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import read
@@ -42,6 +44,12 @@ class Backstage:
         """For columns that are not sealed."""
         async with AsyncSession(self.engine, expire_on_commit=False) as db, db.begin():
             yield db
+
+    async def never_quiet(self) -> None:
+        """From now on by the rules of life, but at any hour: what is tried by night waits for no morning."""
+        rules = STANDARD.model_copy(update={"quiet_from_s": 0, "quiet_until_s": 0})
+        async with self.transaction() as db:
+            await policies.publish(db, Policy(version="never-quiet", line="standard", effective_at=now(), rules=rules))
 
     async def order(self, *, order_id: UUID | None = None, amount_fen: int = 5000) -> str:
         """An order at the bank under our merchant's number, of which our books know nothing by this: its id."""

@@ -20,6 +20,7 @@ from stack.supervisor import Stack
 from tests.auditor import audit
 from tests.auditor.finding import Finding, Kind, told
 from tests.journeys.aftermath import STANDING
+from tests.journeys.backstage import backstage
 from tests.journeys.conftest import NOTIFY_RETRY_S
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import until
@@ -55,6 +56,8 @@ async def drill(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Drill
     async with Stack(first, policy="standard", settings=RULES, ports=ports) as stack:
         hospital = Hospital(stack, first)
         await hospital.open()
+        async with backstage(hospital) as behind:
+            await behind.never_quiet()
         stood = {state: await hospital.visit(state) for state in STAND}
         paid_after, cancelled_after = await hospital.visit("paying"), await hospital.visit("booked")
         order = await paid_after.order()
