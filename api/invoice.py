@@ -43,6 +43,7 @@ _STANDINGS: Final[dict[Standing, frozenset[InvoiceState]]] = {
     "running": frozenset(InvoiceState) - MOVES.ends(),
     "ended": MOVES.ends(),
 }
+_NO_PDF: Final = ("invoice.no_pdf", "invoice.reversed", "invoice.void")
 _HARMLESS: Final = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store"}
 
 
@@ -109,7 +110,7 @@ class InvoiceTasksOut(BaseModel):
 
 
 def _fields(one: invoices.Told) -> dict[str, object]:
-    seen = look(one.number, one.reversed_at)
+    seen = look(one.state, one.number, one.reversed_at)
     return {
         "id": one.id,
         "revisit_id": one.visit_id,
@@ -228,7 +229,7 @@ def _paper_or(*refused: str) -> dict[int | str, dict[str, Any]]:
     return {200: given, **problems(missing=("invoice.missing",), conflict=refused)}
 
 
-@router.get("/v1/invoices/{invoice_id}/pdf", response_class=Response, responses=_paper_or("invoice.no_pdf", "invoice.reversed"))
+@router.get("/v1/invoices/{invoice_id}/pdf", response_class=Response, responses=_paper_or(*_NO_PDF))
 async def pdf(
     invoice_id: UUID,
     me: MayRead,
@@ -242,7 +243,7 @@ async def pdf(
         red = {"red_code": told.red_code, "red_number": told.red_number, "reversed_at": told.reversed_at.isoformat()}
         raise DomainError("invoice.reversed", "conflict", **red)
     if told.file is None:
-        raise DomainError("invoice.no_pdf", "conflict")
+        raise DomainError("invoice.void" if look(told.state, told.number, None) is Look.VOID else "invoice.no_pdf", "conflict")
     return await _paper(wiring, told.file, f"{told.code}-{told.number}", "已冲红" if told.reversed_at else "")
 
 

@@ -177,6 +177,7 @@ class AgainOut(BaseModel):
 
     patient_id: UUID
     past_encounter_id: str | None = Field(description="关联既往就诊, for `POST /v1/patients/{id}/revisits`.")
+    past_prescription: str | None = Field(description="复诊续方, for the same: the prescription whose drugs were wanted again.")
     text: str | None = Field(description="病情描述, as it was given.")
     slots: list[SlotOut] = Field(description="Free places near the one that was held: the same department, nearest in time first.")
 
@@ -194,7 +195,8 @@ async def again(revisit_id: UUID, me: MayOpen, wiring: Wired, now: Now) -> Again
         near = await directory.alternatives(db, visit.slot_id, now) if visit.slot_id else []
     return AgainOut(
         patient_id=visit.patient_id,
-        past_encounter_id=visit.past_encounter_id,
+        past_encounter_id=None if visit.past_prescription else visit.past_encounter_id,
+        past_prescription=visit.past_prescription,
         text=described.text if described else None,
         slots=[SlotOut.of(one) for one in near],
     )

@@ -152,13 +152,17 @@ class Look(StrEnum):
     ISSUING = "issuing"
     ISSUED = "issued"
     REVERSED = "reversed"
+    VOID = "void"
+    """All was given back before there was one."""
 
 
-def look(number: str | None, reversed_at: datetime | None) -> Look:
+def look(state: InvoiceState, number: str | None, reversed_at: datetime | None) -> Look:
     """Whatever its process is still at: it has a number and so exists, or it was undone."""
     if reversed_at is not None:
         return Look.REVERSED
-    return Look.ISSUED if number else Look.ISSUING
+    if number:
+        return Look.ISSUED
+    return Look.VOID if state is InvoiceState.VOID else Look.ISSUING
 
 
 REVERSAL_REASON: Final = "退费冲红"

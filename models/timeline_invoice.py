@@ -23,7 +23,7 @@ def invoice_text(state: InvoiceState, step: str) -> str:
     return _UNDONE if state is InvoiceState.VOID and step == "invoice.reverse" else INVOICE_TEXTS[state]
 
 
-LOOK_TEXTS: Final[dict[Look, str]] = {Look.ISSUING: "开具中", Look.ISSUED: "已开具", Look.REVERSED: "已冲红"}
+LOOK_TEXTS: Final[dict[Look, str]] = {Look.ISSUING: "开具中", Look.ISSUED: "已开具", Look.REVERSED: "已冲红", Look.VOID: "不再开具"}
 """Of a bill, as its payer sees it."""
 
 INVOICE_STEPS: Final = {

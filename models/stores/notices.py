@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.account import Role
@@ -65,13 +65,18 @@ async def tell_office(db: AsyncSession, revisit_id: UUID, template: Template, ro
 
 
 async def tell_queue(db: AsyncSession, revisit_id: UUID, role: Role, at: datetime, pause: timedelta) -> None:
-    """Everybody of a role, of all prescriptions that wait for review: how many, and how long the oldest has. Nobody twice within `pause`.
+    """Everybody of a role, of all prescriptions that wait for review and that nobody holds: how many, and how long the oldest has waited.
+    Nobody twice within `pause`, and nobody of none.
 
     A row calls here once it has waited for so long as the pause is: who was told within it was told of a number with that row in it.
     """
-    waiting = select(func.count(), func.min(PrescriptionRow.queued_at)).where(PrescriptionRow.state == PrescriptionState.QUEUED)
+    waiting = select(func.count(), func.min(PrescriptionRow.queued_at)).where(
+        PrescriptionRow.state == PrescriptionState.QUEUED, or_(PrescriptionRow.held_until.is_(None), PrescriptionRow.held_until <= at)
+    )
     count, oldest = (await db.execute(waiting)).one()
-    said = {"count": str(count), "minutes": str((at - (oldest or at)) // timedelta(minutes=1))}
+    if oldest is None:
+        return
+    said = {"count": str(count), "minutes": str((at - oldest) // timedelta(minutes=1))}
     visit = await _visit(db, revisit_id)
     # Many have waited long at one moment: who tells a person waits for whoever is telling them.
     whom = select(GrantRow.account_id).where(GrantRow.role == role).order_by(GrantRow.id).with_for_update(key_share=True)

@@ -243,6 +243,22 @@ async def test_what_the_issuer_refused_is_a_task_of_the_office(
     assert answer.json()["code"] == "invoice.issued_already"
 
 
+async def test_what_was_given_back_before_there_was_a_bill_waits_for_none(
+    api: httpx.AsyncClient, hospital: Hospital, clock: Hands, finance: Headers
+) -> None:
+    visit = await booked(hospital)
+    hospital.issuer.refuses("issue", "invoice.E0104")
+    desk, me = await bill(hospital, visit), await payer(hospital, clock, visit)
+    await walks(desk)
+    await cancelled(visit)
+    await desk.news()
+
+    assert (await read(api, f"/invoices/{desk.id}", me))["state_text"] == "不再开具"
+    assert await refused(api, f"/invoices/{desk.id}/pdf", me) == (409, "invoice.void")
+    [ended] = (await read(api, "/invoices?standing=ended", finance))["items"]
+    assert (ended["state_text"], ended["process_state"]) == ("不再开具", "void")
+
+
 async def test_pages(api: httpx.AsyncClient, hospital: Hospital, clock: Hands) -> None:
     first = await booked(hospital)
     visits = [first, await (await opened(hospital, person=first.person)).to(State.BOOKED)]

@@ -28,12 +28,12 @@ PAUSE = timedelta(seconds=STANDARD.review_remind_s)
 PHARMACISTS, WAITING, AT_ONCE = 20, 300, 8
 
 
-async def waiting(database: Database, since: Sequence[datetime]) -> list[UUID]:
+async def waiting(database: Database, since: Sequence[datetime], held_until: datetime | None = None) -> list[UUID]:
     """In the queue since then; answers the visits."""
     async with database.transaction() as db:
         policy = (await rules(db)).version
         visit_id = await a_visit(db)
-        row = {"visit_id": visit_id, "account_id": ids.new(), "state": S.QUEUED, "policy": policy}
+        row = {"visit_id": visit_id, "account_id": ids.new(), "state": S.QUEUED, "policy": policy, "held_until": held_until}
         own = [{"id": ids.new(), "content_id": ids.new(), "queued_at": at, "created_at": at, "moved_at": at} for at in since]
         await db.execute(insert(PrescriptionRow).values([row | one for one in own]))
     return [visit_id] * len(since)
@@ -108,3 +108,15 @@ async def test_nothing_that_has_waited_long_goes_untold(hospital: Hospital) -> N
     assert (second.state, second.now.last_call) == (S.QUEUED, False), "not silent until its end"
     await first.desk.alarm()
     assert first.now.last_call
+
+
+async def test_what_a_pharmacist_is_reading_waits_for_nobody_else(database: Database, clock: Hands) -> None:
+    async with database.transaction() as db:
+        await a_staff_member(db, Role.PHARMACIST, phone=a_phone())
+    [held] = await waiting(database, [clock() - 2 * PAUSE], held_until=clock() + PAUSE)
+    await tell(database, held, clock())
+    assert await texts(database) == []
+
+    await waiting(database, [clock() - PAUSE])
+    await tell(database, held, clock())
+    assert [text for _, text in await texts(database)] == ["有1张处方待审核，最久已等待30分钟，请及时处理。"]

@@ -320,3 +320,17 @@ async def test_the_questions_are_shown_with_their_version(api: httpx.AsyncClient
 
     assert set(shown["stability"]) == set(Stability)
     assert shown["stability_version"] == STABILITY_VERSION
+
+
+async def test_in_the_place_of_a_stopped_refill_another_is_opened(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:
+    """再次预约: what it begins with is what opens it."""
+    visit = await a_visit_of_people(database, clock, state=State.SUSPENDED, past_prescription=NUMBER, past_encounter_id="enc-1")
+    async with database.transaction() as db:
+        await rules(db)
+
+    again = (await api.get(f"/v1/revisits/{visit.id}/again", headers=visit.patient)).json()
+
+    opening = {name: again[name] for name in ("past_prescription", "past_encounter_id")}
+    assert opening == {"past_prescription": NUMBER, "past_encounter_id": None}
+    answer = await api.post(f"/v1/patients/{again['patient_id']}/revisits", json=opening, headers=visit.patient | key())
+    assert answer.status_code == 201

@@ -5,6 +5,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, get_args, get_type_hints
 
+from activities.signature import EXPIRED, UNTIMELY
+from api.sentences import SENTENCES
 from models.charge import ChargeState
 from models.eligibility import Refusal
 from models.ledger import Account
@@ -12,6 +14,7 @@ from models.process import Row, allowed
 from models.record import RecordState
 from models.refund import CHANNEL_REASONS, Cause, Office, RefundState
 from models.revisit import BEFORE_ACCEPTED, BY_DOCTOR, BY_PATIENT, COMMANDS, MOVES, PAID, DeclineReason, Reason, State
+from models.signature import TaskState
 from models.stores.notices import told
 from models.timeline import (
     ACTS_NEXT,
@@ -179,3 +182,9 @@ def test_the_page_of_words_tells_what_a_visit_may_be_asked_and_where_it_goes() -
         state = State(row[1].strip("`"))
         assert set(re.findall("`([a-z_]+)`", row[4])) == MOVES.table[state], state
         assert set(re.findall("[a-z_]+", re.sub(r"\(.*?\)", "", row[3]))) == set(allowed(state, COMMANDS)), state
+
+
+def test_why_a_signature_does_not_count_is_said() -> None:
+    ended = {f"signature.{state}" for state in set(TaskState) - {TaskState.PENDING, TaskState.SIGNED}}
+
+    assert ended | {UNTIMELY, EXPIRED} <= SENTENCES.keys()
