@@ -6,6 +6,7 @@ DATA ?= var/stack
 POLICY ?= standard
 ONCE ?=
 TESTS ?=
+MARK ?= long
 ONLY ?=
 TO ?=
 FROM ?=
@@ -48,8 +49,8 @@ restore: $(VENV)/stack.stamp has-setpriv ## Put a backup into an empty folder; F
 test: lint has-setpriv ## All checks, then every test that is not marked `long`; TESTS=tests/stack for some
 	$(BIN)/pytest -m "not long" -n 2 --dist loadfile $(TESTS)
 
-test-long: $(VENV)/dev.stamp has-setpriv ## The tests that do not fit into `make test`
-	$(BIN)/pytest -m long -n 2 --dist loadfile --timeout 1800 $(TESTS)
+test-long: $(VENV)/dev.stamp has-setpriv ## The tests that do not fit into `make test`; MARK="long and not spare" for those of .ci/run
+	$(BIN)/pytest -m "$(MARK)" -n 2 --dist loadfile --timeout 1800 $(TESTS)
 
 bench: $(VENV)/dev.stamp has-setpriv ## How fast, as ratios to bare programs in one run; ONLY="reads claims" for some
 	$(BIN)/python -m bench $(ONLY)

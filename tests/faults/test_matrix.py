@@ -54,11 +54,13 @@ TELLING: Final = {
     "create-POST_.EXP_RECE_CREATE_ORDER-delivery.create-lost",
 }
 """Those that `make test` has time for."""
+AT_LENGTH: Final = (pytest.mark.long, pytest.mark.spare)
 CASES: Final = {one.name: one for one in cases(SPOTS)}
 
 
 @pytest.mark.parametrize(
-    "case", [pytest.param(one, id=name, marks=() if name in TELLING else pytest.mark.long) for name, one in CASES.items()]
+    "case",
+    [pytest.param(one, id=name, marks=() if name in TELLING else AT_LENGTH) for name, one in CASES.items()],
 )
 async def test_one_call_goes_wrong(town: Town, case: Case) -> None:
     await tried(town, case)

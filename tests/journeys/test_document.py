@@ -24,7 +24,7 @@ from tests.journeys.people import Person, key
 from tests.journeys.prescription import written
 from tests.journeys.visit import Visit
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.spare]
 TRIES: Final = 5
 """Of each route, in each of four manners: what fits and what does not, on ids of one's own and of nobody."""
 WITHIN_S: Final = 20

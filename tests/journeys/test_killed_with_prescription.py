@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import pytest
+
 from stack.supervisor import PartName
 from tests.journeys.hospital import Hospital
 from tests.journeys.prescription import CARRIED, Prescription, written
@@ -10,6 +12,7 @@ from tests.journeys.test_killed_with_money import killed, parts
 CHECK, ASK, PROVE = ("review", "POST /v1/checks"), ("signature", "POST /v1/tasks"), ("signature", "GET /v1/tasks/{number}")
 WRITE, DISPENSED = ("his", "POST /fhir/R4/MedicationRequest"), ("his", "GET /fhir/R4/MedicationDispense")
 ORDER, ROUTES = ("logistics", "POST /EXP_RECE_CREATE_ORDER"), ("logistics", "POST /EXP_RECE_SEARCH_ROUTES")
+pytestmark = pytest.mark.spare
 AGAIN_S: Final = 60.0
 """What was under way is taken up again when the hand that held it cannot be at work any more."""
 

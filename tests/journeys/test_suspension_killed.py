@@ -13,7 +13,7 @@ from tests.journeys.hospital import Hospital
 from tests.journeys.people import read, until
 from tests.journeys.rows import STANDS
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.spare]
 VISITS = 200
 SOME = VISITS // 5
 """Have gone when the part dies: the others have been told, or not yet."""

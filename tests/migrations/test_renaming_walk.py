@@ -21,7 +21,7 @@ from tests.migrations.releases import CONTRACT, EXPAND, revisions, second_releas
 from tests.migrations.revisions import upgrade
 from worker.build import build_of
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.spare]
 OLD, NEW = "waiting", "queueing"
 
 

@@ -131,6 +131,7 @@ async def story(database: Database) -> dict[UUID, list[TimelineRow]]:
 
 
 @pytest.mark.long
+@pytest.mark.spare
 async def test_each_is_reviewed_once_a_round_by_who_holds_it_and_the_oldest_first(own_database: Database, clock: Hands) -> None:
     hospital = Hospital(own_database, clock, Unheard())
     doctor = await a_pharmacist(hospital)  # anybody of the staff

@@ -45,5 +45,6 @@ def test_whatever_happens_to_money_all_books_agree(town: Town) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.spare
 def test_however_often(town: Town) -> None:
     walks(town, 500, the_same=False)

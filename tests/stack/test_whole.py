@@ -68,6 +68,7 @@ async def test_a_lost_part_is_told_with_its_log_and_can_be_started_again(tmp_pat
 
 
 @pytest.mark.long
+@pytest.mark.spare
 @pytest.mark.parametrize(
     ("send", "number"),
     [
