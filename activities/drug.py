@@ -18,6 +18,7 @@ from models.policy import Policy
 from models.prescription import (
     CancelDrugs,
     Choose,
+    ChooseAgain,
     DeliveryEnded,
     DrugsCharged,
     DrugsReported,
@@ -26,7 +27,7 @@ from models.prescription import (
     SignatureReported,
     Way,
 )
-from models.process import Alarm
+from models.process import Alarm, Event
 from models.refund import Cause
 from models.stores import charge as charges
 from models.stores import delivery as deliveries
@@ -120,12 +121,20 @@ class DrugActivities(DrugSteps):
         step = self._guard.step(now, "drug.close", why)
         if isinstance(why, DrugsReported) and known(await self._his.dispensed(now.content_id)).state is Dispensing.UNPAID:
             raise DomainError("prescription.not_now", "conflict")
-        charge_id = known(now.charge_id)
+        return await self._close(step, _S.CLOSING, why)
+
+    async def _close(self, step: Step[Prescription], to: PrescriptionState, why: Event) -> Prescription:
+        charge_id = known(step.now.charge_id)
         close = Close(id=ids.derived("close", charge_id, why.id))
-        async with step.move(_S.CLOSING) as db:
+        async with step.move(to) as db:
             await inbox.bring(db, "charge", charge_id, close, party=PAYABLE)
         await self._runs.knock("charge", charge_id, close)
         return step.row
+
+    @step("drug.choose_again")
+    async def choose_again(self, now: Prescription, wish: ChooseAgain) -> Prescription:
+        """The charge is asked to close. Closed unpaid, a way is to be chosen, as after its deadline; if money came, this one stands."""
+        return await self._close(self._guard.step(now, "drug.choose_again", wish), _S.PAYING, wish)
 
     @step("drug.leave")
     async def leave(self, now: Prescription, why: CancelDrugs | Alarm) -> Prescription:

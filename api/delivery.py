@@ -17,11 +17,12 @@ from api.wiring import Body, Reading, Wired, wrong
 from models.account import Principal
 from models.delivery import CARRIERS, COMMANDS, MOVES, TASKS, Decide, Decision, DeliveryState, Mark, Receiver, TrackEvent
 from models.kernel import ids
+from models.kernel.errors import DomainError
 from models.kernel.phone import Phone
 from models.kernel.text import Line, masked_name, masked_phone
 from models.process import allowed
+from models.stores import audit, timeline
 from models.stores import delivery as deliveries
-from models.stores import timeline
 from models.stores.reader import Reach
 from models.timeline_delivery import DECISION_TEXTS, DELIVERY_TEXTS, MARK_TEXTS
 
@@ -147,6 +148,29 @@ async def one(delivery_id: UUID, me: MayRead, db: Reading) -> ParcelOut:
     events = await deliveries.tracks(db, delivery_id)
     task = _task(told, staff=me.may("delivery:read_any"))
     return ParcelOut(**dict(task), seen=[_seen(event, told.state) for event in events])
+
+
+class ReceiverOut(BaseModel):
+    """收件信息, unmasked."""
+
+    name: str
+    phone: str
+    province: str
+    city: str
+    county: str
+    detail: str
+
+
+@router.get("/v1/deliveries/{delivery_id}/receiver", responses=problems(missing=("delivery.missing",), conflict=("delivery.not_now",)))
+async def receiver(delivery_id: UUID, me: MayDecide, wiring: Wired) -> ReceiverOut:
+    """Whom the pharmacy rings up about a parcel that waits for its decision, and of no other; each reading leaves an audit row first."""
+    async with wiring.database.reading() as db:
+        told = await deliveries.told(db, delivery_id, _reach(me))
+    if told.state not in TASKS:
+        raise DomainError("delivery.not_now", "conflict")
+    async with wiring.database.transaction() as db:
+        await audit.record(db, me.account_id, "delivery:receiver", "delivery", delivery_id, "pharmacy")
+    return ReceiverOut.model_validate(told.receiver, from_attributes=True)
 
 
 class ReceiverIn(Body):

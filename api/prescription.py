@@ -25,6 +25,7 @@ from models.prescription import (
     Answer,
     CancelDrugs,
     Choose,
+    ChooseAgain,
     Extend,
     PrescriptionContent,
     PrescriptionState,
@@ -203,6 +204,12 @@ async def choose(prescription_id: UUID, body: ChooseIn, me: MayChoose, intent: I
                 await deliveries.keep_address(db, address_id, me.account_id, body.receiver)
     asked = wish(Choose, intent, way=body.way, address_id=address_id)
     return await on_prescription(pathways, prescription_id, as_patient(me), intent, asked)
+
+
+@router.post("/v1/prescriptions/{prescription_id}/choose-again", response_model=ActionOut, responses=ACT)
+async def choose_again(prescription_id: UUID, me: MayChoose, intent: Intent, pathways: AskPathways) -> ActionOut:
+    """重新选择取药方式, while it is being paid: the charge closes, and `choose` may be asked again. If money came, it goes on as paid."""
+    return await on_prescription(pathways, prescription_id, as_patient(me), intent, wish(ChooseAgain, intent))
 
 
 @router.post(

@@ -22,9 +22,9 @@ from models.eligibility import age_on
 from models.kernel.clock import business_day
 from models.kernel.text import masked_name
 from models.patient import SEX_TEXTS, Sex
-from models.prescription import NoAnswer, PrescriptionContent, PrescriptionState, Remark, Way
+from models.prescription import PrescriptionContent, PrescriptionState, Remark, Way
 from models.refill import Copied
-from models.review import Level, Verdict
+from models.review import Level, NoAnswer, Verdict
 from models.stores import drug as catalogue
 from models.stores import history as histories
 from models.stores import prescription_queue as waiting

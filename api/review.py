@@ -18,8 +18,8 @@ from api.problems import problems
 from api.security import may
 from api.wiring import Body, Now, Reading, Wired
 from models.account import Principal
-from models.prescription import Approve, ClaimReview, NoAnswer, Question, Reject, ReleaseReview, Remark
-from models.review import Level
+from models.prescription import Approve, ClaimReview, Question, Reject, ReleaseReview, Remark
+from models.review import Level, NoAnswer
 from models.stores import history as histories
 from models.stores import prescription_queue as waiting
 from models.stores import prescription_timeline as reading

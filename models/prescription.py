@@ -105,12 +105,6 @@ class Remark(StrEnum):
     OTHER = "other"
 
 
-class NoAnswer(StrEnum):
-    """Beside the levels of the rational-drug review: it said nothing, so that a person judges without it, and is told so."""
-
-    FAILED = "failed"
-
-
 class PrescriptionContent(BaseModel):
     """What is prescribed and why: sealed in its row, never in a history. Each amendment is a new one; each signature is of one."""
 
@@ -136,8 +130,7 @@ class Amend(Command):
 
 
 class Submit(Command):
-    """Written: judged by the rules of the law, then by the rational-drug review, then signed. Why it is right all the same is stored
-    under `note_id`: what the review restricts is not signed without."""
+    """Written: judged by the law's rules, then by the rational-drug review, then signed. What that restricts wants words: `note_id`."""
 
     kind: Literal["submit"] = "submit"
     allowed_in = _to(_S.DRAFTING)
@@ -211,6 +204,13 @@ class Choose(Command):
     address_id: UUID | None = None
 
 
+class ChooseAgain(Command):
+    """Another way than the one that is being paid: it is chosen once that charge has closed, unless money came."""
+
+    kind: Literal["choose_again"] = "choose_again"
+    allowed_in = _to(_S.PAYING)
+
+
 class CancelDrugs(Command):
     """The patient does not want the drugs: free until they are prepared (调配)."""
 
@@ -238,8 +238,7 @@ class DeliveryEnded(News):
     kind: Literal["delivery_ended"] = "delivery_ended"
     delivery_id: UUID
     outcome: Literal["signed", "refund", "kept"]
-    """`refund`: it came back, or never went, and a person decided that the money goes back; `kept`: that the drugs wait at the
-    pharmacy to be fetched."""
+    """A person decided: `refund`, it came back or never went, and the money goes back; `kept`, the drugs wait at the pharmacy."""
 
 
 class PrescriptionEnded(News):
@@ -266,6 +265,7 @@ PrescriptionEvent = Annotated[
     | Reject
     | Extend
     | Choose
+    | ChooseAgain
     | CancelDrugs
     | SignatureReported
     | DrugsReported
@@ -276,11 +276,11 @@ PrescriptionEvent = Annotated[
 ]
 COMMANDS: tuple[type[Command], ...] = (
     *(Amend, Submit, Withdraw, Answer, ClaimReview, ReleaseReview, Approve, Question, Reject),
-    *(Extend, Choose, CancelDrugs),
+    *(Extend, Choose, ChooseAgain, CancelDrugs),
 )
 BY_DOCTOR: Final = frozenset({"amend", "submit", "withdraw", "answer", "extend"})
 BY_PHARMACIST: Final = frozenset({"claim_review", "release_review", "approve", "question", "reject"})
-BY_PATIENT: Final = frozenset({"choose", "cancel_drugs"})
+BY_PATIENT: Final = frozenset({"choose", "choose_again", "cancel_drugs"})
 
 
 class Prescription(Row[PrescriptionState, PrescriptionEvent]):

@@ -21,6 +21,12 @@ class Level(StrEnum):
     """禁用."""
 
 
+class NoAnswer(StrEnum):
+    """Beside the levels: it said nothing, so that a person judges without it, and is told so."""
+
+    FAILED = "failed"
+
+
 GRAVITY: Final = {level: gravity for gravity, level in enumerate(Level)}
 
 

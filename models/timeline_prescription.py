@@ -86,6 +86,7 @@ PRESCRIPTION_STEPS: Final[dict[str, str]] = {
     "drug.price": "医院计价",
     "drug.choose": "选择取药方式",
     "drug.charged": "确认药费",
+    "drug.choose_again": "重新选择取药方式",
     "drug.close": "申请取消取药",
     "drug.leave": "处方未取药",
     "drug.query": "核对调配进展",

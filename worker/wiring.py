@@ -195,7 +195,7 @@ def activities(database: Database, outside: Outside, runs: Runs, clock: Clock, p
         *(signature.request, signature.query),
         *(record.load, record.request, record.query, record.withdraw, record.file, record.retry, record.note),
         *(review.claim, review.release, review.approve, review.question, review.reject, review.answer, review.escalate),
-        *(drug.price, drug.choose, drug.charged, drug.close, drug.leave),
+        *(drug.price, drug.choose, drug.charged, drug.choose_again, drug.close, drug.leave),
         *(drug.query, drug.give_back, drug.delivered, drug.note),
         schedule.sync,
         *(suspension.load, suspension.look, suspension.clear),

@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
         Approve,
         CancelDrugs,
         Choose,
+        ChooseAgain,
         ClaimReview,
         DeliveryEnded,
         DrugsCharged,
@@ -47,6 +48,7 @@ class PrescriptionWorkflow(Process[Prescription]):
     reject = command(Reject, Prescription)
     extend = command(Extend, Prescription)
     choose = command(Choose, Prescription)
+    choose_again = command(ChooseAgain, Prescription)
     cancel_drugs = command(CancelDrugs, Prescription)
     signature_reported = news(SignatureReported)
     drugs_reported = news(DrugsReported)
@@ -169,6 +171,8 @@ class PrescriptionWorkflow(Process[Prescription]):
         match await self.next():
             case DrugsCharged() as ended:
                 await self.step(DrugActivities.charged, ended)
+            case ChooseAgain() as wish:
+                await self.step(DrugActivities.choose_again, wish)
             case CancelDrugs() | DrugsReported() as why if now.state is PrescriptionState.PAYING:
                 await self.step(DrugActivities.close, why)
             case other:

@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.eligibility import counts
 from models.kernel import ids
 from models.kernel.errors import DomainError, known
-from models.prescription import MOVES, UNSIGNED, UNUSED, NoAnswer, Prescription, PrescriptionContent, PrescriptionEnded, PrescriptionState
-from models.review import Verdict
+from models.prescription import MOVES, UNSIGNED, UNUSED, Prescription, PrescriptionContent, PrescriptionEnded, PrescriptionState
+from models.review import NoAnswer, Verdict
 from models.revisit import State
 from models.stores import inbox, steps
 from models.stores import revisit as revisits

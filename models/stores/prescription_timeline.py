@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from models.drug import LineChange, changes
 from models.kernel.errors import DomainError, known
 from models.patient import Sex, sex_of
-from models.prescription import UNSIGNED, NoAnswer, PrescriptionContent, PrescriptionState, Remark, Way
-from models.review import Level, Verdict
+from models.prescription import UNSIGNED, PrescriptionContent, PrescriptionState, Remark, Way
+from models.review import Level, NoAnswer, Verdict
 from models.stores import intake as intakes
 from models.stores import patient as patients
 from models.stores import prescription as prescriptions

@@ -7,8 +7,8 @@ from uuid import UUID
 from sqlalchemy import CheckConstraint, ForeignKey, Index, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.prescription import NoAnswer, PrescriptionState, Remark, Way
-from models.review import Level
+from models.prescription import PrescriptionState, Remark, Way
+from models.review import Level, NoAnswer
 from models.tables.process import ProcessColumns
 from models.tables.table import Table, one_of
 

@@ -74,6 +74,7 @@ RIGHTS: Final[dict[str, str]] = {
     "POST /v1/prescriptions/{prescription_id}/answer": "D",
     "POST /v1/prescriptions/{prescription_id}/extend": "D",
     "POST /v1/prescriptions/{prescription_id}/choose": "P",
+    "POST /v1/prescriptions/{prescription_id}/choose-again": "P",
     "POST /v1/prescriptions/{prescription_id}/cancel": "P",
     "POST /v1/prescriptions/{prescription_id}/claim": "R",
     "POST /v1/prescriptions/{prescription_id}/release": "R",
@@ -87,6 +88,7 @@ RIGHTS: Final[dict[str, str]] = {
     "GET /v1/drugs/uncollected": "R",
     "GET /v1/deliveries": "MR",
     "GET /v1/deliveries/{delivery_id}": "PMR",
+    "GET /v1/deliveries/{delivery_id}/receiver": "MR",
     "POST /v1/deliveries/{delivery_id}/decide": "MR",
     # Money.
     "GET /v1/charges/{charge_id}": "PMF",

@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.account import Role
@@ -17,6 +17,7 @@ from models.process import allowed
 from models.stores import delivery as deliveries
 from models.stores.database import Database
 from models.tables.delivery import DeliveryRow
+from models.tables.process import AuditRow
 from models.timeline_delivery import DECISION_TEXTS, DELIVERY_TEXTS, MARK_TEXTS
 from tests.account.builders import patient_signed_in, signed_in, staff_signed_in
 from tests.builders import Person, a_person, rules
@@ -137,6 +138,22 @@ async def test_the_pharmacy_reads_why_it_waits_and_what_it_may_do(
         "delivery.unreachable",
     )
     assert told["decision_text"] == (DECISION_TEXTS[Decision.KEEP] if state is DeliveryState.DECIDED else None)
+
+
+@pytest.mark.parametrize("state", list(DeliveryState))
+async def test_whom_to_ring_up_is_read_of_what_waits_for_a_decision_alone_and_is_audited(
+    api: httpx.AsyncClient, db: AsyncSession, pharmacy: Headers, state: DeliveryState
+) -> None:
+    delivery_id = await a_parcel(db, state)
+
+    answer = await api.get(f"/v1/deliveries/{delivery_id}/receiver", headers=pharmacy)
+
+    audited = (await db.scalars(select(AuditRow.action).where(AuditRow.subject_id == delivery_id))).all()
+    if state in TASKS:
+        assert (answer.json()["name"], answer.json()["phone"], answer.json()["city"]) == ("张秀英", "13800100001", "北京市")
+        assert audited == ["delivery:receiver"]
+    else:
+        assert (answer.status_code, answer.json()["code"], audited) == (409, "delivery.not_now", [])
 
 
 async def test_what_was_sent_again_names_the_next_one(api: httpx.AsyncClient, db: AsyncSession, pharmacy: Headers) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from models.drug import Dispensing
 from models.message import Template
-from models.prescription import CancelDrugs, Choose, PrescriptionState, Way
+from models.prescription import CancelDrugs, Choose, ChooseAgain, PrescriptionState, Way
 from models.prescription_his import Filing
 from tests.prescription.desk import later, written
 from tests.process.hospital import Hospital
@@ -32,6 +32,35 @@ async def test_not_wanted_while_a_charge_is_open_it_is_no_more_payable_at_the_ho
         await case.to(S.COMPLETED)
     else:
         assert (case.state, filed.filing) == (S.CANCELLED, Filing.CANCELLED)
+
+
+async def test_another_way_is_chosen_while_the_first_is_being_paid(hospital: Hospital) -> None:
+    """Nobody waits two hours for a slip of the finger, and the drugs are not given up for it."""
+    case = await (await written(hospital)).to(S.PAYING)
+    first = await case.charge()
+
+    await case.does(ChooseAgain)
+    assert case.state is S.PAYING, "until it is known that no money came"
+    await first.news()
+    await case.desk.news()
+    assert (case.state, case.now.way, hospital.his.filed[case.now.content_id].filing) == (S.CHOOSING, None, Filing.ACTIVE)
+
+    await case.does(Choose, way=Way.AT_HOSPITAL)
+    assert case.state is S.AT_HOSPITAL
+    await case.does(Choose, way=Way.PICKUP)
+    await case.pays()
+    assert (case.state, case.now.way) == (S.DISPENSING, Way.PICKUP)
+
+
+async def test_who_chose_again_and_had_paid_keeps_what_was_paid(hospital: Hospital) -> None:
+    case = await (await written(hospital)).to(S.PAYING)
+    way = case.now.way
+    await case.does(ChooseAgain)
+
+    await case.pays()
+
+    assert (case.state, case.now.way) == (S.DISPENSING, way)
+    assert await hospital.wanted_back(case.now.charge_id) == []
 
 
 async def test_valid_no_longer_before_it_was_paid_it_has_expired_and_its_patient_is_told(hospital: Hospital) -> None:
