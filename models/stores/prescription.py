@@ -159,12 +159,7 @@ async def content(db: AsyncSession, content_id: UUID) -> PrescriptionContent:
 
 async def belongs(db: AsyncSession, content_id: UUID, prescription_id: UUID, account_id: UUID) -> bool:
     """Whether a content was written for this prescription by this doctor."""
-    mine = select(PrescriptionContentRow.id).where(
-        PrescriptionContentRow.id == content_id,
-        PrescriptionContentRow.prescription_id == prescription_id,
-        PrescriptionContentRow.account_id == account_id,
-    )
-    return await db.scalar(mine) is not None
+    return await _is_theirs(db, PrescriptionContentRow, content_id, prescription_id, account_id)
 
 
 async def justification(db: AsyncSession, prescription_id: UUID, content_id: UUID) -> UUID | None:
@@ -205,12 +200,14 @@ async def keep_note(db: AsyncSession, note_id: UUID, prescription_id: UUID, acco
 
 async def noted(db: AsyncSession, note_id: UUID, prescription_id: UUID, account_id: UUID) -> bool:
     """Whether a note was written for this prescription by this account."""
-    mine = select(PrescriptionNoteRow.id).where(
-        PrescriptionNoteRow.id == note_id,
-        PrescriptionNoteRow.prescription_id == prescription_id,
-        PrescriptionNoteRow.account_id == account_id,
-    )
-    return await db.scalar(mine) is not None
+    return await _is_theirs(db, PrescriptionNoteRow, note_id, prescription_id, account_id)
+
+
+async def _is_theirs(
+    db: AsyncSession, of: type[PrescriptionContentRow | PrescriptionNoteRow], id: UUID, prescription_id: UUID, account_id: UUID
+) -> bool:
+    theirs = select(of.id).where(of.id == id, of.prescription_id == prescription_id, of.account_id == account_id)
+    return await db.scalar(theirs) is not None
 
 
 async def past_codes(db: AsyncSession, visit_id: UUID, at: datetime, window_months: int) -> tuple[str, ...]:
