@@ -121,14 +121,19 @@ def _waits_for_its_refund(books: Books, claim: ours.Claim) -> bool:
     return any(not books.was_cleared(one) and (one.state not in REFUND_ENDS or one.state == "withdrawn") for one in of_visit)
 
 
+def _was_told(books: Books, visit: ours.Visit) -> bool:
+    """Let go here, and executed there: the HIS said so, and the refund goes by a window that undoes it."""
+    return visit.refusal == "his.executed" and any(one.visit_id == visit.id and books.is_wanted(one) for one in books.ours.refunds)
+
+
 def _encounters(books: Books) -> Iterator[Finding]:
     there_by_visit = {one.visit_no: one for one in books.theirs.encounters}
     for visit in books.ours.visits:
         there = there_by_visit.pop(visit.id.hex, None)
         about = f"visit={visit.id} encounter={visit.encounter_id}"
         begun = visit.state in {"consulting", "ended", "closed"} or visit.encounter_id is not None
-        finished = visit.state in {"ended", "closed"}
         status = there.status if there else None
+        finished = visit.state in {"ended", "closed"} or (status == "finished" and _was_told(books, visit))
         if visit.encounter_id != (there.id if there else None) or begun != (there is not None) or finished != (status == "finished"):
             told = f"{there.id} {there.status}" if there else "no such visit"
             yield Finding(kind=Kind.ENCOUNTER_DIFFERS, about=about, ours=visit.state, theirs=told, visit=visit.id)

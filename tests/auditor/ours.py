@@ -20,6 +20,7 @@ class Visit:
     step: str | None
     claim_id: UUID | None
     encounter_id: str | None
+    refusal: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,6 +178,18 @@ async def test_an_online_visit_that_was_left_and_goes_on_at_the_his(hospital: Ho
     assert (found.kind, found.ours, found.theirs) == (Kind.ENCOUNTER_LEFT, "declined", f"{visit.encounter_id} in-progress")
 
 
+async def test_an_online_visit_that_was_left_and_that_the_his_has_finished_is_told_where_it_said_so(hospital: Hospital) -> None:
+    """An end that landed after its doctor was told no: the refund waits for a window, and that is a task of its own."""
+    visit = await hospital.visit("declined")
+    await hospital.given_back(visit, "requested")
+    one(hospital.outside.encounters, id=visit.encounter_id)["status"] = "finished"
+    assert await hospital.kinds(standing={"refund.requested"}) == {Kind.ENCOUNTER_DIFFERS}
+
+    await hospital.do("update revisit set refusal = 'his.executed' where id = $1", visit.id)
+
+    assert await hospital.kinds(standing={"refund.requested"}) == set()
+
+
 async def test_an_online_visit_that_the_his_does_not_know(hospital: Hospital) -> None:
     await hospital.visit("closed")
     hospital.outside.encounters.clear()

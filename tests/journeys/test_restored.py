@@ -68,7 +68,7 @@ async def drill(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Drill
         await paid_after.until("booked")
         await cancelled_after.act("cancel")
         await cancelled_after.given_back("patient")
-        opened_after = await hospital.visit("booked")
+        opened_after = await (await hospital.visit("booked")).billed()
         for part in ("api", "worker", "temporal", "postgres"):
             await stack.kill(part)
     await restore(kept, DataFolder(second))

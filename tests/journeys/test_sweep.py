@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.journeys.hospital import Hospital
-from tests.journeys.people import Json, Person, key, refused, until
+from tests.journeys.people import Json, Person, key, refused
 from tests.journeys.visit import CONDITION, Visit
 
 pytestmark = pytest.mark.long
@@ -42,10 +42,7 @@ RECORD = {"complaint": "气短", "history": "慢阻肺", "advice": "复查"}
 
 @pytest.fixture(scope="module")
 async def visit(hospital: Hospital) -> Visit:
-    """Its e-bill has come, which comes by itself: from then on nothing happens to it without somebody's asking."""
-    visit = await hospital.visit("booked")
-    await until("its e-bill", visit.timeline, lambda told: any(one["step"] == "invoice.issue" for one in told["steps"]), 30)
-    return visit
+    return await (await hospital.visit("booked")).billed()
 
 
 @pytest.mark.parametrize("role", ["nobody", "patient", "doctor", "management"])

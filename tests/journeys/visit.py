@@ -77,6 +77,11 @@ class Visit:
         assert seen["state"] in states, f"{seen['state']}, {seen['reason'] or seen['refusal']}, instead of {states}"
         return seen
 
+    async def billed(self) -> Self:
+        """Its e-bill has come, which comes by itself: from then on nothing happens to it without somebody's asking."""
+        await until("its e-bill", self.timeline, lambda told: any(one["step"] == "invoice.issue" for one in told["steps"]), WITHIN_S)
+        return self
+
     # What people do
 
     async def act(self, step: str, body: object = None, **headers: str) -> Json:
