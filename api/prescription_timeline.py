@@ -1,7 +1,7 @@
 """What people read of prescriptions: one, those of a visit, and what waits for its doctor (P-5, D-3.1)."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
@@ -12,7 +12,7 @@ from api.cursor import LIMIT, After, Limit, cut, open_id_cursor, seal_cursor
 from api.history_process import WhoOut
 from api.prescription import MayWrite
 from api.problems import problems
-from api.reader import prescription_of
+from api.reader import Side, prescription_of
 from api.security import may
 from api.sentences import sentence
 from api.wiring import Now, Reading, Wired
@@ -22,7 +22,17 @@ from models.eligibility import age_on
 from models.kernel.clock import business_day
 from models.kernel.text import masked_name
 from models.patient import SEX_TEXTS, Sex
-from models.prescription import PrescriptionContent, PrescriptionState, Remark, Way
+from models.prescription import (
+    BY_DOCTOR,
+    BY_PATIENT,
+    BY_PHARMACIST,
+    COMMANDS,
+    PrescriptionContent,
+    PrescriptionState,
+    Remark,
+    Way,
+)
+from models.process import allowed
 from models.refill import Copied
 from models.review import Level, NoAnswer, Verdict
 from models.stores import drug as catalogue
@@ -35,6 +45,7 @@ from models.timeline_prescription import IN_REVIEW, PRESCRIPTION_TEXTS, REASON_T
 
 router = APIRouter(tags=["prescription"])
 MayRead = Annotated[Principal, Depends(may("prescription:read"))]
+_THEIRS: Final[dict[Side, frozenset[str]]] = {"doctor": BY_DOCTOR, "pharmacist": BY_PHARMACIST, "patient": BY_PATIENT}
 
 
 class MineOut(BaseModel):
@@ -157,6 +168,10 @@ class PrescriptionOut(BaseModel):
     charge_id: UUID | None
     delivery_id: UUID | None
     pickup_code: str | None
+    allowed: list[str] = Field(
+        description="What this caller's side may ask now; of a pharmacist all but `claim_review` wants the hold.",
+        examples=[["choose", "cancel_drugs"]],
+    )
 
 
 @router.get("/v1/prescriptions/{prescription_id}", responses=problems(missing=("prescription.missing",)))
@@ -168,8 +183,10 @@ async def one(prescription_id: UUID, me: MayRead, wiring: Wired, now: Now) -> Pr
     async with prescription_of(wiring, me, prescription_id) as (db, side):
         told = await reading.told(db, prescription_id)
         among_staff = side != "patient"
+        offered = [one for one in allowed(told.state, COMMANDS) if one in _THEIRS[side]]
         if not among_staff and not may_be_shown(told.state, priced=told.amount_fen is not None):
-            return PrescriptionOut(**told.in_review(), state_text=patient_text(told.state), drugs=[], before=None, verdict=None, notes=[])
+            hidden: dict[str, Any] = {"drugs": [], "before": None, "verdict": None, "notes": [], "allowed": offered}
+            return PrescriptionOut(**told.in_review(), state_text=patient_text(told.state), **hidden)
         notes = await reading.notes(db, prescription_id) if among_staff else []
         people = await histories.people(db, {note.by for note in notes})
         judged = side == "pharmacist" and told.state in IN_REVIEW
@@ -193,6 +210,7 @@ async def one(prescription_id: UUID, me: MayRead, wiring: Wired, now: Now) -> Pr
                 for note in notes
             ],
             patient=ForWhomOut.of(await reading.for_whom(db, prescription_id), now) if judged else None,
+            allowed=offered,
         )
 
 

@@ -35,7 +35,7 @@ REASON_TEXTS: Final[dict[str, str]] = {
     "patient": "患者已取消取药。",
     "closed": "超时未缴费。",
     "unsettled": "医院未能确认缴费，费用退回。",
-    "returned": "药品已退回，费用退回。",
+    "returned": "药品未送达，费用退回。",
 }
 """Why it ended without drugs, or was given back by no person, where that is no refusal with a sentence of its own."""
 

@@ -104,6 +104,42 @@ async def test_what_was_said_on_the_way_there_is_the_staffs(api: httpx.AsyncClie
     assert [(one["review"], one["remark"]) for one in told.values()] == [(None, None), ("restrict", "dose")]
 
 
+OFFERED: dict[S, tuple[list[str], list[str]]] = {
+    S.DRAFTING: ([], ["amend", "submit", "withdraw"]),
+    S.QUEUED: ([], ["withdraw", "extend"]),
+    S.QUESTIONED: ([], ["amend", "withdraw", "answer"]),
+    S.CHOOSING: (["choose", "cancel_drugs"], ["extend"]),
+    S.PAYING: (["choose_again", "cancel_drugs"], []),
+    S.AT_HOSPITAL: (["choose", "cancel_drugs"], ["extend"]),
+    S.DISPENSING: (["cancel_drugs"], []),
+    S.READY: ([], []),
+    S.COMPLETED: ([], []),
+}
+"""To its patient, and to its doctor."""
+
+
+@pytest.mark.parametrize("state", OFFERED)
+async def test_each_side_is_offered_what_it_may_ask_now(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, state: PrescriptionState
+) -> None:
+    number = await a_prescription(database, clock, visit, state, queued_at=clock(), amount_fen=1450)
+
+    asked = [(await read(api, number, who))[0]["allowed"] for who in (visit.patient, visit.doctor)]
+
+    assert asked == list(OFFERED[state])
+
+
+async def test_a_pharmacist_is_offered_what_is_done_at_the_desk(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit
+) -> None:
+    number = await a_prescription(database, clock, visit, S.QUEUED, queued_at=clock())
+    _, pharmacist = await staff_signed_in(database, clock, Role.PHARMACIST)
+
+    told, _ = await read(api, number, pharmacist)
+
+    assert told["allowed"] == ["claim_review", "release_review", "approve", "question", "reject"]
+
+
 @pytest.mark.parametrize("state", NOBODYS_YET)
 async def test_while_it_is_amended_it_is_in_review_for_its_patient_and_nobodys_to_read_but_its_doctors(
     api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit, state: PrescriptionState
