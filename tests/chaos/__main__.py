@@ -1,12 +1,16 @@
-"""`PATHWAYS=… SEED=… MINUTES=… python -m tests.chaos`: tells what was done to whom, and what is wrong; 1 when anything is."""
+"""`PATHWAYS=… SEED=… MINUTES=… python -m tests.chaos`: tells what was done to whom, and what is wrong; 1 when anything is, 2 for bad input.
+
+The hospital of a run is its own, in a new folder; that of a run in which something is wrong is kept, with its logs.
+"""
 
 import asyncio
 import os
 import secrets
+import shutil
 import sys
 from collections import Counter
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import mkdtemp
 
 
 def main() -> int:
@@ -14,19 +18,31 @@ def main() -> int:
     from tests.chaos.run import run
 
     seed = os.environ.get("SEED") or secrets.token_hex(4)
-    pathways, minutes = int(os.environ.get("PATHWAYS") or 40), float(os.environ.get("MINUTES") or 10)
-    _say(f"SEED={seed} PATHWAYS={pathways} MINUTES={minutes:g}")
-    with TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
-        told = asyncio.run(run(seed, pathways, minutes, Path(os.environ.get("DATA") or folder)))
+    pathways, minutes = _number("PATHWAYS", 40), _number("MINUTES", 10)
+    if pathways is None or minutes is None:
+        return 2
+    _say(f"SEED={seed} PATHWAYS={pathways} MINUTES={minutes}")
+    folder = Path(mkdtemp(prefix="chaos-"))
+    told = asyncio.run(run(seed, pathways, minutes, folder))
     _say(f"{told.pathways} pathways in {told.seconds:.0f} s, {told.commands} commands answered, {told.repeats} requests repeated")
     for title, counted in (("Ways and their ends", told.walked), ("Weather", told.weather)):
         _say(f"\n{title}\n{_listed(counted)}")
     _say("\n".join(["\nCut short", *told.cut_short]))
     if told.wrong:
-        _say("\n".join([f"\nWrong, with SEED={seed} PATHWAYS={pathways}", *told.wrong]))
+        _say("\n".join([f"\nWrong, with SEED={seed} PATHWAYS={told.pathways}; rows and logs are kept in {folder}", *told.wrong]))
         return 1
+    shutil.rmtree(folder, ignore_errors=True)
     _say("\nAll books agree, and nothing is left.")
     return 0
+
+
+def _number(name: str, usual: int) -> int | None:
+    """None: what stands there is not a positive number, as is said."""
+    given = os.environ.get(name) or str(usual)
+    if not given.isdecimal() or not int(given):
+        sys.stderr.write(f"{name} is a whole number from 1 on, and not {given!r}.\n")
+        return None
+    return int(given)
 
 
 def _listed(counted: Counter[str]) -> str:

@@ -12,12 +12,22 @@ SEEDS = ("b",)
 """Those that once failed, and one to begin with."""
 
 
+def _run(**given: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.chaos"]
+    return subprocess.run(command, env=os.environ | given, cwd=HOUSE, capture_output=True, text=True, check=False)
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("seed", SEEDS)
 def test_all_books_agree_after_the_storm(seed: str) -> None:
-    short = {"PATHWAYS": "16", "MINUTES": "4", "SEED": seed}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.chaos"], env=os.environ | short, cwd=HOUSE, capture_output=True, text=True, check=False
-    )
+    done = _run(PATHWAYS="16", MINUTES="4", SEED=seed)
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(("name", "value"), [("PATHWAYS", "many"), ("PATHWAYS", "0"), ("MINUTES", "-1")])
+def test_what_is_no_number_is_said(name: str, value: str) -> None:
+    done = _run(**{name: value})
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"{name} is a whole number from 1 on, and not '{value}'.\n"
