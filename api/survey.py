@@ -43,7 +43,7 @@ class QuestionOut(BaseModel):
 
     link_id: str = Field(examples=["overall"])
     kind: QuestionKind = Field(description="`score`: 1 to 5; `yes_no`: true or false; `text`: at most 500 characters, may be left out.")
-    text: str = Field(examples=["您对本次线上复诊的总体满意度"])
+    text: str = Field(examples=["您对本次线上就诊的总体满意度"])
 
 
 class QuestionnaireOut(BaseModel):
@@ -108,7 +108,7 @@ def _told(shown: Questionnaire, said: Answers) -> dict[str, bool | int | str]:
 class AnswersIn(Body):
     """The version that was shown, and the answers by `linkId`."""
 
-    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", examples=["survey-2026-11"])]
+    version: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$", examples=["survey-2026-12"])]
     answers: Annotated[
         dict[LinkId, Said],
         Field(max_length=_QUESTIONS_MAX, examples=[{"overall": 5, "attitude": 5, "solved": True}]),

@@ -63,8 +63,19 @@ _FIRST: Final = Questionnaire(
         Question("remark", QuestionKind.TEXT, "您还有什么意见或建议（选填）"),
     ),
 )
-QUESTIONNAIRES: Final[dict[str, Questionnaire]] = {_FIRST.version: _FIRST}
-CURRENT: Final = _FIRST.version
+_SECOND: Final = Questionnaire(
+    "survey-2026-12",
+    "线上就诊满意度调查",
+    (
+        Question("overall", QuestionKind.SCORE, "您对本次线上就诊的总体满意度"),
+        *_FIRST.questions[1:4],
+        Question("solved", QuestionKind.YES_NO, "本次就诊是否解决了您的问题"),
+        _FIRST.questions[5],
+    ),
+)
+"""Said so that it is true of 线上复诊 and of 复诊续方."""
+QUESTIONNAIRES: Final[dict[str, Questionnaire]] = {one.version: one for one in (_FIRST, _SECOND)}
+CURRENT: Final = _SECOND.version
 """Which version a visit that ends now is asked with."""
 
 _REMARK: TypeAdapter[str] = TypeAdapter(Paragraph)
