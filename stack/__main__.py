@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from stack.backup import FILES, SECRETS, Manifest
 from stack.backup import backup as take_backup
 from stack.backup import restore as put_back
 from stack.data import DataFolder
@@ -17,6 +18,7 @@ from stack.errors import StackError
 from stack.ports import Ports
 from stack.postgres import PostgreSQL
 from stack.programs import PROJECT, Policy
+from stack.up import INTERRUPTED, on_stop
 from stack.up import up as run_stack
 
 T = TypeVar("T")
@@ -56,32 +58,53 @@ def books(
 @app.command()
 def backup(
     *,
-    to: Annotated[Path, typer.Option(help="A folder that is not there yet.")],
+    to: Annotated[str, typer.Option(help="A folder that is not there yet.")] = "",
     port_base: Annotated[int, typer.Option(help="The first of the running stack's ports.")] = 8400,
     data: Annotated[Path, typer.Option(help="The running stack's folder.")] = Path("var/stack"),
 ) -> None:
     """Copy rows, files and keys of a stack that is up; nobody waits for it."""
-    taken = _or_exit(take_backup(DataFolder(data), Ports.from_base(port_base).postgres, to.absolute()))
-    sys.stdout.write(f"Backed up into {to}: the database, {taken.files} files, {len(taken.secrets)} keys.\n")
+
+    async def work() -> Manifest:
+        if not to:
+            raise StackError("Say where to put the backup, a folder that is not there yet: TO=…")
+        return await take_backup(DataFolder(data), Ports.from_base(port_base).postgres, Path(to))
+
+    taken = _or_exit(work())
+    sys.stdout.write(f"Backed up into {to}: the database, {taken.count(FILES)} files, {taken.count(SECRETS)} keys.\n")
 
 
 @app.command()
 def restore(
     *,
-    kept: Annotated[Path, typer.Option("--from", help="A backup.")],
+    kept: Annotated[str, typer.Option("--from", help="A backup.")] = "",
     data: Annotated[Path, typer.Option(help="A folder that is empty or not there yet.")] = Path("var/stack"),
 ) -> None:
     """Put a backup into an empty folder, on which a stack may then be started."""
-    taken = _or_exit(put_back(kept.absolute(), DataFolder(data)))
+
+    async def work() -> Manifest:
+        if not kept:
+            raise StackError("Say which backup to put back: FROM=…")
+        return await put_back(Path(kept), DataFolder(data))
+
+    taken = _or_exit(work())
     sys.stdout.write(f"Restored into {data}, as of {taken.taken_at:%Y-%m-%d %H:%M:%S} UTC. A stack started on it goes on from there.\n")
 
 
 def _or_exit(work: Coroutine[Any, Any, T]) -> T:
     try:
-        return asyncio.run(work)
+        return asyncio.run(_until_stopped(work))
     except StackError as failed:
-        sys.stderr.write(f"\n{failed}\n")
-        raise typer.Exit(1) from None
+        said, code = str(failed), 1
+    except asyncio.CancelledError:
+        said, code = "Broken off; nothing of it stays.", INTERRUPTED
+    sys.stderr.write(f"\n{said}\n")
+    raise typer.Exit(code)
+
+
+async def _until_stopped(work: Coroutine[Any, Any, T]) -> T:
+    doing = asyncio.ensure_future(work)
+    on_stop(doing.cancel)
+    return await doing
 
 
 if __name__ == "__main__":

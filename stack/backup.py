@@ -4,20 +4,18 @@ Temporal's store is in no backup: every process begins again from its row. The d
 there before its row is; so whatever the rows name is among the files.
 """
 
-import asyncio
-import hashlib
 import json
-import os
-import shutil
 import signal
+import threading
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from stack.data import DataFolder
 from stack.errors import StackError
+from stack.fresh import apart, copied, fresh_folder, sha256, synced
 from stack.ports import HOST, free_ports, listens
 from stack.postgres import DATABASE, ROLE, PostgreSQL
 from stack.process import Process, tether
@@ -27,9 +25,15 @@ FILES: Final = "files"
 SECRETS: Final = "secrets"
 MANIFEST: Final = "manifest.json"
 """Written last: a folder without one is no backup."""
+SILENT_S: Final = 60.0
+"""How long the dump may stand still."""
+_LOG: Final = "backup.log"
 _NOTE: Final = Path(__file__).with_name("restored.sql")
-NOT_KEPT: Final = "*-password"
-"""Of a server, which the new one makes for itself."""
+_NOT_KEPT: Final = ("*-password", "*.new")
+"""Of a server, which the new one makes for itself; and a key that is just being made."""
+_HALF_WRITTEN: Final = "*#*"
+"""As the object storage names a file until it is whole."""
+_NAMED_MAX: Final = 5
 
 
 class Manifest(BaseModel):
@@ -37,108 +41,120 @@ class Manifest(BaseModel):
 
     model_config = ConfigDict(frozen=True)
     taken_at: datetime
-    dump_sha256: str
-    files: int
-    secrets: dict[str, str]
-    """Names and sha256."""
+    sha256: dict[str, str]
+    """Of each file, by its path in the backup."""
+
+    def count(self, folder: str) -> int:
+        """How many of its files are in that folder."""
+        return sum(name.startswith(f"{folder}/") for name in self.sha256)
 
 
-async def backup(data: DataFolder, port: int, to: Path) -> Manifest:
+async def backup(data: DataFolder, port: int, to: Path, *, silent_s: float = SILENT_S) -> Manifest:
     """Of the stack that is up on `port`, into a folder that is not there yet; whole or not there at all. Nobody waits for it.
 
-    Raises StackError when the stack is not up or `to` is taken, PartError with its log when the database cannot be read.
+    Nothing is made in the stack's own folder. Raises StackError when the stack is not up or says nothing, and when `to` is taken.
     """
+    server = PostgreSQL(data, port)
+    _refuse_no_stack(server, data)
+    _refuse_inside(data.path, to, "TO=…")
     if not await listens(port):
         raise StackError(f"No database answers on port {port}. Back up a stack that is up, with its PORT_BASE=… and DATA=…")
-    taken_at, fresh = datetime.now(UTC), await asyncio.to_thread(_room, to, 0o700)
-    server = PostgreSQL(data, port)
-    options = ["--format=custom", "--no-owner", "--no-privileges", f"--file={fresh / DUMP}"]
-    await _program(data, server, "The backup of the database", "pg_dump", port, [*options, DATABASE]).run()
-    await asyncio.to_thread(_copy, data.path / FILES, fresh / FILES)
-    await asyncio.to_thread(_copy, data.secrets, fresh / SECRETS, NOT_KEPT)
-    manifest = Manifest(taken_at=taken_at, **await asyncio.to_thread(_seen, fresh))
-    await asyncio.to_thread(_named, fresh, to, manifest)
+    with fresh_folder(to, mode=0o700, setting="TO=…") as fresh:
+        taken_at, dump = datetime.now(UTC), fresh / DUMP
+        options = ["--format=custom", "--no-owner", "--no-privileges", "--no-sync", "--lock-wait-timeout=30s", f"--file={dump}", DATABASE]
+        dumping = _program("The backup of the database", "pg_dump", server, port, fresh / _LOG, options)
+        await dumping.run(far=lambda: dump.stat().st_size if dump.exists() else 0, within_s=silent_s)
+        (fresh / _LOG).unlink()
+        sums = await apart(lambda stop: _copied(data.path, fresh, stop, lively=True))
+        manifest = Manifest(taken_at=taken_at, sha256=sums | {DUMP: await apart(lambda _: sha256(dump))})
+        (fresh / MANIFEST).write_text(manifest.model_dump_json(indent=2))
+        await apart(lambda _: synced(dump, fresh / MANIFEST, fresh))
     return manifest
 
 
 async def restore(kept: Path, data: DataFolder) -> Manifest:
     """A backup into a folder that is not there yet or is empty; whole or not at all. A stack that is started on it goes on from there.
 
-    Raises StackError when the folder holds something or the backup is not whole, PartError when the database refuses it.
+    Raises StackError when the folder holds something, when the backup is not as it was taken, and when the database refuses it.
     """
-    manifest = await asyncio.to_thread(_checked, kept)
-    fresh = DataFolder(await asyncio.to_thread(_room, data.path, 0o711))
-    with fresh.held():
-        await asyncio.to_thread(_copy, kept / FILES, fresh.path / FILES)
-        await asyncio.to_thread(_copy, kept / SECRETS, fresh.secrets)
-        server = PostgreSQL(fresh, port := free_ports(1)[0])
-        try:
-            await server.start()
-            options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", f"--dbname={DATABASE}"]
-            await _program(fresh, server, "The restore of the database", "pg_restore", port, [*options, str(kept / DUMP)]).run()
-            await _program(fresh, server, "The note of the restore", "psql", port, _noted(manifest)).run()
-        finally:
-            await server.stop()
-    await asyncio.to_thread(fresh.path.replace, data.path)
+    manifest = _manifest(kept)
+    _refuse_inside(kept, data.path, "DATA=…")
+    with fresh_folder(data.path, mode=0o711, setting="DATA=…") as path:
+        fresh = DataFolder(path)
+        with fresh.held():
+            seen = await apart(lambda stop: _copied(kept, path, stop))
+            if (kept / DUMP).exists():
+                seen |= {DUMP: await apart(lambda _: sha256(kept / DUMP))}
+            _refuse_other(kept, manifest, seen)
+            await _loaded(kept / DUMP, fresh, manifest)
+        synced(fresh.path)
     return manifest
 
 
-def _program(data: DataFolder, server: PostgreSQL, title: str, name: str, port: int, options: list[str]) -> Process:
-    command = [str(server.program(name)), f"--host={HOST}", f"--port={port}", f"--username={ROLE}", "--no-password", *options]
-    return Process(title, command, log=data.log("backup"), tether=tether(signal.SIGKILL), settings={"PGPASSWORD": server.password})
+def _copied(source: Path, target: Path, stop: threading.Event, *, lively: bool = False) -> dict[str, str]:
+    """Files and keys; answers their sha256 by path."""
+    files = copied(source / FILES, target / FILES, stop, _HALF_WRITTEN, lively=lively)
+    keys = copied(source / SECRETS, target / SECRETS, stop, *_NOT_KEPT)
+    return {f"{folder}/{name}": value for folder, sums in ((FILES, files), (SECRETS, keys)) for name, value in sums.items()}
 
 
-def _noted(manifest: Manifest) -> list[str]:
-    """For who must know that more was done outside than stands here. A variable of `psql` is one only in what it reads, not in `-c`."""
-    return ["--set=ON_ERROR_STOP=1", f"--set=taken_at={manifest.taken_at.isoformat()}", f"--file={_NOTE}", DATABASE]
-
-
-def _room(target: Path, mode: int) -> Path:
-    """A fresh folder beside the one that it becomes once it is whole. An empty folder may stand there already."""
-    if target.exists() and any(target.iterdir()):
-        raise StackError(f"{target} is not empty, and nothing is ever overwritten. Choose another with TO=… or DATA=…")
-    fresh = target.with_name(f"{target.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True, mode=mode)
-    return fresh
-
-
-def _named(fresh: Path, to: Path, manifest: Manifest) -> None:
-    """On the disk before it has its name."""
-    (fresh / MANIFEST).write_text(manifest.model_dump_json(indent=2))
-    for one in (fresh, *fresh.rglob("*")):
-        handle = os.open(one, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-    fresh.replace(to)
-
-
-def _copy(source: Path, target: Path, *but: str) -> None:
-    if source.exists():
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns(*but))
-    else:
-        target.mkdir(mode=0o700)
-
-
-def _seen(folder: Path) -> dict[str, Any]:
-    secrets = {one.name: _sha256(one) for one in sorted((folder / SECRETS).iterdir())}
-    files = sum(one.is_file() for one in (folder / FILES).rglob("*"))
-    return {"dump_sha256": _sha256(folder / DUMP), "files": files, "secrets": secrets}
-
-
-def _checked(kept: Path) -> Manifest:
+async def _loaded(dump: Path, fresh: DataFolder, manifest: Manifest) -> None:
+    """Into a server of its own, with a note for who must know that more was done outside than stands here."""
+    server = PostgreSQL(fresh, port := free_ports(1)[0])
+    log = fresh.log("backup")
     try:
-        manifest = Manifest.model_validate_json((kept / MANIFEST).read_text())
-        seen = _seen(kept)
-    except (OSError, ValidationError, json.JSONDecodeError) as wrong:
-        raise StackError(f"{kept} is no whole backup ({type(wrong).__name__}). Choose another with FROM=…") from None
-    if differing := [name for name, value in seen.items() if getattr(manifest, name) != value]:
-        raise StackError(f"{kept} is not as it was taken: {', '.join(differing)} differ. Choose another with FROM=…")
-    return manifest
+        await server.start()
+        options = ["--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction", f"--dbname={DATABASE}", str(dump)]
+        await _program("The restore of the database", "pg_restore", server, port, log, options).run()
+        # A variable of `psql` is one only in what it reads, not in `-c`.
+        options = ["--set=ON_ERROR_STOP=1", f"--set=taken_at={manifest.taken_at.isoformat()}", f"--file={_NOTE}", DATABASE]
+        await _program("The note of the restore", "psql", server, port, log, options).run()
+    finally:
+        await server.stop()
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _program(title: str, name: str, server: PostgreSQL, port: int, log: Path, options: list[str]) -> Process:
+    command = [str(server.program(name)), f"--host={HOST}", f"--port={port}", f"--username={ROLE}", "--no-password", *options]
+    settings = {"PGPASSWORD": server.password, "PGCONNECT_TIMEOUT": "10"}
+    return Process(title, command, log=log, tether=tether(signal.SIGKILL), settings=settings)
+
+
+def _refuse_no_stack(server: PostgreSQL, data: DataFolder) -> None:
+    """Its password would be made otherwise."""
+    try:
+        known, why = server.has_password, "it holds no database's password"
+    except OSError as refused:
+        known, why = False, str(refused.strerror)
+    if not known:
+        raise StackError(f"{data.path} is no folder of a stack that is up: {why}. Say whose with DATA=…")
+
+
+def _refuse_inside(source: Path, target: Path, setting: str) -> None:
+    if target.resolve().is_relative_to(source.resolve()):
+        raise StackError(f"{target} is in {source}, of which it would be a copy. Choose another with {setting}")
+
+
+def _manifest(kept: Path) -> Manifest:
+    try:
+        return Manifest.model_validate_json((kept / MANIFEST).read_text())
+    except (OSError, ValidationError, UnicodeDecodeError, json.JSONDecodeError) as wrong:
+        why = wrong.strerror if isinstance(wrong, OSError) else type(wrong).__name__
+        raise StackError(f"{kept} is no whole backup ({MANIFEST}: {why}). Choose another with FROM=…") from None
+
+
+def _refuse_other(kept: Path, manifest: Manifest, seen: dict[str, str]) -> None:
+    """By name, as many as one can read."""
+    taken = manifest.sha256
+    differing = {
+        "missing": sorted(taken.keys() - seen.keys()),
+        "changed": sorted(name for name in taken.keys() & seen.keys() if taken[name] != seen[name]),
+        "not of it": sorted(seen.keys() - taken.keys()),
+    }
+    told = [f"{how}: {_some(names)}" for how, names in differing.items() if names]
+    if told:
+        raise StackError(f"{kept} is not as it was taken; {'; '.join(told)}. Choose another with FROM=…")
+
+
+def _some(names: list[str]) -> str:
+    more = f" and {len(names) - _NAMED_MAX} more" if len(names) > _NAMED_MAX else ""
+    return ", ".join(names[:_NAMED_MAX]) + more

@@ -18,4 +18,5 @@ class PartError(StackError):
         self.title = title
         self.log = log
         quoted = "\n".join(f"    {line}" for line in tail.splitlines()) or "    (it wrote nothing)"
-        super().__init__(f"{title} {happened}. The end of its log:\n{quoted}\n  The whole log: {log}")
+        self.told = f"{title} {happened}. The end of its log:\n{quoted}"
+        super().__init__(f"{self.told}\n  The whole log: {log}")

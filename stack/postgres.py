@@ -51,6 +51,11 @@ class PostgreSQL(Part):
         """The owner's."""
         return self._data.secret(_SECRET, _password)
 
+    @property
+    def has_password(self) -> bool:
+        """Whether it was made already."""
+        return self._data.has_secret(_SECRET)
+
     def program(self, name: str) -> Path:
         """One of the programs that come with the server."""
         return self._programs / name
@@ -58,7 +63,7 @@ class PostgreSQL(Part):
     async def prepare(self) -> None:
         if not self._folder.exists():
             await self._create()
-        elif not self._data.has_secret(_SECRET):
+        elif not self.has_password:
             lost = self._data.secrets / _SECRET
             raise StackError(f"{self._folder} holds a database, but its password {lost} is gone. Bring it back from a backup")
         await self.end_leftovers()

@@ -6,7 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from stack.errors import PartError, StackError
@@ -142,15 +142,26 @@ class Process:
         await asyncio.wait({self._ended}, timeout=within_s)
         return self._ended.result() if self._ended.done() else None
 
-    async def run(self, feed: bytes = b"") -> None:
-        """Start it and wait for a good end; anything else is a PartError. Leaves nothing running when cancelled."""
+    async def run(self, feed: bytes = b"", *, far: Callable[[], int] | None = None, within_s: float = 60.0) -> None:
+        """Start it and wait for a good end; anything else is a PartError. Leaves nothing running when cancelled.
+
+        With `far`, which tells how far it has come, it may take as long as it likes, but not stand still for `within_s`.
+        """
         self.start(feed)
         try:
-            code = await self.ended()
+            code = await (self.ended() if far is None else self._goes_on(far, within_s))
         finally:
             await self.stop()
         if code:
             raise self.failed(f"ended with {_ending(code)}")
+
+    async def _goes_on(self, far: Callable[[], int], within_s: float) -> int:
+        seen = far()
+        while (code := await self.ended(within_s)) is None:
+            if (now := far()) == seen:
+                raise self.failed(f"has not come any further for {within_s:.0f} s")
+            seen = now
+        return code
 
     async def stop(self, *steps: tuple[signal.Signals, float]) -> bool:
         """Send each signal and give it its seconds to end, then kill it; nothing of its session is left when this returns.

@@ -5,7 +5,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from stack.errors import PartError, WalkError
@@ -25,7 +25,8 @@ def say(line: str) -> None:
 
 async def up(*, port_base: int, data_dir: Path, once: bool, policy: Policy) -> int:
     """Run the stack until a signal, a part's death or, with `once`, the end of the walk; answers the exit code."""
-    asked_to_stop = _stop_signals()
+    asked_to_stop = asyncio.Event()
+    on_stop(asked_to_stop.set)
     began = time.perf_counter()
     stack = Stack(data_dir, ports=Ports.from_base(port_base), policy=policy, report=lambda line: say(f"  {line}"))
     say(f"Starting Fuzhen 复诊 on ports {port_base} to {port_base + 5}, data in {data_dir}")
@@ -92,11 +93,10 @@ def _show(addresses: Addresses, sign_ins: Sequence[str]) -> None:
     say("Ctrl-C stops everything.")
 
 
-def _stop_signals() -> asyncio.Event:
-    asked = asyncio.Event()
+def on_stop(act: Callable[[], object]) -> None:
+    """Whoever asks us to stop, by Ctrl-C or otherwise, has this done."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Under nohup a closed terminal is ignored, and stays so.
         if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, asked.set)
-    return asked
+            loop.add_signal_handler(number, act)

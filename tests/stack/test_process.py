@@ -118,3 +118,22 @@ async def test_waiting_for_a_process_that_is_not_there_is_over_at_once() -> None
 
     assert await gone(over.pid, within_s=0)
     assert not await gone(os.getpid(), within_s=0.01)
+
+
+async def test_a_process_that_is_to_come_further_may_not_stand_still(tmp_path: Path) -> None:
+    stands = a_process(tmp_path / "part.log", "sleep", "600")
+
+    with pytest.raises(PartError, match="Part has not come any further for 1 s"):
+        await stands.run(far=lambda: 0, within_s=0.6)
+
+    assert not stands.alive
+
+
+async def test_a_process_that_comes_further_may_take_its_time(tmp_path: Path) -> None:
+    steps = tmp_path / "steps"
+    steps.touch()
+    goes_on = a_process(tmp_path / "part.log", "sh", "-c", f"for n in 1 2 3 4 5; do echo $n >> {steps}; sleep 0.5; done")
+
+    await goes_on.run(far=lambda: steps.stat().st_size, within_s=2)
+
+    assert steps.read_text().split() == ["1", "2", "3", "4", "5"]
