@@ -19,6 +19,8 @@ from models.stores.invoice import InvoiceFiles
 
 DIFFERS = "invoice.differs"
 """The issuer has a bill of another amount under our number."""
+NUMBER_TWICE = "invoice.number_twice"
+"""The issuer gives a bill the number of another one."""
 log = structlog.get_logger()
 
 
@@ -74,12 +76,19 @@ class InvoiceActivities:
     async def _issued(self, wanted: Wanted) -> Ebill | str:
         """The bill, or why there is none. Refused, an earlier attempt may have landed without an answer: what is there was issued."""
         try:
-            return await self._issuer.issue(wanted)
+            bill = await self._issuer.issue(wanted)
         except DomainError as refused:
             found = await self._issuer.find(wanted.number)
             if found is None:
                 return refused.code
-            return found.bill if found.red is None and found.total_fen == wanted.split.total_fen else DIFFERS
+            if found.red is not None or found.total_fen != wanted.split.total_fen:
+                return DIFFERS
+            bill = found.bill
+        return NUMBER_TWICE if await self._is_another(UUID(wanted.number), bill) else bill
+
+    async def _is_another(self, invoice_id: UUID, *bills: Ebill | RedBill | None) -> bool:
+        async with self._guard.database.reading() as db:
+            return any([await invoices.is_another(db, invoice_id, one) for one in bills if one is not None])
 
     async def _picture(self, invoice_id: UUID, url: str) -> str | None:
         """The name of its file; None when the PDF is not to be had now: the bill is issued, or undone, all the same."""
@@ -129,10 +138,13 @@ class InvoiceActivities:
     async def _reversed(self, bill: invoices.Bill, at: datetime) -> RedBill | str:
         """The red bill, or why there is none. An earlier attempt may have landed: what is undone is undone."""
         try:
-            return await self._issuer.reverse(bill.code, bill.number, at)
+            red = await self._issuer.reverse(bill.code, bill.number, at)
         except DomainError as refused:
             found = await self._issuer.find(bill.ours)
-            return found.red if found is not None and found.red is not None else refused.code
+            if found is None or found.red is None:
+                return refused.code
+            red = found.red
+        return NUMBER_TWICE if await self._is_another(bill.id, red) else red
 
     @step("invoice.retry")
     async def retry(self, now: Invoice, wish: RetryInvoice) -> Invoice:
@@ -161,8 +173,9 @@ class InvoiceActivities:
             asked_anew = {} if asked_for == remains else {"asked_at": None}
             async with step.move(InvoiceState.ISSUING if remains.total_fen else InvoiceState.VOID, trouble=None, **asked_anew):
                 return step.row
-        if found.total_fen != asked_for.total_fen:
-            async with _refused(step, DIFFERS):
+        twice = await self._is_another(now.id, found.bill, found.red)
+        if twice or found.total_fen != asked_for.total_fen:
+            async with _refused(step, NUMBER_TWICE if twice else DIFFERS):
                 return step.row
         numbers = invoices.kept(self._guard.database.vault, now.id, found.bill)
         numbers |= invoices.red_kept(found.red, None) if found.red else {}
@@ -176,4 +189,6 @@ async def _refused(step: Step[Invoice], trouble: str) -> AsyncGenerator[AsyncSes
     """The issuer does not do it: a task of 财务处; and an alarm."""
     async with step.move(InvoiceState.REFUSED, trouble=trouble) as db:
         yield db
+    if trouble == NUMBER_TWICE:
+        log.error("invoice.number_twice", invoice_id=str(step.now.id), visit_id=str(step.now.visit_id))
     log.warning("invoice.refused", invoice_id=str(step.now.id), visit_id=str(step.now.visit_id), trouble=trouble)

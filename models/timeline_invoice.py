@@ -40,6 +40,7 @@ _TROUBLE_TEXTS: Final[dict[str, str]] = {
     "invoice.E0201": "财政平台没有该票据，请核对后重新开具。",
     "invoice.E0202": "该票据在财政平台已被冲红，请核对后重新开具。",
     "invoice.differs": "财政平台同一流水号的票据金额不一致，或已被人工冲红。请在财政平台核对后重新开具，已冲红的将以新的流水号开具。",
+    "invoice.number_twice": "财政平台给出的票号已用于另一张票据，请与财政平台核对票号后重新开具。",
     "invoice.picture_missing": "票据已开具，但财政平台没有给出票据文件，请核对后重试。",
     "invoice.picture_elsewhere": "票据已开具，但票据文件地址不在财政平台，请联系信息中心后重试。",
 }

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Table, func, select, update
+from sqlalchemy import Table, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -202,6 +202,14 @@ def kept(box: Vault, invoice_id: UUID, bill: Ebill) -> dict[str, Any]:
     """The issuer's numbers for it as the row has them, for the move of the step that learnt them."""
     numbers = bill.model_dump(include={"code", "number", "check_code", "issued_at", "qr"})
     return numbers | {"picture": box.seal(_PICTURE, invoice_id, bill.picture_url)}
+
+
+async def is_another(db: AsyncSession, invoice_id: UUID, bill: Ebill | RedBill) -> bool:
+    """Whether another bill has that number already: an issuer that gives it twice has lost count, and neither can be told by it."""
+    red = isinstance(bill, RedBill)
+    numbers = (InvoiceRow.red_code, InvoiceRow.red_number) if red else (InvoiceRow.code, InvoiceRow.number)
+    held = select(InvoiceRow.id).where(tuple_(*numbers) == (bill.code, bill.number), InvoiceRow.id != invoice_id)
+    return await db.scalar(select(held.exists())) or False
 
 
 async def asked_for(db: AsyncSession, invoice_id: UUID) -> Split:

@@ -304,6 +304,42 @@ async def test_a_bill_of_another_amount_under_our_number_is_a_task(hospital: Hos
     assert desk.now.trouble == "invoice.differs"
 
 
+async def test_a_number_that_another_bill_has_is_a_task_and_calls_somebody(hospital: Hospital) -> None:
+    """The issuer's books began anew, and it counts from the beginning: no bug of ours, and no bill."""
+    await walks(await bill(hospital, await booked(hospital)))
+    hospital.issuer.counts_from(0)
+    desk = await bill(hospital, await booked(hospital))
+    with capture_logs() as said:
+        assert await walks(desk) is S.REFUSED
+    assert desk.now.trouble == "invoice.number_twice"
+    assert [one["event"] for one in said if one["log_level"] == "error"] == ["invoice.number_twice"]
+    await retried(desk)
+    assert (desk.state, desk.now.trouble) == (S.REFUSED, "invoice.number_twice"), "it stands there under our number"
+
+    del hospital.issuer.bills[desk.id.hex]
+    await retried(desk)
+    assert await walks(desk) is S.ISSUED
+
+
+async def test_a_red_number_that_another_bill_has_is_a_task_until_the_issuer_mends_it(hospital: Hospital) -> None:
+    first, second = await booked(hospital), await booked(hospital)
+    for visit in (first, second):
+        await walks(await bill(hospital, visit))
+        await cancelled(visit)
+    await all_walk(hospital, first)
+    hospital.issuer.counts_from(2)
+    desk = await bill(hospital, second, 1)
+    for _ in range(2):
+        assert await walks(desk) is S.REFUSED
+        assert desk.now.trouble == "invoice.number_twice"
+        await retried(desk)
+
+    [kept] = [one for one in hospital.issuer.bills.values() if one.wanted.visit_no == second.id.hex]
+    assert kept.red is not None
+    kept.red = kept.red.model_copy(update={"number": "0000000004"})
+    assert await walks(desk) is S.VOID
+
+
 @pytest.mark.parametrize("how", ["silent", "refuses"])
 async def test_a_picture_that_is_not_to_be_had_holds_up_no_bill(hospital: Hospital, how: str) -> None:
     visit = await booked(hospital)

@@ -77,6 +77,10 @@ class InMemoryIssuer(Line):
     async def picture(self, url: str) -> bytes:
         return await self.answer("picture", lambda: b"%PDF-1.4\n" + url.encode() + b"\n%%EOF")
 
+    def counts_from(self, last: int) -> None:
+        """As an issuer whose own books began anew counts: the next number is the one after `last`, whoever has it already."""
+        self._numbers = last
+
     def _next(self) -> str:
         self._numbers += 1
         return f"{self._numbers:010d}"
