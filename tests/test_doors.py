@@ -23,6 +23,7 @@ from api.wiring import Reading, Writing
 from models.account import ROLES
 from models.kernel.ids import new
 from models.stores.database import Database
+from tests.api.rights import OPEN
 from tests.client import wiring
 from tests.settings import settings
 
@@ -67,7 +68,7 @@ def test_there_are_doors(doors: list[RouteContext]) -> None:
 
 
 def test_every_route_is_behind_a_permission(doors: list[RouteContext]) -> None:
-    assert {name for door in doors if not guards(door) for name in names(door)} == OPEN_DOORS
+    assert {name for door in doors if not guards(door) for name in names(door)} == OPEN_DOORS == OPEN
 
 
 def test_every_permission_asked_for_is_someones(doors: list[RouteContext]) -> None:
@@ -79,7 +80,7 @@ def test_every_permission_asked_for_is_someones(doors: list[RouteContext]) -> No
 def test_every_wish_of_a_person_has_its_key(doors: list[RouteContext]) -> None:
     posts = [door for door in doors if "POST" in (door.methods or set())]
 
-    assert {name for door in posts if INTENDED not in set(called(door.dependant)) for name in names(door)} <= OPEN_DOORS
+    assert {name for door in posts if INTENDED not in set(called(door.dependant)) for name in names(door)} <= OPEN
 
 
 def test_who_calls_is_known_before_a_connection_is_held(doors: list[RouteContext]) -> None:

@@ -126,7 +126,82 @@ RIGHTS: Final[dict[str, str]] = {
     "GET /v1/messages": "M",
     "POST /v1/messages/{message_id}/resend": "M",
 }
-"""Every route that asks who comes."""
+"""Every route that asks who comes. Each id in its path is tried with another person's, those before and behind it being one's own."""
+
+OPEN: Final = frozenset(
+    {
+        "GET /again/{visit}",
+        "GET /health/live",
+        "GET /health/ready",
+        "GET /metrics",
+        "POST /v1/account/codes",
+        "POST /v1/account/sessions",
+        "POST /v1/account/staff/codes",
+        "POST /v1/account/staff/sessions",
+        "POST /webhooks/his",
+        "POST /webhooks/sf",
+        "POST /webhooks/signature",
+        "POST /webhooks/sms",
+        "POST /webhooks/wechat-pay",
+    }
+)
+"""Every route that asks nobody."""
+
+HERE: Final[dict[tuple[str, str], str]] = {
+    ("POST /v1/revisits/{revisit_id}/describe", "file_ids"): "intake.file_missing",
+    ("POST /v1/revisits/{revisit_id}/prescriptions/copy", "copied_from"): "refill.missing",
+    ("GET /v1/events", "topics"): "live.missing",
+}
+"""Ids beside the path, in body or query, and what the route answers when one is another person's."""
+LATER: Final[dict[tuple[str, str], str]] = {
+    ("POST /v1/patients/{patient_id}/revisits", "past_encounter_id"): "not_theirs",
+    ("POST /v1/patients/{patient_id}/revisits", "past_prescription"): "not_their_prescription",
+    ("POST /v1/revisits/{revisit_id}/complete", "supplement_id"): "patient.supplement_missing",
+    ("POST /v1/revisits/{revisit_id}/relate", "past_encounter_id"): "eligibility.not_theirs",
+}
+"""The same where the process refuses it, or ends with that refusal."""
+HELD: Final = {
+    "POST /v1/prescriptions/{prescription_id}/claim": "review.held",
+    "POST /v1/prescriptions/{prescription_id}/release": "review.not_held",
+    "POST /v1/prescriptions/{prescription_id}/approve": "review.not_held",
+    "POST /v1/prescriptions/{prescription_id}/question": "review.not_held",
+    "POST /v1/prescriptions/{prescription_id}/reject": "review.not_held",
+}
+"""What the process answers a pharmacist about a review that another pharmacist holds."""
+PUBLIC: Final = {
+    ("GET /v1/slots", "department_id"): "the hospital's",
+    ("GET /v1/slots", "doctor_id"): "the hospital's",
+    ("GET /v1/messages", "visit_id"): "of any, for the management",
+    ("POST /v1/revisits/{revisit_id}/choose-slot", "slot_id"): "the hospital's",
+}
+"""Ids beside the path that are nobody's own, and why."""
+WORDS: Final = frozenset(
+    {
+        *("Idempotency-Key", "X-Phone", "address", "advice", "after", "amount_fen", "answers", "assessed", "bill", "by"),
+        *("city", "code", "complaint", "content", "county", "days", "decision", "detail", "diagnosis_code", "diagnosis_text"),
+        *("dose", "drug_code", "file", "frequency", "from", "history", "id_number", "items", "justification", "last-event-id"),
+        *("limit", "list", "login", "long_term", "month", "name", "note", "office", "on", "packs", "password", "phone"),
+        *("prescribed", "province", "q", "reason", "reasoned", "receiver", "relation", "remark", "reversed", "route", "scene"),
+        *("stability", "standing", "state", "symptoms", "take_over", "text", "text_hash", "text_version", "though_unstable"),
+        *("to", "unreached", "version", "voucher", "way"),
+    }
+)
+"""Whatever else a client may say beside the path: no id of anything."""
+
+LISTS: Final[dict[str, tuple[str, ...]]] = {
+    "GET /v1/patients": ("patient_id",),
+    "GET /v1/patients/{patient_id}/revisits": ("revisit_id",),
+    "GET /v1/patients/{patient_id}/past-prescriptions": ("past_prescription",),
+    "GET /v1/patients/{patient_id}/invoices": ("invoice_id",),
+    "GET /v1/revisits/{revisit_id}/prescriptions": ("prescription_id",),
+    "GET /v1/charges/{charge_id}/invoices": ("invoice_id",),
+    "GET /v1/queue": ("schedule_id",),
+    "GET /v1/queue/{schedule_id}": ("revisit_id",),
+    "GET /v1/prescriptions/mine": ("draft_id",),
+}
+"""Lists of what is one's own, and what of it must stand there, so that nothing of another's is missed for want of rows."""
+QUERIES: Final = {"GET /v1/queue/{schedule_id}": {"list": "consulting"}, "GET /v1/slots": {"limit": "100"}}
+"""What a list is asked with to show its rows."""
 
 _RECORD: Final = {
     "content": {"complaint": "活动后气短复诊", "history": "慢阻肺病史，规律吸入治疗。", "advice": "继续原方案。"},
@@ -154,11 +229,11 @@ BODIES: Final[dict[str, Any]] = {
     "POST /v1/prescriptions/{prescription_id}/extend": {"days": 2},
     "POST /v1/prescriptions/{prescription_id}/choose": {"way": "pickup"},
     "POST /v1/prescriptions/{prescription_id}/question": {"text": "请核对剂量"},
-    "POST /v1/prescriptions/{prescription_id}/reject": {"text": "剂量有误", "remark": "请修改"},
+    "POST /v1/prescriptions/{prescription_id}/reject": {"text": "剂量有误", "remark": "dose"},
     "POST /v1/deliveries/{delivery_id}/decide": {"decision": "refund"},
     "POST /v1/charges/{charge_id}/orders": {"scene": "native"},
     "POST /v1/refunds/{refund_id}/hand-over": {"office": "finance"},
-    "POST /v1/refunds/{refund_id}/pay-out": {"voucher": "V-1"},
+    "POST /v1/refunds/{refund_id}/pay-out": {"voucher": "V-20261127"},
     "POST /v1/patients/{patient_id}/revisits": {},
 }
 """What is asked with, complete enough that it is the ids that decide."""
