@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tests.auditor import (
     clinics,
+    contents,
     drugs,
     ebills,
     his,
@@ -16,12 +17,14 @@ from tests.auditor import (
     messages,
     money,
     ours,
+    owed,
     parcels,
     processes,
     records,
     refunds,
     signatures,
     theirs,
+    trail,
 )
 from tests.auditor.books import Books
 from tests.auditor.finding import Finding, Kind, told
@@ -32,10 +35,11 @@ from tests.auditor.theirs import Theirs
 CHECKS = (
     *(money.check, refunds.check, ledger.check, his.check, messages.check, processes.check),
     *(signatures.check, records.check, drugs.check, parcels.check, ebills.check, clinics.check),
+    *(owed.check, contents.check, trail.check),
 )
 AT_ANY_TIME = frozenset(
     {Kind.SLOT_OVERSOLD, Kind.SLOT_TAKEN, Kind.LEDGER_UNBALANCED, Kind.LEDGER_LEGS, Kind.TIMELINE_TWICE, Kind.TIMELINE_GAP}
-    | {Kind.PARCEL_TWICE, Kind.SIGNATURE_ALONE}
+    | {Kind.PARCEL_TWICE, Kind.SIGNATURE_ALONE, Kind.MESSAGE_OWED, Kind.CONTENT_MISSING, Kind.AUDIT_MISSING}
 )
 """What one side's books say by themselves: no process under way excuses it."""
 MONEY, WORDS = frozenset({"money", "kept", "charged", "ledger", "refund", "payment"}), frozenset({"message"})

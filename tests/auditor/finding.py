@@ -80,6 +80,10 @@ class Kind(StrEnum):
     MESSAGE_AGAIN = "message.again"
     MESSAGE_RESENT = "message.resent"
     MESSAGE_OPEN = "message.open"
+    MESSAGE_OWED = "message.owed"
+    MESSAGE_REFUSED = "message.refused"
+    CONTENT_MISSING = "content.missing"
+    AUDIT_MISSING = "audit.missing"
     INBOX_UNHANDLED = "inbox.unhandled"
     TIMELINE_TWICE = "timeline.twice"
     TIMELINE_GAP = "timeline.gap"
@@ -164,6 +168,10 @@ WORDS: dict[Kind, str] = {
     Kind.MESSAGE_AGAIN: "a phone got the same text for the same visit more often than there was reason to",
     Kind.MESSAGE_RESENT: "a message was sent again that arrived, or otherwise than it was",
     Kind.MESSAGE_OPEN: "a message has no outcome yet",
+    Kind.MESSAGE_OWED: "a move was made of which somebody should have been told, and no message says it",
+    Kind.MESSAGE_REFUSED: "the carrier refused a message for what it is, which no weather explains",
+    Kind.CONTENT_MISSING: "something was said, written or seen, and what it was is not there",
+    Kind.AUDIT_MISSING: "somebody did what is to be audited, and the audit does not say so",
     Kind.INBOX_UNHANDLED: "something that came was not acted on",
     Kind.TIMELINE_TWICE: "a key stands twice in a process's timeline",
     Kind.TIMELINE_GAP: "a row and its timeline do not tell one story",

@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from models.kernel.ids import new
-from tests.auditor import issuer
+from tests.auditor import issuer, story
 from tests.auditor.audit import audit
 from tests.auditor.finding import Finding, Kind
 from tests.auditor.outside import Outside, Row
@@ -47,6 +47,7 @@ STAGES: dict[str, Stage] = {
     "unsettled": Stage("released", "cancelled", "unsettled", (*_TO_PAYING, "cancelled")),
 }
 _ORDER = {"open": ("open", "NOTPAY"), "closed": ("closed", "CLOSED"), "settled": ("paid", "SUCCESS"), "unsettled": ("paid", "SUCCESS")}
+_OVER = frozenset({"arrived", "paid_out"})
 _CHARGE_MOVES = {"open": (), "closed": ("closed",), "settled": ("paid", "settled"), "unsettled": ("paid", "unsettled")}
 
 
@@ -78,6 +79,7 @@ class Hospital:
     async def open(self) -> None:
         """What rows of visits refer to."""
         await self.insert("account", id=self.account_id, kind="patient", phone=b"sealed", phone_bidx=b"index")
+        await story.audited(self, self.account_id, "account:open", "account", self.account_id)
         await self.insert("department", id="dep-1", name="呼吸科", synced_at=AT)
         await self.insert("doctor", id="doc-1", name="王建国", title="主任医师", department_id="dep-1", synced_at=AT)
         unit = {"doctor_id": "doc-1", "department_id": "dep-1", '"on"': AT.date(), "period": "morning", "version": "1"}
@@ -116,7 +118,10 @@ class Hospital:
         process = {"state": how.moves[-1], "version": len(how.moves), "policy": "test-1"}
         whose = {"account_id": self.account_id, "patient_id": visit.id, "claim_id": visit.claim_id, "encounter_id": encounter_id}
         await self.insert("revisit", id=visit.id, charge_id=visit.charge_id, **process, **whose)
-        await self.moved("revisit", visit.id, visit.id, "checking", *how.moves)
+        await self.moved("revisit", visit.id, visit.id, "checking", *how.moves, by=self.account_id if stage == "declined" else None)
+        await story.bound(self, visit.id)
+        await story.went(self, visit.id, how.moves)
+        await story.told(self, visit.id, *story.TOLD.get(stage, ()))
         place = {"slot_id": SLOT, "schedule_id": UNIT, "appointment_id": visit.appointment_id, "invoice_id": visit.invoice_id}
         await self.insert("booking", id=visit.claim_id, revisit_id=visit.id, patient_id=visit.id, state=how.claim, **place)
         await self.do("update slot set taken = taken + $1", int(how.claim != "released"))
@@ -183,6 +188,8 @@ class Hospital:
         for order in self.outside.orders:
             order["state"] = "SUCCESS" if order["out_trade_no"] == order_id.hex else order["state"]
         await self.payment(visit, payment_id, order_id.hex, transaction_id, cause)
+        if visit:
+            await story.told(self, visit.id, "refund_requested")
         await self.entry("payment.unwanted", visit.charge_id if visit else None, to="wechat_pay", of="suspense")
         return payment_id
 
@@ -201,8 +208,11 @@ class Hospital:
             "refund", id=refund_id, visit_id=visit.id if visit else refund_id, cause=cause, amount_fen=fen, **whose, **times, **process
         )
         await self.moved("refund", refund_id, visit.id if visit else refund_id, *states)
-        over = states[-1] in {"arrived", "paid_out"}
-        column = "refunded_fen" if over else "reserved_fen"
+        if cause == "management":
+            await story.audited(self, self.account_id, "refund:begin", "refund", refund_id)
+        if visit and states[-1] in _OVER:
+            await story.told(self, visit.id, f"refund_{states[-1]}")
+        column = "refunded_fen" if states[-1] in _OVER else "reserved_fen"
         if states[-1] != "withdrawn":
             await self.do(f"update payment set {column} = {column} + $1 where id = $2", fen, whose["payment_id"])
         await self._booked_back(visit, states, "patient_due" if wanted else "suspense", fen, cleared=cleared)
@@ -242,12 +252,18 @@ class Hospital:
 
     # Words
 
-    async def message(self, visit: Visit | None, template: str, *, state: str = "sent", phone: str = "13800000000", **columns: Any) -> UUID:
-        """A message, and what the carrier has of it where it took it."""
+    async def message(
+        self, visit: Visit | UUID | None, template: str, *, state: str = "sent", phone: str = "13800000000", **columns: Any
+    ) -> UUID:
+        """A message, and what the carrier has of it where it took it; refused, it was one too many for a phone."""
         message_id = new()
-        how = {"state": state, "due_at": AT, "receipt": message_id.hex, "visit_id": visit.id if visit else None} | columns
+        visit_id = visit.id if isinstance(visit, Visit) else visit
+        failure = "sms.isv.DAY_LIMIT_CONTROL" if state == "failed" else None
+        how: dict[str, Any] = {"state": state, "due_at": AT, "receipt": message_id.hex, "visit_id": visit_id, "failure": failure} | columns
         sealed = {"phone": b"sealed", "phone_bidx": phone.encode(), "params": b"sealed"}
         await self.insert("message", id=message_id, template=template, **how, **sealed)
+        if again := how.get("resend_of"):
+            await story.audited(self, self.account_id, "message:resend", "message", again)
         if state in {"sent", "delivered", "undelivered"}:
             self.deliver(message_id, template, phone, status=2 if state == "undelivered" else 3)
         return message_id
@@ -260,11 +276,14 @@ class Hospital:
 
     # Our own story
 
-    async def moved(self, process: str, process_id: UUID, visit_id: UUID, *states: str) -> None:
-        """One line of the timeline for each move."""
+    async def moved(self, process: str, process_id: UUID, visit_id: UUID, *states: str, by: UUID | None = None) -> None:
+        """One line of the timeline for each move; all of them are done by somebody, and audited, or by nobody."""
         for version, (before, after) in enumerate(itertools.pairwise(states), 1):
-            line = {"step": f"step@{version}", "name": f"{process}.step", "version": version, "before": before, "after": after, "at": AT}
-            await self.insert("timeline", process=process, process_id=process_id, visit_id=visit_id, **line)
+            name = f"{process}.step"
+            line = {"step": f"step@{version}", "name": name, "version": version, "before": before, "after": after, "at": AT}
+            await self.insert("timeline", process=process, process_id=process_id, visit_id=visit_id, by=by, **line)
+            if by:
+                await story.audited(self, by, name, process, process_id)
 
     async def entry(self, cause: str, charge_id: UUID | None, *, to: str, of: str, fen: int = FEE_FEN) -> UUID:
         """A ledger entry with its two legs; PostgreSQL holds them to zero at the end of the statement."""

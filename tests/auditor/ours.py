@@ -8,6 +8,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from tests.auditor.ours_care import Account, Content, Delivery, Prescription, RecordSigning, Signature
+from tests.auditor.ours_left import Left, read_left
 from tests.auditor.wire import connect, rows
 
 
@@ -21,6 +22,14 @@ class Visit:
     claim_id: UUID | None
     encounter_id: str | None
     refusal: str | None
+    account_id: UUID
+    patient_id: UUID
+    doctor_id: str | None
+    intake_id: UUID | None
+    note_id: UUID | None
+    unstable: bool | None
+    slot_starts_at: datetime | None
+    rearranged_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +147,7 @@ class Message:
     state: str
     repeated: bool
     receipt: str | None
+    failure: str | None
     resend_of: UUID | None
 
 
@@ -216,6 +226,14 @@ class Moved:
     version: int
     before: str
     after: str
+    by: UUID | None
+    """The account that asked for it; None where nobody did."""
+    at: datetime
+
+    @property
+    def enters(self) -> bool:
+        """Whether it came to another state."""
+        return self.version > 0 and self.before != self.after
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,6 +259,7 @@ class Ours:
     ebills: Sequence[Ebill]
     suspensions: Sequence[Suspension]
     stopped: Sequence[Stopped]
+    left: Left
 
 
 async def read(database_url: str) -> Ours:
@@ -270,6 +289,7 @@ async def read(database_url: str) -> Ours:
                 ebills=await rows(wire, Ebill),
                 suspensions=await rows(wire, Suspension),
                 stopped=await rows(wire, Stopped),
+                left=await read_left(wire),
             )
     finally:
         await wire.close()

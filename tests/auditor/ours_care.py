@@ -22,6 +22,9 @@ class Prescription:
     invoice_id: str | None
     amount_fen: int | None
     valid_until: datetime | None
+    account_id: UUID
+    copied_from: str | None
+    note_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class RecordSigning:
 class Account:
     TABLE: ClassVar = "account"
     id: UUID
+    kind: str
     staff_id: str | None
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from models.kernel.ids import new
 from models.kernel.vault import Vault
+from tests.auditor import story
 from tests.auditor.hospital import AT, FEE_FEN, KEY, KEY_ID, Hospital, Visit
 from tests.auditor.outside import Row
 from tests.auditor.signatures import sm3
@@ -66,6 +67,10 @@ STAGES: Final[dict[str, Stage]] = {
         parcel=_BACK,
     ),
 }
+TOLD: Final = {"choosing": "prescription_approved", "expired": "prescription_expired", "ready": "drugs_ready"}
+"""By the state of a prescription that its patient is told of."""
+_MARKS: Final = {"returned": "delivered", "signed": "delivered"}
+"""How we keep a scan that is called otherwise at the carrier."""
 _DELIVERY_MOVES = {
     "picked_up": ("created", "picked_up"),
     "signed": ("created", "picked_up", "signed"),
@@ -98,6 +103,7 @@ class Pharmacy:
         for side, number in (("doctor", DOCTOR), ("pharmacist", PHARMACIST)):
             sealed = {"phone": b"sealed", "phone_bidx": side.encode()}
             await self.hospital.insert("account", id=self.accounts[side], kind="staff", login=side, staff_id=number, **sealed)
+            await story.audited(self.hospital, None, "account:enlist", "account", self.accounts[side])
 
     async def prescription(self, stage: str, visit: Visit | None = None) -> Prescription:
         """Of a visit that took place; with its parcel, and with its money where it was paid."""
@@ -112,6 +118,7 @@ class Pharmacy:
         state = {"state": how.moves[-1], "version": len(how.moves), "valid_until": AT}
         await self.hospital.insert("prescription", id=id, **numbers, **state, **priced, **way)
         await self.hospital.moved("prescription", id, visit.id, "drafting", *how.moves)
+        await story.told(self.hospital, visit.id, *(template for state, template in TOLD.items() if state in how.moves))
         await self.content(id, content_id)
         signatures = tuple([await self.signed(id, content_id, side) for side in how.sides])
         if how.lines:
@@ -130,6 +137,8 @@ class Pharmacy:
         await self.hospital.insert("record_signing", id=id, state=states[-1], version=len(states) - 1, **whose)
         await self.hospital.moved("record", id, visit.id, *states)
         await self.signed(id, None, "doctor", proved="filing" in states)
+        if visit.id not in {one["revisit_id"] for one in await self.hospital.wire.fetch("select revisit_id from record")}:
+            await story.written(self.hospital, visit.id)
         if states[-1] == "filed":
             self.outside.records.append({"number": id.hex, "encounter_id": visit.encounter_id, "signed": 1})
         return id
@@ -192,6 +201,8 @@ class Pharmacy:
         known = {"state": state, "version": len(moves), "waybill": f"SF{id.hex[:8]}", "decision": decision}
         await self.hospital.insert("delivery", id=id, **whose, **known)
         await self.hospital.moved("delivery", id, visit.id, "creating", *moves)
+        await story.seen(self.hospital, id, *(_MARKS.get(one, one) for one in seen))
+        await story.told(self.hospital, visit.id, "delivery_failed" if "refused" in moves else "delivery_sent")
         self.ordered(id)
         for minute, move in enumerate(seen):
             code, words = SCANS[move]

@@ -36,6 +36,7 @@ from models.prescription import (
 from models.prescription_rules import Prescribed
 from models.process import Command
 from models.revisit import Enter
+from models.stores import audit
 from models.stores import delivery as deliveries
 from models.stores import prescription as prescriptions
 from tests.faults.hospital import DOCTOR, STAFF, Hospital, Town
@@ -190,6 +191,7 @@ class DrugWalk(Walk):
         due_at = end_of(business_day(at))
         async with self.hospital.database.transaction() as db:
             await prescriptions.begin(db, prescription_id, self.id, doctor, WEEK, policy=self.town.policy.version, at=at, due_at=due_at)
+            await audit.record(db, doctor, "prescription:write", "prescription", prescription_id)
         self.rx = PrescriptionDesk(self.hospital, prescription_id, PrescriptionActivities.load)
         await self.rx.begin()
 

@@ -32,7 +32,7 @@ from models.policy import Policy
 from models.process import AnyRow, Command, News, Runs
 from models.record import Record, RecordContent, RecordState
 from models.signature import Trusted
-from models.stores import booking, intake, ledger
+from models.stores import audit, booking, intake, ledger
 from models.stores import record as records
 from models.stores import signature as signatures
 from models.stores import survey as surveys
@@ -168,6 +168,7 @@ class Hospital:
         record = Record(content=content, diagnosis_code="J44.900", diagnosis_text="慢性阻塞性肺疾病")
         async with self.database.transaction() as db:
             await records.save(db, ids.new(), revisit_id, doctor, record, self.clock())
+            await audit.record(db, doctor, "record:write", "revisit", revisit_id)
         return record
 
     async def asked_to_sign(self, revisit_id: UUID, doctor: UUID, *, within: timedelta = timedelta(minutes=15)) -> UUID:
@@ -175,6 +176,7 @@ class Hospital:
         signing_id, at, policy = ids.new(), self.clock(), (await self.row(revisit_id)).policy
         async with self.database.transaction() as db:
             await records.begin(db, signing_id, revisit_id, doctor, policy=policy, at=at, due_at=at + within)
+            await audit.record(db, doctor, "record:sign", "record", signing_id)
         return signing_id
 
     async def recorded(self, revisit_id: UUID, doctor: UUID) -> None:

@@ -1,0 +1,196 @@
+"""Our rows of what people leave beside those of processes: who they are, what they said, wrote and read; what is sealed is not read."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from tests.auditor.wire import Wire, rows
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Who did or read what; without an account it was the house itself."""
+
+    TABLE: ClassVar = "audit"
+    account_id: UUID | None
+    action: str
+    subject: str
+    subject_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    TABLE: ClassVar = "account_session"
+    id: UUID
+    account_id: UUID
+    revoked_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    TABLE: ClassVar = "account_grant"
+    account_id: UUID
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    TABLE: ClassVar = "doctor"
+    id: str
+    account_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """An account that may act for a patient."""
+
+    TABLE: ClassVar = "patient_binding"
+    account_id: UUID
+    patient_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Supplement:
+    """What the HIS lacked of a patient."""
+
+    TABLE: ClassVar = "patient_supplement"
+    patient_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What the HIS said that a patient went home with, when somebody looked."""
+
+    TABLE: ClassVar = "refill_past"
+    patient_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    TABLE: ClassVar = "consent"
+    revisit_id: UUID
+    scene: str
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    TABLE: ClassVar = "intake"
+    id: UUID
+    revisit_id: UUID
+    file_ids: str
+    """JSON, as PostgreSQL writes it."""
+
+    @property
+    def files(self) -> set[UUID]:
+        """What was described with pictures."""
+        return {UUID(one) for one in json.loads(self.file_ids)}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    TABLE: ClassVar = "intake_file"
+    id: UUID
+    revisit_id: UUID
+    account_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    TABLE: ClassVar = "chat"
+    revisit_id: UUID
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    TABLE: ClassVar = "record"
+    revisit_id: UUID
+    account_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Words of a doctor who sends a patient elsewhere."""
+
+    TABLE: ClassVar = "revisit_note"
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """Words between a pharmacist and a doctor."""
+
+    TABLE: ClassVar = "prescription_note"
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    TABLE: ClassVar = "survey"
+    id: UUID
+    revisit_id: UUID
+    state: str
+    answer_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    TABLE: ClassVar = "survey_answer"
+    id: UUID
+    survey_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Where a parcel was seen."""
+
+    TABLE: ClassVar = "delivery_track"
+    delivery_id: UUID
+    mark: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    audits: Sequence[Audit]
+    sessions: Sequence[Session]
+    grants: Sequence[Grant]
+    doctors: Sequence[Doctor]
+    bindings: Sequence[Binding]
+    supplements: Sequence[Supplement]
+    pasts: Sequence[Past]
+    consents: Sequence[Consent]
+    intakes: Sequence[Intake]
+    files: Sequence[File]
+    chats: Sequence[Chat]
+    records: Sequence[Record]
+    notes: Sequence[Note]
+    remarks: Sequence[Remark]
+    surveys: Sequence[Survey]
+    answers: Sequence[Answer]
+    tracks: Sequence[Track]
+
+
+async def read_left(wire: Wire) -> Left:
+    """In the transaction of the wire."""
+    return Left(
+        audits=await rows(wire, Audit),
+        sessions=await rows(wire, Session),
+        grants=await rows(wire, Grant),
+        doctors=await rows(wire, Doctor),
+        bindings=await rows(wire, Binding),
+        supplements=await rows(wire, Supplement),
+        pasts=await rows(wire, Past),
+        consents=await rows(wire, Consent),
+        intakes=await rows(wire, Intake),
+        files=await rows(wire, File),
+        chats=await rows(wire, Chat),
+        records=await rows(wire, Record),
+        notes=await rows(wire, Note),
+        remarks=await rows(wire, Remark),
+        surveys=await rows(wire, Survey),
+        answers=await rows(wire, Answer),
+        tracks=await rows(wire, Track),
+    )

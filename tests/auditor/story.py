@@ -1,0 +1,77 @@
+"""What a visit leaves beside its states, written by hand: words to people, what was said and written, and the audit of it."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from models.kernel.ids import new
+from tests.auditor import hospital as books
+
+TOLD: Final[Mapping[str, tuple[str, ...]]] = {
+    "unpaid": ("revisit_cancelled",),
+    "booked": ("revisit_booked",),
+    "waiting": ("revisit_booked",),
+    "consulting": ("revisit_booked", "revisit_called"),
+    "closed": ("revisit_booked", "revisit_called", "revisit_ended"),
+    "cancelled": ("revisit_booked", "revisit_cancelled"),
+    "declined": ("revisit_booked", "revisit_called", "revisit_declined"),
+    "suspended": ("revisit_booked",),
+    "absent": ("revisit_booked", "revisit_cancelled"),
+    "unsettled": ("revisit_cancelled",),
+}
+"""By the stage of a visit. That its clinic was stopped is told by the tests of that."""
+_SEALED: Final = {"text": b"sealed"}
+
+
+async def told(hospital: "books.Hospital", visit_id: UUID, *templates: str) -> None:
+    """Owed and in our outbox. The carrier's daily limit kept them back: it has what a test itself sends, and nothing else."""
+    for template in templates:
+        await hospital.message(visit_id, template, state="failed")
+
+
+async def audited(hospital: "books.Hospital", by: UUID | None, action: str, subject: str, subject_id: UUID) -> None:
+    await hospital.insert("audit", account_id=by, action=action, subject=subject, subject_id=subject_id)
+
+
+async def bound(hospital: "books.Hospital", patient_id: UUID) -> None:
+    """The one account may act for this patient."""
+    whose: dict[str, Any] = {"account_id": hospital.account_id, "patient_id": patient_id}
+    await hospital.insert("patient_binding", id=new(), relation="self", **whose)
+    await audited(hospital, hospital.account_id, "patient:bind", "patient", patient_id)
+
+
+async def went(hospital: "books.Hospital", visit_id: UUID, moves: tuple[str, ...]) -> None:
+    """What people said and wrote on a way through these states."""
+    if "choosing" in moves:
+        for scene in ("self_check", "revisit"):
+            said = {"scene": scene, "text_version": "1", "text_hash": "", "at": books.AT}
+            await hospital.insert("consent", id=new(), revisit_id=visit_id, account_id=hospital.account_id, **said)
+    if "paying" in moves:
+        intake_id = new()
+        await hospital.insert("intake", id=intake_id, revisit_id=visit_id, file_ids="[]", **_SEALED)
+        await hospital.do("update revisit set intake_id = $1 where id = $2", intake_id, visit_id)
+    if "ended" in moves:
+        await written(hospital, visit_id)
+        await surveyed(hospital, visit_id)
+
+
+async def written(hospital: "books.Hospital", visit_id: UUID) -> None:
+    """A visit's record, as its doctor saved it."""
+    sealed = {"content": b"sealed", "diagnosis_code": b"sealed", "diagnosis_text": b"sealed"}
+    await hospital.insert("record", id=new(), revisit_id=visit_id, account_id=hospital.account_id, saved_at=books.AT, **sealed)
+    await audited(hospital, hospital.account_id, "record:write", "revisit", visit_id)
+
+
+async def surveyed(hospital: "books.Hospital", visit_id: UUID) -> None:
+    """Asked, and answered."""
+    survey_id, answer_id = new(), new()
+    asked = {"doctor_id": "doc-1", "department_id": "dep-1", "questionnaire": "1", "asked_at": books.AT, "due_at": books.AT}
+    await hospital.insert("survey", id=survey_id, revisit_id=visit_id, state="answered", answer_id=answer_id, ended_at=books.AT, **asked)
+    await hospital.insert("survey_answer", id=answer_id, survey_id=survey_id, account_id=hospital.account_id, answers="{}")
+
+
+async def seen(hospital: "books.Hospital", delivery_id: UUID, *marks: str) -> None:
+    """Where the carrier saw a parcel, as we keep it."""
+    for sequence, mark in enumerate(marks):
+        what = {"mark": mark, "code": "x", "sequence": sequence, "at": books.AT, "told_at": books.AT, "place": b"sealed"} | _SEALED
+        await hospital.insert("delivery_track", delivery_id=delivery_id, event=new(), **what)

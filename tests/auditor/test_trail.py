@@ -1,0 +1,139 @@
+"""The audit: a deed that it does not tell."""
+
+from typing import Any
+
+import pytest
+
+from models.kernel.ids import new
+from tests.auditor import Kind
+from tests.auditor.hospital import AT, Hospital
+from tests.auditor.pharmacy import Pharmacy
+from tests.auditor.story import audited
+
+ARRIVED = ("requested", "cleared", "accepted", "arrived")
+
+
+async def forgotten(hospital: Hospital, action: str = "%") -> None:
+    await hospital.do("alter table audit disable trigger never_changed")
+    await hospital.do("delete from audit where action like $1", action)
+
+
+async def test_it_was_emptied(hospital: Hospital) -> None:
+    visit = await hospital.visit("declined")
+    await hospital.given_back(visit, *ARRIVED)
+    assert await hospital.audit() == []
+    await forgotten(hospital)
+
+    found = await hospital.audit()
+
+    assert {one.kind for one in found} == {Kind.AUDIT_MISSING}
+    assert {one.about.split()[1] for one in found} == {"action=account:open", "action=patient:bind", "action=revisit.step"}
+    assert await hospital.kinds(quiet=False) == {Kind.AUDIT_MISSING}
+
+
+async def test_a_command_is_told_as_often_as_it_was_done_and_by_whom(hospital: Hospital) -> None:
+    visit = await hospital.visit("declined")
+    await hospital.given_back(visit, *ARRIVED)
+    await hospital.do("alter table audit disable trigger never_changed")
+    await hospital.do("delete from audit where id = (select max(id) from audit where action = 'revisit.step')")
+
+    [found] = await hospital.audit()
+
+    assert (found.ours, found.theirs, found.visit) == ("7 rows", "8 deeds", visit.id)
+    assert found.about == f"revisit={visit.id} action=revisit.step account={hospital.account_id}"
+
+    await audited(hospital, new(), "revisit.step", "revisit", visit.id)
+    assert await hospital.kinds() == {Kind.AUDIT_MISSING}
+
+
+async def test_what_processes_do_by_themselves_is_no_deed(hospital: Hospital) -> None:
+    await hospital.visit("closed")
+
+    assert await hospital.audit() == []
+
+
+@pytest.mark.parametrize("action", ["account:enlist", "record:write"])
+async def test_who_was_enlisted_and_what_was_written(pharmacy: Pharmacy, action: str) -> None:
+    await pharmacy.hospital.visit("closed")
+    await forgotten(pharmacy.hospital, action)
+
+    assert {(one.kind, one.about.split()[1]) for one in await pharmacy.hospital.audit()} == {(Kind.AUDIT_MISSING, f"action={action}")}
+
+
+async def test_a_session(hospital: Hospital) -> None:
+    id, account = new(), hospital.account_id
+    times = {"created_at": AT, "seen_at": AT, "expires_at": AT}
+    await hospital.insert("account_session", id=id, account_id=account, token_hash=b"hash", revoked_at=AT, **times)
+
+    assert {one.about.split()[1] for one in await hospital.audit()} == {"action=account:sign_in", "action=account:sign_out"}
+
+    for action in ("account:sign_in", "account:sign_out"):
+        await audited(hospital, account, action, "session", id)
+    assert await hospital.audit() == []
+
+
+async def test_a_file(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    what = {"media_type": "image/png", "size": 1, "sha256": "0" * 64}
+    await hospital.insert("intake_file", id=new(), revisit_id=visit.id, account_id=hospital.account_id, **what)
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.visit, found.about.split()[1]) == (Kind.AUDIT_MISSING, visit.id, "action=intake:write")
+
+
+async def test_management_gave_money_back(hospital: Hospital) -> None:
+    await hospital.given_back(await hospital.visit("closed"), *ARRIVED, cause="management")
+    await forgotten(hospital, "refund:begin")
+
+    [found] = await hospital.audit()
+
+    assert found.about.endswith("action=refund:begin account=anybody")
+
+
+async def test_a_message_was_sent_again(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    first = await hospital.message(visit, "revisit_ended", state="undelivered")
+    await hospital.message(visit, "revisit_ended", resend_of=first)
+    await forgotten(hospital, "message:resend")
+
+    [found] = await hospital.audit()
+
+    assert found.about == f"message={first} action=message:resend account=anybody"
+
+
+async def test_somebody_looked_into_past_prescriptions(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    await hospital.insert("refill_past", patient_id=visit.id, told=b"sealed", seen_at=AT)
+
+    [found] = await hospital.audit()
+
+    assert found.about == f"patient={visit.id} action=refill:read account=anybody"
+
+
+@pytest.mark.parametrize(("process", "state", "action"), [("record", "signing", "record:sign"), ("prescription", "", "prescription:write")])
+async def test_a_document_was_opened_by_its_doctor(pharmacy: Pharmacy, process: str, state: str, action: str) -> None:
+    hospital, doctor = pharmacy.hospital, pharmacy.accounts["doctor"]
+    if process == "record":
+        visit = await hospital.visit("consulting")
+        document = await pharmacy.record(visit, "signing", "filing", "filed")
+    else:
+        prescription = await pharmacy.prescription("withdrawn")
+        document, visit = prescription.id, prescription.money
+    opened: dict[str, Any] = {"step": "open", "name": f"{process}.open", "version": 0, "before": "", "after": state or "drafting", "at": AT}
+    await hospital.insert("timeline", process=process, process_id=document, visit_id=visit.id, by=doctor, **opened)
+
+    [found] = await hospital.audit(standing={"revisit.consulting"})
+    assert found.about == f"{process}={document} action={action} account={doctor}"
+
+    await audited(hospital, doctor, action, process, document)
+    assert await hospital.audit(standing={"revisit.consulting"}) == []
+
+
+async def test_a_refill_was_copied(pharmacy: Pharmacy) -> None:
+    await pharmacy.prescription("withdrawn")
+    await pharmacy.hospital.do("update prescription set copied_from = 'past-1'")
+
+    [found] = await pharmacy.hospital.audit()
+
+    assert found.about.split()[1] == "action=refill:copy"

@@ -1,0 +1,93 @@
+"""The audit: who did what, for each deed that other rows tell of. It may say more than is looked for here, and never less.
+
+A deed of a process has its line in the timeline, by whom; all else that is audited and leaves a row has that. Reading another's data leaves
+no row but the audit's own: of that only the look into past prescriptions is known, by what the HIS answered.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import NamedTuple
+from uuid import UUID
+
+from tests.auditor.books import Books
+from tests.auditor.finding import Finding, Kind
+
+OPENED = {"record": "record:sign", "prescription": "prescription:write"}
+"""How it is audited that somebody opened a process. A visit's own opening, and its patient's, is in the timeline alone."""
+
+
+class Deed(NamedTuple):
+    action: str
+    subject: str
+    subject_id: UUID | None
+    by: UUID | str | None
+    """None: the house itself."""
+
+
+ANYBODY = "anybody"
+"""Who it was is said by the audit alone."""
+
+
+def check(books: Books) -> Iterator[Finding]:
+    """As many rows as deeds, each by whom it was done."""
+    told = Counter[Deed]()
+    for one in books.ours.left.audits:
+        told.update({Deed(one.action, one.subject, one.subject_id, by): 1 for by in (one.account_id, ANYBODY)})
+    deeds = Counter[Deed](deed for found in (_moves, _people, _writings, _offices) for deed in found(books))
+    visits = _visits(books)
+    for deed, times in deeds.items():
+        if told[deed] < times:
+            about = f"{deed.subject}={deed.subject_id} action={deed.action} account={deed.by}"
+            visit = visits.get(deed.subject_id) if deed.subject_id else None
+            yield Finding(kind=Kind.AUDIT_MISSING, about=about, ours=f"{told[deed]} rows", theirs=f"{times} deeds", visit=visit)
+
+
+def _visits(books: Books) -> dict[UUID, UUID]:
+    """Whose visit a process is; a refund of nobody's money has none."""
+    return {line.process_id: line.visit_id for line in books.ours.timeline if line.visit_id in books.visits}
+
+
+def _moves(books: Books) -> Iterator[Deed]:
+    for line in books.ours.timeline:
+        if line.by is None:
+            continue
+        if line.version > 0:
+            yield Deed(line.name, line.process, line.process_id, line.by)
+        elif line.process in OPENED:
+            yield Deed(OPENED[line.process], line.process, line.process_id, line.by)
+
+
+def _people(books: Books) -> Iterator[Deed]:
+    """Accounts, whom they may act for, and their sessions."""
+    for account in books.ours.accounts:
+        patient = account.kind == "patient"
+        action, by = ("account:open", account.id) if patient else ("account:enlist", None)
+        yield Deed(action, "account", account.id, by)
+    for bound in books.ours.left.bindings:
+        yield Deed("patient:bind", "patient", bound.patient_id, bound.account_id)
+    for session in books.ours.left.sessions:
+        yield Deed("account:sign_in", "session", session.id, session.account_id)
+        if session.revoked_at:
+            yield Deed("account:sign_out", "session", session.id, session.account_id)
+
+
+def _writings(books: Books) -> Iterator[Deed]:
+    for record in books.ours.left.records:
+        yield Deed("record:write", "revisit", record.revisit_id, record.account_id)
+    for file in books.ours.left.files:
+        yield Deed("intake:write", "revisit", file.revisit_id, file.account_id)
+    for prescription in books.ours.prescriptions:
+        if prescription.copied_from:
+            yield Deed("refill:copy", "prescription", prescription.id, prescription.account_id)
+    for past in books.ours.left.pasts:
+        yield Deed("refill:read", "patient", past.patient_id, ANYBODY)
+
+
+def _offices(books: Books) -> Iterator[Deed]:
+    """What staff begin that no line of a timeline opens."""
+    for refund in books.ours.refunds:
+        if refund.cause == "management":
+            yield Deed("refund:begin", "refund", refund.id, ANYBODY)
+    for message in books.ours.messages:
+        if message.resend_of:
+            yield Deed("message:resend", "message", message.resend_of, ANYBODY)
