@@ -9,6 +9,7 @@ from pydantic.json_schema import models_json_schema
 
 from api import (
     account,
+    act,
     charge,
     chat,
     decline,
@@ -78,6 +79,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
 )
 """One a capability. Each carries its whole path (`/v1/…`), which is also the scope of its intents."""
 
+_WISHED: Final = frozenset({act.ActionOut.__name__, charge.OrderedOut.__name__})
+"""What a route answers that asks a process for something."""
 BODY_BYTES_MAX: Final = 1 << 20
 """Of any request; a route that takes a file says its own `max_body_size`."""
 
@@ -95,6 +98,7 @@ class Api(FastAPI):
             for method, operation in _operations(document):
                 if method == "get":
                     problems.told_of_a_reading(operation["responses"])
+                _told_of_a_wish(operation["responses"])
                 for parameter in operation.get("parameters", ()):
                     if parameter["name"] == KEY_HEADER:
                         parameter["required"] = True
@@ -129,6 +133,14 @@ def create_app(wiring: Wiring) -> FastAPI:
 async def _lifespan(app: FastAPI) -> AsyncGenerator[None]:
     async with wiring_of(app).live.running():
         yield
+
+
+def _told_of_a_wish(responses: dict[str, Any]) -> None:
+    """What may be answered before it is done says so, in the same shape."""
+    done = responses.get("200", {})
+    shape = str(done.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")).rpartition("/")[2]
+    if shape in _WISHED:
+        responses["202"] = done | {"description": "Taken, and being carried out: follow the timeline, or repeat with the same key."}
 
 
 def _operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -71,3 +71,13 @@ def test_of_what_only_reads_no_outcome_is_said_to_be_in_doubt(document: Json) ->
         said[name.startswith("GET ")] |= {example["summary"], example["value"]["title"]}
 
     assert said == {True: {OF_A_READING["service.unavailable"]}, False: {SENTENCES["service.unavailable"]}}
+
+
+def test_who_asks_a_process_for_something_reads_that_it_may_last(document: Json) -> None:
+    """Nobody else is answered 202 but who starts what goes on by itself: a sign-in code, a pull of the mirror."""
+    last = {name for name, operation in operations(document) if "202" in operation["responses"]}
+    asked = {name for name, operation in operations(document) if "process.busy" in str(operation["responses"].get("409"))}
+
+    assert last - asked == {"POST /v1/account/codes", "POST /v1/account/staff/codes", "POST /v1/schedule/syncs"}
+    assert asked <= last
+    assert all(operation["responses"]["202"]["description"] for _, operation in operations(document) if "202" in operation["responses"])
