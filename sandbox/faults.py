@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Annotated, Any, Literal, get_args
 
-from fastapi import APIRouter, HTTPException, Response
+from fastapi import APIRouter, HTTPException, Path, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field, model_validator
 from starlette.types import Message, Receive, Scope, Send
@@ -114,6 +114,11 @@ class Faults:
         with self._store.transaction() as db:
             db.execute("DELETE FROM fault")
 
+    def forget(self, id: int) -> bool:
+        """Take back one that no call has met to its end; False when there is none, any more or at all."""
+        with self._store.transaction() as db:
+            return bool(db.execute("DELETE FROM fault WHERE id = ? AND taken < times", (id,)).rowcount)
+
     def take(self, system: System, call: str) -> Fault | None:
         """The oldest fault that fits this call or notify, counted as taken; None lets it pass."""
         every = EVERY_NOTIFY if call.startswith(NOTIFY) else EVERY_CALL
@@ -203,6 +208,12 @@ class Faults:
         @router.delete("", status_code=204)
         async def clear() -> Response:
             self.clear()
+            return Response(status_code=204)
+
+        @router.delete("/{fault_id}", status_code=204)
+        async def forget(fault_id: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> Response:
+            if not self.forget(fault_id):
+                raise HTTPException(404, {"id": fault_id})
             return Response(status_code=204)
 
         return router

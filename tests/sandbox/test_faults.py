@@ -198,6 +198,15 @@ def test_faults_are_shown_and_cleared(outside: httpx.Client, merchant: Merchant)
     assert merchant.place("native", merchant.order()).status_code == 200
 
 
+def test_one_that_no_call_has_met_is_taken_back_alone(outside: httpx.Client, merchant: Merchant) -> None:
+    met, unmet, other = (ask(outside, system="wechat_pay", call=call, kind="lost").json()["id"] for call in (PLACE, QUERY, CLOSE))
+    merchant.place("native", merchant.order())
+
+    assert [outside.delete(f"/faults/{one}").status_code for one in (met, unmet, unmet)] == [404, 204, 404]
+
+    assert [one["id"] for one in outside.get("/faults").json()] == [other]
+
+
 @pytest.mark.parametrize(
     "change",
     [
