@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -29,10 +29,13 @@ AN_HOUR: Final = timedelta(hours=1)
 T = TypeVar("T")
 
 
-async def crowd(behind: Backstage, count: int) -> list[Patient]:
-    """Each signed in on a phone of their own, and bound; as the API would have written it, sealed under the house's own keys."""
+async def crowd(behind: Backstage, count: int, **wish: Any) -> list[Patient]:
+    """Each signed in on a phone of their own, and bound; as the API would have written it, sealed under the house's own keys.
+
+    `wish`: what differs from how people are usually registered at the HIS.
+    """
     hospital = behind.hospital
-    people = [Patient(hospital.http, card) for card in await _some_at_once([hospital.register] * count)]
+    people = [Patient(hospital.http, card) for card in await _some_at_once([partial(hospital.register, **wish)] * count)]
     async with _sealing(behind) as db:
         at = now()
         for one in people:

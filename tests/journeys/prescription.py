@@ -51,9 +51,10 @@ class Prescription:
         await self.by_pharmacist()
         await self.until("choosing")
 
-    async def paid(self, way: str = "pickup") -> Json:
+    async def paid(self, way: str = "pickup", **place: str) -> Json:
+        """`place`: what differs from where parcels usually go."""
         card = self.visit.patient.card
-        receiver = {"receiver": PLACE | {"name": card.name, "phone": card.phone}} if way == "parcel" else {}
+        receiver = {"receiver": PLACE | place | {"name": card.name, "phone": card.phone}} if way == "parcel" else {}
         await self.visit.patient.act(f"{self.path}/choose", {"way": way} | receiver)
         charge = (await self.until("paying"))["charge_id"]
         ordered = await self.visit.patient.act(f"/v1/charges/{charge}/orders", {"scene": "native"})
@@ -66,8 +67,11 @@ class Prescription:
         read(await self.hospital.outside.post(f"/his/desk/prescriptions/{number}/{act}", json={}))
 
     async def parcel(self) -> str:
-        """Its number at the carrier, once it is wanted."""
-        return UUID((await self.until("shipping", "completed"))["delivery_id"]).hex
+        """Its number at the carrier, once it is wanted; of what was sent again the last one."""
+        parcel = (await self.until("shipping", "completed"))["delivery_id"]
+        while again := (await self.visit.patient.ask(f"/v1/deliveries/{parcel}"))["resent_as"]:
+            parcel = again
+        return UUID(parcel).hex
 
     async def ordered(self, within_s: float = WITHIN_S) -> None:
         """The carrier has its order, and we know that."""
