@@ -1,6 +1,7 @@
 """When the weather is over: whoever was left on the way is brought to an end by those whose turn it is, as people would."""
 
 from typing import Final
+from uuid import UUID
 
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import Json, until
@@ -9,12 +10,18 @@ from tests.journeys.visit import EXITS, Visit
 
 ROUNDS: Final = 30
 """Each brings a visit one step further; the longest way has fewer."""
+AT_THE_DOCTORS: Final = ("waiting", "consulting", "ended")
+"""Where there may be prescriptions: the doctor sees the visit."""
 BY_DOCTOR: Final = ("drafting", "returned", "questioned", "queued")
 BY_PATIENT: Final = ("choosing", "paying", "at_hospital")
 MOVING: Final = ("checking", "signing", "countersigning", "pricing", "closing")
 """Somebody is at it, or a deadline of seconds is."""
 STATES: Final = (*BY_DOCTOR, *BY_PATIENT, *MOVING, "dispensing", "ready", "shipping")
+BY_PHARMACY: Final = ("undeliverable", "returned", "overdue")
+"""Where a parcel waits for a person."""
 A_WHILE_S: Final = 90.0
+REFUNDS_END: Final = ("arrived", "paid_out", "withdrawn", "stuck")
+TRIES: Final = 4
 
 
 async def brought_to_an_end(visit: Visit) -> str:
@@ -30,15 +37,26 @@ async def brought_to_an_end(visit: Visit) -> str:
     return str((await visit.now())["state"])
 
 
-async def refunds_retried(hospital: Hospital) -> None:
-    """What was refused in bad weather finance asks for again; what a window must undo first stays with its office."""
-    for one in await hospital.finance.refunds():
-        if "retry" in one["allowed"] and one["trouble"] != "his.executed":
-            await hospital.finance.answer(f"/v1/refunds/{one['id']}/retry")
+async def refunds_settled(hospital: Hospital) -> list[str]:
+    """What is stuck is done by finance: asked for again, or withdrawn where the visit took place. Answers those that stay stuck."""
+    for _ in range(TRIES):
+        for one in await hospital.finance.refunds():
+            how = "withdraw" if "withdraw" in one["allowed"] else "retry"
+            await hospital.finance.answer(f"/v1/refunds/{one['id']}/{how}")
+            await _refund_ends(hospital, one["id"])
+    left = await hospital.finance.refunds()
+    return [f"refund={one['id']} stays stuck: {one['trouble']}, may be {one['allowed']}" for one in left]
+
+
+async def _refund_ends(hospital: Hospital, id: str) -> None:
+    async def look() -> Json:
+        return await hospital.finance.ask(f"/v1/refunds/{id}")
+
+    await until(f"refund {id} to end", look, lambda one: one["state"] in REFUNDS_END, A_WHILE_S)
 
 
 async def _further(visit: Visit, state: str) -> None:
-    written = await visit.hospital.doctor.ask(f"{visit.path}/prescriptions")
+    written = await _written(visit) if state in AT_THE_DOCTORS else []
     open_ = [one for one in written if one["state"] in STATES]
     for one in open_:
         await _drugs(Prescription(visit, one["id"]), one["state"])
@@ -53,6 +71,10 @@ async def _further(visit: Visit, state: str) -> None:
             await _moved(visit, state)
         case _:
             await visit.patient.answer(f"{visit.path}/cancel")
+
+
+async def _written(visit: Visit) -> list[Json]:
+    return await visit.hospital.doctor.ask(f"{visit.path}/prescriptions")
 
 
 async def _ended(visit: Visit) -> None:
@@ -94,8 +116,23 @@ async def _fetched(mine: Prescription) -> None:
 
 
 async def _carried(mine: Prescription) -> None:
-    await mine.ordered(A_WHILE_S)
+    """To the door; or the pharmacy decides about what came back, or never went."""
+    outside, pharmacist = mine.hospital.outside, mine.hospital.pharmacist
     number = await mine.parcel()
-    for move in CARRIED:
-        await mine.hospital.outside.post(f"/logistics/desk/parcels/{number}/moves", json={"move": move})
-    await until("the parcel to be signed for", mine.now, lambda now: now["state"] != "shipping", A_WHILE_S)
+    desk, path = f"/logistics/desk/parcels/{number}", f"/v1/deliveries/{UUID(number)}"
+
+    async def look() -> Json:
+        parcel = await pharmacist.ask(path)
+        if parcel["state"] == "creating":
+            await outside.post(f"{desk}/look", json={"deliverable": True})  # refused where nobody has to
+        return parcel
+
+    parcel = await until("the parcel to be ordered", look, lambda one: one["state"] != "creating", A_WHILE_S)
+    if parcel["state"] not in BY_PHARMACY:
+        for move in CARRIED:
+            await outside.post(f"{desk}/moves", json={"move": move})
+        parcel = await until("the parcel to arrive", look, lambda one: one["state"] in {"signed", *BY_PHARMACY}, A_WHILE_S)
+    if parcel["state"] in BY_PHARMACY:
+        await mine.pharmacy("take-back")
+        await pharmacist.answer(f"{path}/decide", {"decision": "refund"})
+    await until("the prescription to hear of it", mine.now, lambda now: now["state"] != "shipping", A_WHILE_S)

@@ -12,6 +12,8 @@ import httpx
 PATIENCE_S: Final = 180.0
 PAUSE_S: Final = 0.4
 BUSY: Final = frozenset({502, 503, 504})
+TABLES: Final = {"chat": "chat", "files": "intake_file"}
+"""Where it is kept, by the last segment of its route."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +25,21 @@ class Answered:
     state: str
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A line of a conversation, or a file, that was taken by what the API says."""
+
+    table: str
+    id: UUID
+
+
 @dataclass
 class Persistent(httpx.AsyncBaseTransport):
     """Reads, and wishes that carry a key, are repeated while the house is away, busy, or still at it."""
 
     inner: httpx.AsyncBaseTransport = field(default_factory=lambda: httpx.AsyncHTTPTransport(retries=0))
     answered: list[Answered] = field(default_factory=list[Answered])
+    kept: list[Kept] = field(default_factory=list[Kept])
     broken: list[str] = field(default_factory=list[str])
     """Answers that nobody may ever get."""
     counted: Counter[str] = field(default_factory=Counter[str])
@@ -63,11 +74,13 @@ class Persistent(httpx.AsyncBaseTransport):
         if not final and (answer.status_code in BUSY or _at_it(answer)):
             return None
         if "Idempotency-Key" in request.headers and answer.is_success:
-            self._note(answer)
+            self._note(request, answer)
         return answer
 
-    def _note(self, answer: httpx.Response) -> None:
+    def _note(self, request: httpx.Request, answer: httpx.Response) -> None:
         body = answer.json() if answer.content else None
+        if table := TABLES.get(request.url.path.rpartition("/")[2]):
+            self.kept.append(Kept(table, UUID(answer.json()["id"])))
         if isinstance(body, dict) and body.get("done") is True:  # pyright: ignore[reportUnknownMemberType]
             self.answered.append(Answered(UUID(body["id"]), int(body["version"]), str(body["state"])))  # pyright: ignore[reportUnknownArgumentType]
 

@@ -4,29 +4,41 @@ import asyncio
 import time
 import traceback
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from itertools import islice
 from pathlib import Path
-from random import Random
 from typing import Final
 
 import httpx
 
 from stack.supervisor import Stack
-from tests.chaos.aftercare import brought_to_an_end, refunds_retried
+from tests.chaos.aftercare import brought_to_an_end, refunds_settled
+from tests.chaos.calm import rightly_waiting
 from tests.chaos.client import Persistent
-from tests.chaos.exits import WAYS, Walker
-from tests.chaos.verdict import verdict
-from tests.chaos.weather import Weather
+from tests.chaos.verdict import unexplained, verdict
+from tests.chaos.walker import Walker
+from tests.chaos.ways import WAYS, chosen, of_walker
+from tests.chaos.weather import Faults, Weather
 from tests.journeys.backstage import backstage
 from tests.journeys.conftest import NOTIFY_RETRY_S
-from tests.journeys.crowd import crowd, notified
+from tests.journeys.crowd import away, crowd, notified, stand
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import Patient
+from tests.journeys.rows import STANDS
 from tests.journeys.visit import EXITS, Visit
 
 WAVE: Final = 40
 """So many people have slots of one opening; a slot is open for a quarter of an hour."""
 AT_ONCE: Final = 8
+RIVALS: Final = 2
+"""Of who wants the one place of a slot."""
+LONG_AGO: Final = {"encounters": [{"days_ago": 190}]}
+"""Seen last, so that nobody may revisit."""
+OF_A_SLOT: Final = ("stopped", "contended")
+ABSENT_WITHIN: Final = timedelta(seconds=15)
+"""Of the beginning their time to check in is over."""
 
 
 @dataclass
@@ -38,16 +50,19 @@ class Told:
     seconds: float = 0.0
     walked: Counter[str] = field(default_factory=Counter[str])
     """By the way that was chosen, and where it ended."""
-    weather: Counter[str] = field(default_factory=Counter[str])
-    cut_short: list[str] = field(default_factory=list[str])
-    """Ways that a deadline or the weather ended otherwise, and how; no fault by themselves."""
+    hits: Counter[str] = field(default_factory=Counter[str])
+    faults: Counter[str] = field(default_factory=Counter[str])
+    met: Counter[str] = field(default_factory=Counter[str])
+    """Of the faults, those that a call has met."""
+    cut_short: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Ways that a deadline or the weather ended otherwise, and how."""
     commands: int = 0
     repeats: int = 0
     wrong: list[str] = field(default_factory=list[str])
 
 
 async def run(seed: str, pathways: int, minutes: float, data: Path) -> Told:
-    """The same seed makes the same choices. The weather ends after `minutes` at the latest; who is on the way then goes on in calm."""
+    """The same seed makes the same choices. The weather ends after `minutes` at the latest, and with none it is calm all the time."""
     told, line = Told(seed, pathways), Persistent()
     began = time.monotonic()
     async with Stack(data, policy="test", settings={"SANDBOX_NOTIFY_RETRY_S": NOTIFY_RETRY_S}) as stack:
@@ -55,19 +70,12 @@ async def run(seed: str, pathways: int, minutes: float, data: Path) -> Told:
         await hospital.open()
         plain = hospital.http
         hospital.speak(httpx.AsyncClient(base_url=stack.addresses.api, timeout=20, transport=line))
+        faults = Faults(hospital.outside, told.faults, told.met)
         try:
-            visits = await _walked(hospital, told, minutes)
-            for part in stack.lost():  # nobody who was struck is left down: it ended by itself
-                told.wrong.append(f"the {part} ended by itself; the end of its log: {hospital.log(part)[-1500:]}")
-                await stack.start_part(part)
-            hands = asyncio.Semaphore(AT_ONCE)
-            ends = await asyncio.gather(*(_ended(hands, one) for one in visits))
-            told.wrong += [
-                f"{one.id} cannot be brought further than {end}" for one, end in zip(visits, ends, strict=True) if end not in EXITS
-            ]
-            await notified(hospital, within_s=300)
-            await refunds_retried(hospital)
-            told.wrong += await verdict(hospital, line.answered, line.broken)
+            visits = await _walked(hospital, told, minutes, Weather(stack, faults, seed, told.hits))
+            told.wrong += unexplained(told.cut_short, pathways, faults.refusals, calm=not minutes)
+            await _settled(hospital, told, visits)
+            told.wrong += await verdict(hospital, line.answered, line.kept, line.broken)
         finally:
             await plain.aclose()
             await hospital.aclose()
@@ -75,39 +83,73 @@ async def run(seed: str, pathways: int, minutes: float, data: Path) -> Told:
     return told
 
 
+async def _settled(hospital: Hospital, told: Told, visits: Sequence[Visit]) -> None:
+    """First as it stands, then to the end of everything."""
+    for part in hospital.stack.lost():  # nobody who was struck is left down: it ended by itself
+        told.wrong.append(f"the {part} ended by itself; the end of its log: {hospital.log(part)[-1500:]}")
+        await hospital.stack.start_part(part)
+    told.wrong += await rightly_waiting(hospital)
+    hands = asyncio.Semaphore(AT_ONCE)
+    ends = await asyncio.gather(*(_ended(hands, one) for one in visits))
+    told.wrong += [f"{one.id} cannot be brought further than {end}" for one, end in zip(visits, ends, strict=True) if end not in EXITS]
+    try:
+        await notified(hospital, within_s=300)
+        told.wrong += await refunds_settled(hospital)
+    except AssertionError as stands:
+        told.wrong.append(f"it does not settle: {stands}")
+
+
 async def _ended(hands: asyncio.Semaphore, visit: Visit) -> str:
     async with hands:
         return await brought_to_an_end(visit)
 
 
-async def _walked(hospital: Hospital, told: Told, minutes: float) -> list[Visit]:
+async def _walked(hospital: Hospital, told: Told, minutes: float, weather: Weather) -> list[Visit]:
     """Wave by wave, under one weather. Answers every visit that was begun."""
     stop = asyncio.Event()
-    chance = Random(f"{told.seed} ways")
-    ways = chance.choices(list(WAYS), [weight for _, weight in WAYS.values()], k=told.pathways)
-    weather = Weather(hospital, told.seed, told.weather)
-    async with backstage(hospital) as behind:
-        people = await crowd(behind, told.pathways)
+    ways = chosen(told.seed, told.pathways)
+    walkers = await _walkers(hospital, told.seed, ways)
     asyncio.get_running_loop().call_later(minutes * 60, stop.set)
     blowing: asyncio.Task[None] | None = None
     try:
         for first in range(0, told.pathways, WAVE):
             wave = range(first, min(first + WAVE, told.pathways))
-            slots = await hospital.hall_again(sum(ways[number] == "stopped" for number in wave))
-            blowing = blowing or asyncio.create_task(weather.blow(stop))
+            slots = await hospital.hall_again(sum(ways[number] in OF_A_SLOT for number in wave))
+            if minutes and not blowing:
+                blowing = asyncio.create_task(weather.blow(stop))
             hands = asyncio.Semaphore(AT_ONCE)
-            walks = [
-                _way(
-                    told, hands, ways[number], Walker(hospital, people[number], Random(f"{told.seed} {number}"), _slot(slots, ways[number]))
-                )
-                for number in wave
-            ]
+            given = {number: slots.pop() for number in wave if ways[number] in OF_A_SLOT}
+            walks = [_way(told, hands, ways[number], replace(walkers[number], slot=given.get(number, ""))) for number in wave]
             await asyncio.gather(*walks)
     finally:
         stop.set()
         if blowing:
             await blowing
+    people = [person for one in walkers for person in (one.patient, *one.rivals)]
     return [Visit(hospital, person, id) for person in people for id in await _visits_of(person)]
+
+
+async def _walkers(hospital: Hospital, seed: str, ways: Sequence[str]) -> list[Walker]:
+    """One for each way, by its number, before there is any weather. Who will be absent is booked, and has little time left."""
+    async with backstage(hospital) as behind:
+        usual = iter(await crowd(behind, len(ways) + RIVALS * ways.count("contended")))
+        unseen = iter(await crowd(behind, ways.count("out_of_window"), **LONG_AGO))
+        walkers = [
+            Walker(
+                hospital=hospital,
+                patient=next(unseen if way == "out_of_window" else usual),
+                chance=of_walker(seed, number),
+                rivals=tuple(islice(usual, RIVALS if way == "contended" else 0)),
+            )
+            for number, way in enumerate(ways)
+        ]
+        if absent := [number for number, way in enumerate(ways) if way == "absent"]:
+            async with away(hospital):
+                people = [walkers[number].patient for number in absent]
+                stood = await stand(behind, people, STANDS["booked"], hospital.hall, lasts=ABSENT_WITHIN)
+            for number, visit in zip(absent, stood, strict=True):
+                walkers[number] = replace(walkers[number], stood=visit)
+    return walkers
 
 
 async def _way(told: Told, hands: asyncio.Semaphore, name: str, walker: Walker) -> None:
@@ -118,13 +160,9 @@ async def _way(told: Told, hands: asyncio.Semaphore, name: str, walker: Walker) 
         except (AssertionError, httpx.TransportError) as otherwise:
             told.walked[f"{name}: otherwise"] += 1
             where = traceback.extract_tb(otherwise.__traceback__)
-            own = next((one for one in reversed(where) if one.filename.endswith("exits.py")), where[-1])
-            told.cut_short.append(f"{name} at line {own.lineno}, {own.line}: {str(otherwise)[:300]}")
+            own = next((one for one in reversed(where) if Path(one.filename).stem.startswith("exits")), where[-1])
+            told.cut_short.append((f"{name} at line {own.lineno}, {own.line}", str(otherwise)[:900]))
 
 
 async def _visits_of(person: Patient) -> list[str]:
     return [one["id"] for one in (await person.ask(f"/v1/patients/{person.id}/revisits"))["items"]]
-
-
-def _slot(slots: list[str], way: str) -> str:
-    return slots.pop() if way == "stopped" else ""

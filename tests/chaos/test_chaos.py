@@ -25,9 +25,9 @@ def test_all_books_agree_after_the_storm(seed: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize(("name", "value"), [("PATHWAYS", "many"), ("PATHWAYS", "0"), ("MINUTES", "-1")])
-def test_what_is_no_number_is_said(name: str, value: str) -> None:
+@pytest.mark.parametrize(("name", "value", "least"), [("PATHWAYS", "many", 1), ("PATHWAYS", "0", 1), ("MINUTES", "-1", 0)])
+def test_what_is_no_number_is_said(name: str, value: str, least: int) -> None:
     done = _run(**{name: value})
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"{name} is a whole number from 1 on, and not '{value}'.\n"
+    assert done.stderr == f"{name} is a whole number from {least} on, and not '{value}'.\n"

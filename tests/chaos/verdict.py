@@ -1,62 +1,74 @@
-"""What must hold when all is calm again: every book agrees, every process has ended or waits with a live alarm, no answer was broken."""
+"""What must hold when all is calm again: every book agrees, all has ended, no answer was broken, no way missed without reason."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+import re
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from sqlalchemy import text
 
-from models.kernel.clock import now
 from tests.auditor import audit
 from tests.auditor.finding import told
-from tests.chaos.client import Answered
+from tests.chaos.client import Answered, Kept
 from tests.journeys.backstage import Backstage, backstage
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import until
 
-STANDING: Final = ("refund.stuck",)
-"""Of a visit that took place: a window of the HIS must undo it first. All else has ended."""
 CALM_S: Final = 240.0
-LATE: Final = timedelta(seconds=30)
-BUGS: Final = ("request.failed", "activity.failed", "inbox.stuck")
+BUGS: Final = (
+    *("request.failed", "activity.failed", "inbox.stuck", "loop.failed", "run.failing", "sealed.broken", "signature.broken"),
+    *("history.unreadable", "record.not_filed", "signature.unknown_task", "wechat_pay.unknown_refund"),
+)
 """What no weather excuses; that a party is not understood or not trusted is what its faults are for."""
-PROCESSES: Final = ("revisit", "charge", "refund", "prescription", "record_signing", "delivery", "invoice", "suspension")
-_OVERDUE = "select '{table}' as process, id, state from {table} where wake_at < :late and step is null"
+CUT_SHORT_MAX: Final = 0.25
+"""Of all ways; and two in any case."""
+REFUSAL: Final = re.compile(r"^\w+ /v1/\S+: (4\d\d) (.*)", re.DOTALL)
+"""Of the house, as a walker tells it."""
 _ANSWERED = text("""
 select version, after from timeline where process_id = :process_id and version = :version
 """)
 
 
-async def verdict(hospital: Hospital, answered: Sequence[Answered], broken: Sequence[str]) -> list[str]:
+async def verdict(hospital: Hospital, answered: Sequence[Answered], kept: Sequence[Kept], broken: Sequence[str]) -> list[str]:
     """Everything that is not as it must be, each in a sentence; empty when all is well."""
     found = [f"an answer nobody may get: {one}" for one in broken]
     found += await _books(hospital)
     async with backstage(hospital) as behind:
-        found += await _overdue(behind)
         found += await _undone(behind, answered)
+        found += await _lost(behind, kept)
     bugs = [line for part in ("api", "worker", "sandbox") for line in hospital.lines(part, *BUGS)]
     return found + [f"a bug was met: {line}" for line in bugs]
+
+
+def unexplained(cut_short: Sequence[tuple[str, str]], pathways: int, refusals: Collection[str], *, calm: bool) -> list[str]:
+    """What weather and deadlines do not explain of ways that ended otherwise, each a way and how it was cut short.
+
+    A conflict says that the visit had moved on. Any other refusal by the house must be one of `refusals`, which the weather made, and
+    only some may miss their ends. Where it was `calm`, none may.
+    """
+    if calm:
+        return [f"in calm {way} was cut short: {how}" for way, how in cut_short]
+    found = [f"{way} was refused for no reason of the weather: {how}" for way, how in cut_short if _strange(how, refusals)]
+    if len(cut_short) > max(2, pathways * CUT_SHORT_MAX):
+        found.append(f"{len(cut_short)} of {pathways} ways were cut short")
+    return found
+
+
+def _strange(how: str, refusals: Collection[str]) -> bool:
+    refused = REFUSAL.match(how)
+    return bool(refused) and refused[1] != "409" and not any(f'"{code}"' in refused[2] for code in refusals)
 
 
 async def _books(hospital: Hospital) -> list[str]:
     at = hospital.stack.addresses
 
     async def differs() -> list[Any]:
-        return await audit(at.database_url, at.sandbox, standing=STANDING, column_keys=hospital.column_keys)
+        return await audit(at.database_url, at.sandbox, column_keys=hospital.column_keys)
 
     try:
         await until("all books to agree", differs, lambda seen: not seen, CALM_S)
     except AssertionError:
         return told(await differs()).splitlines()
     return []
-
-
-async def _overdue(behind: Backstage) -> list[str]:
-    """An alarm that should have rung, and nobody is at work."""
-    union = text(" union all ".join(_OVERDUE.format(table=one) for one in PROCESSES))
-    async with behind.transaction() as db:
-        rows = (await db.execute(union, {"late": now() - LATE})).all()
-    return [f"{process}={id} has stood as {state} since its alarm" for process, id, state in rows]
 
 
 async def _undone(behind: Backstage, answered: Sequence[Answered]) -> list[str]:
@@ -67,4 +79,15 @@ async def _undone(behind: Backstage, answered: Sequence[Answered]) -> list[str]:
             row = (await db.execute(_ANSWERED, {"process_id": one.process_id, "version": one.version})).one_or_none()
             if row is None or row.after != one.state:
                 found.append(f"{one.process_id} was answered as {one.state} at {one.version}, and its timeline says {row and row.after}")
+    return found
+
+
+async def _lost(behind: Backstage, kept: Sequence[Kept]) -> list[str]:
+    """What was said or handed in, answered as kept, and is not there."""
+    found: list[str] = []
+    async with behind.transaction() as db:
+        for one in kept:
+            there = await db.scalar(text(f"select exists (select from {one.table} where id = :id)"), {"id": one.id})
+            if not there:
+                found.append(f"{one.id} was answered as kept, and {one.table} has it not")
     return found

@@ -2,26 +2,42 @@
 
 import asyncio
 import contextlib
+import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from random import Random
-from typing import Final
+from typing import Final, Literal
+
+import httpx
 
 from stack.supervisor import PartName, Stack
 from tests.faults import matrix, matrix_bills, matrix_drugs
 from tests.faults.matrix import Asked, Spot, Told
-from tests.journeys.hospital import Hospital
 from tests.journeys.people import read
 
+Hit = Literal["kill", "pause", "restart"]
 PARTS: Final[tuple[PartName, ...]] = ("worker", "worker", "api", "temporal", "postgres")
-BLOWS: Final = ("kill", "kill", "pause", "restart")
+HITS: Final[tuple[Hit, ...]] = ("kill", "kill", "pause", "restart")
 PAUSE_S: Final = (3.0, 9.0)
 BETWEEN_BLOWS_S: Final = (4.0, 14.0)
 BETWEEN_FAULTS_S: Final = (0.2, 1.6)
 SLOW_S: Final = (0.5, 12.0)
+UNMET_S: Final = 20.0
+"""A fault that no call has met in that time is taken back, so that the call may meet another."""
 TAKES_TIME: Final = ("slow", "late", "duplicated")
 SPOTS: Final[tuple[Spot, ...]] = (*matrix.SPOTS, *matrix_drugs.SPOTS, *matrix_bills.SPOTS)
 """Every call that a visit makes outside, and every notify."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blow:
+    """So long after the one before; `long_s` is how long a pause takes."""
+
+    after_s: float
+    part: PartName
+    hit: Hit
+    long_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +51,21 @@ class Fault:
     code: str | None
 
 
-def fault(chance: Random) -> Fault:
+def blows(seed: str) -> Iterator[Blow]:
+    """Without an end."""
+    chance = Random(f"{seed} blows")
+    while True:
+        yield Blow(chance.uniform(*BETWEEN_BLOWS_S), chance.choice(PARTS), chance.choice(HITS), chance.uniform(*PAUSE_S))
+
+
+def faults(seed: str) -> Iterator[tuple[float, Fault]]:
+    """Each with the pause before it, without an end."""
+    chance = Random(f"{seed} faults")
+    while True:
+        yield chance.uniform(*BETWEEN_FAULTS_S), _fault(chance)
+
+
+def _fault(chance: Random) -> Fault:
     """A refusal only where it is no last word: what the party itself would mean by it has not happened there."""
     spot = chance.choice(SPOTS)
     codes = [code for code, after in spot.refusals.items() if after in (Asked.AGAIN, Asked.LATER) or isinstance(after, Told)]
@@ -45,54 +75,90 @@ def fault(chance: Random) -> Fault:
     return Fault(spot.system, spot.call, kind, seconds if kind in TAKES_TIME else 0, code)
 
 
+def told_of(fault: Fault) -> set[str]:
+    """With which codes of ours people may be refused when that one is met."""
+    spots = [one for one in SPOTS if (one.system, one.call) == (fault.system, fault.call) and fault.code in one.refusals]
+    return {after.code for one in spots for after in [one.refusals[str(fault.code)]] if isinstance(after, Told)}
+
+
+@dataclass
+class Faults:
+    """Those that are set at the sandbox, one a call: many in a row would be an outage, which is another test."""
+
+    outside: httpx.AsyncClient
+    asked: Counter[str] = field(default_factory=Counter[str])
+    met: Counter[str] = field(default_factory=Counter[str])
+    refusals: set[str] = field(default_factory=set[str])
+    """Codes with which people may have been refused, by faults that were met."""
+    _set: dict[int, tuple[Fault, float]] = field(default_factory=dict[int, tuple[Fault, float]])
+
+    async def add(self, fault: Fault) -> None:
+        """Unless one still waits for that call."""
+        await self.look()
+        if (fault.system, fault.call) in [(one.system, one.call) for one, _ in self._set.values()]:
+            return
+        made = read(await self.outside.post("/faults", json=asdict(fault)))
+        self._set[made["id"]] = fault, time.monotonic()
+        self.asked[_named(fault)] += 1
+
+    async def look(self, patience_s: float = UNMET_S) -> None:
+        """Counts what was met since; what has waited for longer is taken back."""
+        left = {one["id"] for one in read(await self.outside.get("/faults"))}
+        for id, (fault, since) in list(self._set.items()):
+            unmet = id in left
+            if unmet and time.monotonic() - since < patience_s:
+                continue
+            if not unmet or (await self.outside.delete(f"/faults/{id}")).status_code == 404:  # met in this very moment
+                self.met[_named(fault)] += 1
+                self.refusals |= told_of(fault)
+            del self._set[id]
+
+
 @dataclass
 class Weather:
     """Blows until it is told to stop; then everything stands again and every fault is gone."""
 
-    hospital: Hospital
+    stack: Stack
+    faults: Faults
     seed: str
-    counted: Counter[str] = field(default_factory=Counter[str])
+    hits: Counter[str] = field(default_factory=Counter[str])
 
     async def blow(self, stop: asyncio.Event) -> None:
         try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._blows(stop))
-                both.create_task(self._faults(stop))
+                both.create_task(self._spoils(stop))
         finally:
-            await self.hospital.outside.delete("/faults")
+            await self.faults.look(patience_s=0)
 
     async def _blows(self, stop: asyncio.Event) -> None:
-        chance, stack = Random(f"{self.seed} blows"), self.hospital.stack
-        while not await over(stop, chance.uniform(*BETWEEN_BLOWS_S)):
-            part, how, long = chance.choice(PARTS), chance.choice(BLOWS), chance.uniform(*PAUSE_S)
-            self.counted[f"{how} {part}"] += 1
-            await _struck(stack, part, how, long)
+        for one in blows(self.seed):
+            if await over(stop, one.after_s):
+                return
+            self.hits[f"{one.hit} {one.part}"] += 1
+            await _struck(self.stack, one)
 
-    async def _faults(self, stop: asyncio.Event) -> None:
-        chance = Random(f"{self.seed} faults")
-        while not await over(stop, chance.uniform(*BETWEEN_FAULTS_S)):
-            one = fault(chance)
-            waiting = [(left["system"], left["call"]) for left in await self.hospital.faults()]
-            if (one.system, one.call) in waiting:  # one a call: many in a row would be an outage, which is another test
-                continue
-            self.counted[f"{one.system} {one.kind}"] += 1
-            read(await self.hospital.outside.post("/faults", json=asdict(one)))
+    async def _spoils(self, stop: asyncio.Event) -> None:
+        for pause_s, one in faults(self.seed):
+            if await over(stop, pause_s):
+                return
+            await self.faults.add(one)
 
 
-async def _struck(stack: Stack, part: PartName, how: str, long: float) -> None:
-    match how:
+async def _struck(stack: Stack, blow: Blow) -> None:
+    match blow.hit:
         case "kill":
-            await stack.kill(part)
-            await stack.start_part(part)
+            await stack.kill(blow.part)
+            await stack.start_part(blow.part)
         case "restart":
-            await stack.stop_part(part)
-            await stack.start_part(part)
-        case _:
-            stack.pause(part)
+            await stack.stop_part(blow.part)
+            await stack.start_part(blow.part)
+        case "pause":
+            stack.pause(blow.part)
             try:
-                await asyncio.sleep(long)
+                await asyncio.sleep(blow.long_s)
             finally:
-                stack.resume(part)
+                stack.resume(blow.part)
 
 
 async def over(stop: asyncio.Event, within_s: float) -> bool:
@@ -101,3 +167,7 @@ async def over(stop: asyncio.Event, within_s: float) -> bool:
         async with asyncio.timeout(within_s):
             await stop.wait()
     return stop.is_set()
+
+
+def _named(fault: Fault) -> str:
+    return f"{fault.system} {fault.kind}"

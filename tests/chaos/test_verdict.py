@@ -1,0 +1,31 @@
+"""What the verdict makes of ways that missed their ends."""
+
+import pytest
+
+from tests.chaos.verdict import unexplained
+
+LATE = ("seen at line 1", "cancelled, timed_out instead of ('closed',)")
+NO_ANSWER = ("seen at line 1", "waited 90 s for the visit to be ('closed',); seen last: {'state': 'consulting'}")
+MOVED_ON = ("seen at line 1", 'POST /v1/revisits/1/check-in: 409 {"code":"revisit.not_now"}')
+AWAY = ("seen at line 1", 'POST /v1/revisits/1/check-in: 503 {"code":"database.away"}')
+AT_A_DESK = ("sent at line 1", 'POST /his/desk/prescriptions/1/prepare: 404 {"detail":"none"}')
+MISSING = ("declined at line 1", 'POST /v1/revisits/1/decline: 404 {"code":"revisit.missing"}')
+OF_THE_HIS = ("seen at line 1", 'POST /v1/charges/1/orders: 422 {"code":"his.not-found"}')
+
+
+@pytest.mark.parametrize("how", [LATE, NO_ANSWER, MOVED_ON, AWAY, AT_A_DESK], ids=lambda how: how[1][:20])
+def test_a_deadline_and_a_part_that_is_away_explain_an_end_that_was_missed(how: tuple[str, str]) -> None:
+    assert unexplained([how], 10, set(), calm=False) == []
+    assert len(unexplained([how], 10, set(), calm=True)) == 1
+
+
+def test_a_refusal_is_explained_by_a_fault_that_was_met_and_by_nothing_else() -> None:
+    assert unexplained([MISSING], 10, {"his.not-found"}, calm=False) != []
+    assert unexplained([OF_THE_HIS], 10, set(), calm=False) != []
+    assert unexplained([OF_THE_HIS], 10, {"his.not-found"}, calm=False) == []
+
+
+def test_some_may_miss_their_ends_and_not_a_good_part_of_all() -> None:
+    assert unexplained([LATE] * 10, 40, set(), calm=False) == []
+    assert unexplained([LATE] * 11, 40, set(), calm=False) == ["11 of 40 ways were cut short"]
+    assert unexplained([LATE] * 2, 4, set(), calm=False) == []

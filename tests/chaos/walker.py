@@ -1,0 +1,57 @@
+"""Who walks: one patient with the choices made for them, and what people do on more ways than one."""
+
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from tests.journeys.hospital import Hospital
+from tests.journeys.people import Patient, key, read
+from tests.journeys.prescription import Prescription, written
+from tests.journeys.visit import CONDITION, Visit
+
+PICTURE: Final = b"\xff\xd8\xff\xe0jfif"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walker:
+    """`slot` has one place, and is nobody else's to be stopped, or to be wanted with `rivals`; `stood` is a visit that was there before."""
+
+    hospital: Hospital
+    patient: Patient
+    chance: Random
+    slot: str = ""
+    rivals: tuple[Patient, ...] = ()
+    stood: Visit | None = None
+
+    async def opened(self, **opening: str) -> Visit:
+        return Visit(self.hospital, self.patient, await self.patient.open(**opening))
+
+    async def visit(self, to: str, **opening: str) -> Visit:
+        return await (await self.opened(**opening)).to(to)
+
+    async def drugs(self) -> Prescription:
+        """A prescription that is written, signed and queued, of a visit whose record is signed too."""
+        mine = await written(await self.visit("entered"))
+        await mine.submit()
+        await mine.by_doctor()
+        await mine.until("queued")
+        return mine
+
+
+async def ends(visit: Visit, *states: str) -> Visit:
+    await visit.until(*states)
+    return visit
+
+
+async def talked(visit: Visit) -> Visit:
+    """Each side says something in the room."""
+    for speaker, words in ((visit.hospital.doctor, "您好，最近气短有没有加重？"), (visit.patient, "比上次好一些。")):
+        read(await speaker.post(f"{visit.path}/chat", {"text": words}, key=key()))
+    return visit
+
+
+async def described(visit: Visit) -> Visit:
+    """The condition, with a picture."""
+    picture = read(await visit.patient.upload(f"{visit.path}/files", PICTURE, key=key()))
+    await visit.act("describe", {"text": CONDITION, "file_ids": [picture["id"]]})
+    return visit

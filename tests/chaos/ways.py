@@ -1,0 +1,34 @@
+"""All ways, how often each is taken, and who takes which: chosen by the seed alone."""
+
+from collections.abc import Awaitable, Callable
+from random import Random
+from typing import Final
+
+from tests.chaos import exits, exits_drugs
+from tests.chaos.walker import Walker
+from tests.journeys.visit import Visit
+
+Way = Callable[[Walker], Awaitable[Visit]]
+_OF_VISITS: Final[tuple[tuple[Way, int], ...]] = (
+    *((exits.seen, 6), (exits.survey_lapses, 1), (exits.out_of_window, 1), (exits.emergency, 1), (exits.left_before_paying, 2)),
+    *((exits.left_while_paying, 4), (exits.left_when_booked, 4), (exits.left_standing, 4), (exits.never_paid, 2), (exits.contended, 3)),
+    *((exits.absent, 2), (exits.declined, 4), (exits.stopped, 4), (exits.refilled, 2), (exits.given_back_at_last, 2)),
+    *((exits.given_back_by_the_management, 1), (exits.undone_at_the_window, 1)),
+)
+_OF_DRUGS: Final[tuple[tuple[Way, int], ...]] = (
+    *((exits_drugs.picked_up, 3), (exits_drugs.not_wanted, 2), (exits_drugs.drugs_not_paid, 2), (exits_drugs.rejected, 2)),
+    *((exits_drugs.answered, 1), (exits_drugs.amended, 2), (exits_drugs.sent, 3), (exits_drugs.sent_and_refused, 2)),
+    *((exits_drugs.sent_again, 2),),
+)
+WAYS: Final[dict[str, tuple[Way, int]]] = {way.__name__: (way, weight) for way, weight in (*_OF_VISITS, *_OF_DRUGS)}
+"""And how often each is chosen, against the others."""
+
+
+def chosen(seed: str, pathways: int) -> list[str]:
+    """The way of each pathway, by its number."""
+    return Random(f"{seed} ways").choices(list(WAYS), [weight for _, weight in WAYS.values()], k=pathways)
+
+
+def of_walker(seed: str, number: int) -> Random:
+    """What that one chooses on its way."""
+    return Random(f"{seed} {number}")

@@ -1,0 +1,66 @@
+"""What the chaos does when its weather is over: it looks whether whoever was left is looked after, and brings each to an end."""
+
+import pytest
+
+from tests.chaos.aftercare import brought_to_an_end, refunds_settled
+from tests.chaos.calm import rightly_waiting
+from tests.journeys.hospital import Hospital
+from tests.journeys.people import key, read
+from tests.journeys.prescription import written
+from tests.journeys.visit import EXITS, STRAIGHT
+
+pytestmark = pytest.mark.long
+
+
+@pytest.mark.parametrize("state", STRAIGHT[:-2])
+async def test_whoever_is_left_standing_is_brought_to_an_end(hospital: Hospital, state: str) -> None:
+    assert await brought_to_an_end(await hospital.visit(state)) in EXITS
+
+
+async def test_a_parcel_that_nobody_takes_is_brought_to_an_end(hospital: Hospital) -> None:
+    """It has to be looked at by the carrier first."""
+    mine = await written(await hospital.visit("entered"))
+    await mine.submit()
+    await mine.by_doctor()
+    await mine.until("queued")
+    await mine.approved()
+    await mine.paid("parcel", detail="北马厂人工核实149号")
+    for act in ("prepare", "hand-out"):
+        await mine.pharmacy(act)
+    await mine.parcel()
+
+    assert await brought_to_an_end(mine.visit) in EXITS
+
+    assert (await mine.now())["state"] == "completed"
+
+
+async def test_a_refund_that_is_stuck_is_done_or_withdrawn(hospital: Hospital) -> None:
+    took_place, left = await hospital.visit("closed"), await hospital.visit("booked")
+    read(await hospital.finance.post(f"/v1/charges/{await took_place.charge_id()}/refunds", {}, key=key()))
+    await hospital.will("CLOSED", (await left.charge())["orders"][-1]["order_id"])
+    await left.act("cancel")
+    for visit in (took_place, left):
+        await visit.refund("stuck")
+
+    told = await refunds_settled(hospital)
+
+    assert [(await visit.refunds())[-1]["state"] for visit in (took_place, left)] == ["withdrawn", "arrived"]
+    assert [line for line in told if took_place.id in line or left.id in line] == []
+
+
+async def test_who_has_no_run_and_whose_alarm_does_not_ring_is_told_until_they_are_looked_after(hospital: Hospital) -> None:
+    visit = await hospital.visit("waiting")  # its doctor is reminded within seconds
+    await hospital.stack.kill("worker")
+    try:
+        await (await hospital.temporal()).get_workflow_handle(f"revisit/{visit.id}").terminate("nobody walks it")
+
+        told = await rightly_waiting(hospital, within_s=1)
+    finally:
+        await hospital.stack.start_part("worker")
+
+    assert {line for line in told if visit.id in line} >= {
+        f"revisit={visit.id} stands as waiting, and nothing runs it",
+        f"revisit={visit.id} stands as waiting since its alarm",
+    }
+    assert [line for line in await rightly_waiting(hospital) if visit.id in line] == []
+    await visit.to("closed")
