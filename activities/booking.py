@@ -5,7 +5,9 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
+from structlog.typing import FilteringBoundLogger
 
 from activities.payment import start
 from activities.steps import Guard, Step, outside, step
@@ -34,6 +36,7 @@ Leaving = Cancel | Decline | ChargeEnded | Stopped | Alarm
 STOPPED = "his.slot-stopped"
 OURS = {"his.slot-full": "slot.sold_out", STOPPED: "slot.stopped", "his.duplicate-booking": "booking.held_already"}
 """The HIS's refusals in our words."""
+_log: FilteringBoundLogger = structlog.get_logger()
 
 
 class BookingActivities:
@@ -220,6 +223,8 @@ class BookingActivities:
         try:
             await tell()
         except DomainError as refused:
+            if refused.code == "his.settled":  # nothing was paid here: at a window, or before our rows were restored
+                _log.error("booking.paid_elsewhere", visit_id=str(now.id), claim_id=str(now.claim_id))
             return refused.code
         return None
 

@@ -85,7 +85,10 @@ class OrderedOut(BaseModel):
 @router.post(
     "/v1/charges/{charge_id}/orders",
     response_model=OrderedOut,
-    responses=problems(conflict=("charge.not_now", "charge.too_late", "charge.bill_changed", "process.busy"), missing=("charge.missing",)),
+    responses=problems(
+        conflict=("charge.not_now", "charge.too_late", "charge.bill_changed", "charge.paid_elsewhere", "process.busy"),
+        missing=("charge.missing",),
+    ),
 )
 async def order(charge_id: UUID, body: OrderIn, me: MayPay, intent: Intent, pathways: AskPathways, wiring: Wired) -> OrderedOut:
     """发起缴费: a channel order, or the one that is open."""

@@ -54,6 +54,8 @@ class Bill(BaseModel):
     amount_fen: FenAmount
     open: bool
     """Issued and not yet paid or cancelled."""
+    paid: bool
+    """Settled there, by whomever."""
 
 
 class Payment(BaseModel):

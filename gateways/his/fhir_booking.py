@@ -85,11 +85,12 @@ class Bookings:
         await self._move("no_show", appointment_id, "noshow", done_in=frozenset({"noshow"}))
 
     async def bill(self, invoice_id: str) -> Bill:
-        """`GET /Invoice/{id}`: open while `issued`."""
+        """`GET /Invoice/{id}`: open while `issued`, paid while `balanced`."""
         async with self._rest.call("bill", invoice_id=invoice_id) as call:
             invoice = await self._rest.read(call, Invoice, invoice_id)
             call.note(invoice_status=invoice.status)
-            return Bill(invoice_id=invoice.id, amount_fen=invoice.total_gross.fen, open=invoice.status == "issued")
+            stands = {"open": invoice.status == "issued", "paid": invoice.status == "balanced"}
+            return Bill(invoice_id=invoice.id, amount_fen=invoice.total_gross.fen, **stands)
 
     async def settle(self, invoice_id: str, payment: Payment) -> None:
         """`POST /Invoice/{id}/$settle` with the cash leg alone; the same payment again is answered the same."""

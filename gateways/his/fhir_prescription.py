@@ -110,7 +110,7 @@ class Prescriptions:
             return None
         bill = parsed(call, Invoice, found[0])
         call.note(invoice_id=bill.id, invoice_status=bill.status)
-        return Bill(invoice_id=bill.id, amount_fen=bill.total_gross.fen, open=bill.status == "issued")
+        return Bill(invoice_id=bill.id, amount_fen=bill.total_gross.fen, open=bill.status == "issued", paid=bill.status == "balanced")
 
     async def _lines(self, call: Call, number: UUID) -> list[MedicationRequest]:
         """Our own lines alone: a server may ignore a parameter that it does not know."""

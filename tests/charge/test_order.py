@@ -1,6 +1,7 @@
 """Wanting to pay: one order at the channel, for what the HIS asks, in time (P-2.3)."""
 
 import pytest
+from structlog.testing import capture_logs
 
 from activities.charge import ChargeActivities
 from models.charge import ChargeState, Order, OrderState, Scene
@@ -108,6 +109,20 @@ async def test_a_bill_that_is_no_longer_open_is_not_ordered(hospital: Hospital) 
     hospital.his.invoices[(await hospital.claim(visit.id)).invoice_id or ""].status = "cancelled"
 
     assert await refused(visit.orders()) == "charge.bill_changed"
+
+
+async def test_a_place_that_the_his_has_as_paid_is_not_paid_again_and_somebody_is_called(hospital: Hospital) -> None:
+    """After a restore, say: the payment is in none of our rows."""
+    visit = await paying(hospital)
+    hospital.his.invoices[(await hospital.claim(visit.id)).invoice_id or ""].status = "balanced"
+
+    with capture_logs() as lines:
+        assert await refused(visit.orders()) == "charge.paid_elsewhere"
+
+    assert [(line["event"], line["log_level"]) for line in lines if line["event"].startswith("charge.")] == [
+        ("charge.paid_elsewhere", "error")
+    ]
+    assert (hospital.wechat_pay.payable, await orders(hospital, visit)) == ([], [OrderState.CLOSED])
 
 
 async def test_with_less_than_two_minutes_left_nothing_is_ordered(hospital: Hospital, clock: Hands) -> None:

@@ -163,4 +163,4 @@ class Pharmacy(Line):
 
     def _bill(self, invoice_id: str) -> Bill:
         bill = self.invoices[invoice_id]
-        return Bill(invoice_id=bill.id, amount_fen=bill.amount_fen, open=bill.status == "issued")
+        return Bill(invoice_id=bill.id, amount_fen=bill.amount_fen, open=bill.status == "issued", paid=bill.status == "balanced")

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
+from structlog.testing import capture_logs
 
 from activities.booking import BookingActivities
 from models.booking import ClaimState
@@ -299,3 +300,15 @@ async def test_a_his_that_will_not_let_go_keeps_nobody_in_the_visit(hospital: Ho
     row = await hospital.row(visit.id)
     assert (row.state, row.refusal) == (State.CANCELLED, "his.not-booked")
     assert await hospital.taken(visit.unit.slot_ids[0]) == 0
+
+
+async def test_a_place_that_the_his_has_as_paid_is_let_go_here_and_somebody_is_called(hospital: Hospital) -> None:
+    """Nobody paid it here: at a window, or before our rows were restored."""
+    visit = await (await opened(hospital)).to(State.DESCRIBING)
+    hospital.his.refuses("release", "his.settled")
+
+    with capture_logs() as lines:
+        await visit.does(Cancel)
+
+    assert (await hospital.row(visit.id)).refusal == "his.settled"
+    assert [line["log_level"] for line in lines if line["event"] == "booking.paid_elsewhere"] == ["error"]

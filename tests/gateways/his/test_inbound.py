@@ -157,12 +157,17 @@ async def test_what_the_sandbox_tells_is_read(
         listening(bell.url)
         hospital.at_the_counter("pay", written.number)
         hospital.at_the_counter("hand-out", written.number)
-        heard = [bell.next() for _ in range(2)]
+        told: list[BillTold | DrugsTold] = []
+        while len(told) < 2:  # what nobody had heard of other tests comes too
+            heard = bell.next()
+            match open_message(account, heard.headers, heard.body, now() + timedelta(seconds=1)):
+                case BillTold() | DrugsTold() as one if one.prescription == written.number:
+                    told.append(one)
+                case _:
+                    pass
     listening(None)
 
-    told = [open_message(account, one.headers, one.body, now() + timedelta(seconds=1)) for one in heard]
-
-    assert {(type(one).__name__, one.event, one.prescription) for one in told if isinstance(one, BillTold | DrugsTold)} == {
+    assert {(type(one).__name__, one.event, one.prescription) for one in told} == {
         ("BillTold", "paid-at-window", written.number),
         ("DrugsTold", "dispensed", written.number),
     }
