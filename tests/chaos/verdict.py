@@ -34,7 +34,7 @@ async def verdict(hospital: Hospital, answered: Sequence[Answered], kept: Sequen
     found += await _books(hospital)
     async with backstage(hospital) as behind:
         found += await _undone(behind, answered)
-        found += await _lost(behind, kept)
+        found += await lost(behind, kept)
     bugs = [line for part in ("api", "worker", "sandbox") for line in hospital.lines(part, *BUGS)]
     return found + [f"a bug was met: {line}" for line in bugs]
 
@@ -82,7 +82,7 @@ async def _undone(behind: Backstage, answered: Sequence[Answered]) -> list[str]:
     return found
 
 
-async def _lost(behind: Backstage, kept: Sequence[Kept]) -> list[str]:
+async def lost(behind: Backstage, kept: Sequence[Kept]) -> list[str]:
     """What was said or handed in, answered as kept, and is not there."""
     found: list[str] = []
     async with behind.transaction() as db:

@@ -1,9 +1,16 @@
-"""What the chaos does when its weather is over: it looks whether whoever was left is looked after, and brings each to an end."""
+"""What the chaos does when its weather is over: it looks whether whoever was left is looked after, brings each to an end, and holds the
+house to what it answered."""
 
+import httpx
 import pytest
 
+from models.kernel import ids
 from tests.chaos.aftercare import brought_to_an_end, refunds_settled
 from tests.chaos.calm import rightly_waiting
+from tests.chaos.client import Kept, Persistent
+from tests.chaos.verdict import lost
+from tests.chaos.walker import described, talked
+from tests.journeys.backstage import backstage
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import key, read
 from tests.journeys.prescription import written
@@ -63,4 +70,19 @@ async def test_who_has_no_run_and_whose_alarm_does_not_ring_is_told_until_they_a
         f"revisit={visit.id} stands as waiting since its alarm",
     }
     assert [line for line in await rightly_waiting(hospital) if visit.id in line] == []
+    await visit.to("closed")
+
+
+async def test_what_was_said_and_handed_in_is_looked_for(hospital: Hospital) -> None:
+    visit, line = await hospital.visit("describing"), Persistent()
+    async with httpx.AsyncClient(base_url=hospital.stack.addresses.api, transport=line) as http:
+        visit.patient.speak(http)
+        await described(visit)
+        await talked(await visit.to("entered"))
+    visit.patient.speak(hospital.http)
+
+    assert [one.table for one in line.kept] == ["intake_file", "chat"]  # the doctor speaks over another line
+    async with backstage(hospital) as behind:
+        assert await lost(behind, line.kept) == []
+        assert len(await lost(behind, [*line.kept, Kept("chat", ids.new())])) == 1
     await visit.to("closed")
