@@ -26,6 +26,6 @@ def test_a_refusal_is_explained_by_a_fault_that_was_met_and_by_nothing_else() ->
 
 
 def test_some_may_miss_their_ends_and_not_a_good_part_of_all() -> None:
-    assert unexplained([LATE] * 10, 40, set(), calm=False) == []
-    assert unexplained([LATE] * 11, 40, set(), calm=False) == ["11 of 40 ways were cut short"]
+    assert unexplained([LATE] * 13, 40, set(), calm=False) == []
+    assert unexplained([LATE] * 14, 40, set(), calm=False) == ["14 of 40 ways were cut short"]
     assert unexplained([LATE] * 2, 4, set(), calm=False) == []
