@@ -70,7 +70,7 @@ def backup(
         return await take_backup(DataFolder(data), Ports.from_base(port_base).postgres, Path(to))
 
     taken = _or_exit(work())
-    sys.stdout.write(f"Backed up into {to}: the database, {taken.count(FILES)} files, {taken.count(SECRETS)} keys.\n")
+    sys.stdout.write(f"Backed up into {to}: the database; files: {taken.count(FILES)}, keys: {taken.count(SECRETS)}.\n")
 
 
 @app.command()

@@ -277,6 +277,16 @@ async def test_the_commands_say_what_is_wrong_in_a_sentence(words: tuple[str, ..
     assert "Traceback" not in at.text
 
 
+async def test_the_commands_say_what_was_done(stack: Stack, tmp_path: Path) -> None:
+    kept, second = tmp_path / "kept", tmp_path / "second"
+    words = ("backup", "--to", str(kept), "--data", str(stack.data.path), "--port-base", str(stack.port - 4))
+    async with terminal(*command(*words)) as at:
+        assert (await at.ended(), at.text) == (0, f"Backed up into {kept}: the database; files: 2, keys: 1.")
+    async with terminal(*command("restore", "--from", str(kept), "--data", str(second))) as at:
+        assert await at.ended() == 0
+    assert at.text.startswith(f"Restored into {second}, as of 20")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_command_that_is_broken_off_leaves_nothing(stack: Stack, tmp_path: Path, number: signal.Signals) -> None:
     """While the database stalls, so that it surely is at work."""
