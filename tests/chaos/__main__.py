@@ -1,5 +1,5 @@
 """`PATHWAYS=… SEED=… MINUTES=… python -m tests.chaos`: tells what was done to whom, and what is wrong; 1 when anything is, 2 for bad input.
-With MINUTES=0 there is no weather, and no way may miss its end.
+With MINUTES=0 there is no weather: every way is taken in turn, and none may miss its end.
 
 The hospital of a run is its own, in a new folder; that of a run in which something is wrong is kept, with its logs.
 """

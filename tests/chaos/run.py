@@ -19,7 +19,7 @@ from tests.chaos.calm import rightly_waiting
 from tests.chaos.client import Persistent
 from tests.chaos.verdict import unexplained, verdict
 from tests.chaos.walker import Walker
-from tests.chaos.ways import WAYS, chosen, of_walker
+from tests.chaos.ways import WAYS, chosen, in_turn, of_walker
 from tests.chaos.weather import Faults, Weather
 from tests.journeys.backstage import backstage
 from tests.journeys.conftest import NOTIFY_RETRY_S
@@ -62,7 +62,7 @@ class Told:
 
 
 async def run(seed: str, pathways: int, minutes: float, data: Path) -> Told:
-    """The same seed makes the same choices. The weather ends after `minutes` at the latest, and with none it is calm all the time."""
+    """The same seed makes the same choices. The weather ends after `minutes` at the latest; with none every way is taken in turn."""
     told, line = Told(seed, pathways), Persistent()
     began = time.monotonic()
     async with Stack(data, policy="test", settings={"SANDBOX_NOTIFY_RETRY_S": NOTIFY_RETRY_S}) as stack:
@@ -107,7 +107,7 @@ async def _ended(hands: asyncio.Semaphore, visit: Visit) -> str:
 async def _walked(hospital: Hospital, told: Told, minutes: float, weather: Weather) -> list[Visit]:
     """Wave by wave, under one weather. Answers every visit that was begun."""
     stop = asyncio.Event()
-    ways = chosen(told.seed, told.pathways)
+    ways = chosen(told.seed, told.pathways) if minutes else in_turn(told.pathways)
     walkers = await _walkers(hospital, told.seed, ways)
     asyncio.get_running_loop().call_later(minutes * 60, stop.set)
     blowing: asyncio.Task[None] | None = None

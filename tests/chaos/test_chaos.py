@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tests.chaos.ways import WAYS
 from tests.house.rooms import HOUSE
 
 SEEDS = ("b",)
@@ -21,6 +22,13 @@ def _run(**given: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_all_books_agree_after_the_storm(seed: str) -> None:
     done = _run(PATHWAYS="16", MINUTES="4", SEED=seed)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.long
+def test_in_calm_every_way_comes_to_its_end() -> None:
+    done = _run(PATHWAYS=str(len(WAYS)), MINUTES="0", SEED="calm")
 
     assert done.returncode == 0, done.stdout + done.stderr
 

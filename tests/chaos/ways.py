@@ -1,6 +1,7 @@
 """All ways, how often each is taken, and who takes which: chosen by the seed alone."""
 
 from collections.abc import Awaitable, Callable
+from itertools import cycle, islice
 from random import Random
 from typing import Final
 
@@ -27,6 +28,11 @@ WAYS: Final[dict[str, tuple[Way, int]]] = {way.__name__: (way, weight) for way, 
 def chosen(seed: str, pathways: int) -> list[str]:
     """The way of each pathway, by its number."""
     return Random(f"{seed} ways").choices(list(WAYS), [weight for _, weight in WAYS.values()], k=pathways)
+
+
+def in_turn(pathways: int) -> list[str]:
+    """Each way once, and then again."""
+    return list(islice(cycle(WAYS), pathways))
 
 
 def of_walker(seed: str, number: int) -> Random:
