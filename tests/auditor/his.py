@@ -106,9 +106,12 @@ def _claims(books: Books) -> Iterator[Finding]:
 
 def _unclaimed(books: Books) -> Iterator[Finding]:
     claims = {one.id.hex: one for one in books.ours.claims}
+    executed = {one.claim_id for one in books.ours.visits if _was_told(books, one)}
     for there in (one for one in books.theirs.appointments if is_ours(one.claim_no)):
         claim = claims.get(there.claim_no)
         if there.status in LET_GO or (claim and (claim.state in TAKEN or _waits_for_its_refund(books, claim))):
+            continue
+        if there.status == "fulfilled" and claim and claim.id in executed:
             continue
         about = f"claim_no={there.claim_no} appointment={there.id} slot={there.slot_id}"
         said, visit = (claim.state, claim.revisit_id) if claim else ("no such claim", None)

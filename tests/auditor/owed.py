@@ -71,7 +71,7 @@ def owing(books: Books) -> Owing:
                 if line.after in BACK_AT_ITS_DOCTOR and staff.doctor_of(books.visits[line.visit_id]):
                     owed[line.visit_id, "prescription_returned"] += 1
             case "delivery" if line.enters:
-                once |= {(line.process_id, one) for one in _of_parcel(line)}
+                once |= {(line.process_id, one) for one in _of_parcel(line, books.deliveries[line.process_id.hex])}
                 owed[line.visit_id, "delivery_waiting"] += line.after in TASKS and staff.are("pharmacist")
             case "refund" if line.enters and line.after in OF_REFUND and line.visit_id in books.visits:
                 owed[line.visit_id, OF_REFUND[line.after]] += 1
@@ -108,9 +108,9 @@ def _of_prescription(line: ours.Moved) -> Iterator[str]:
         yield "drugs_ready"
 
 
-def _of_parcel(line: ours.Moved) -> Iterator[str]:
-    """What was signed for before it was seen anywhere else is told by nobody: its patient has it."""
-    if line.after in SENT and line.before not in ON_ITS_WAY:
+def _of_parcel(line: ours.Moved, delivery: ours.Delivery) -> Iterator[str]:
+    """What was signed for before it was seen anywhere else is told by nobody: its patient has it; nor what bears no number to look for."""
+    if line.after in SENT and line.before not in ON_ITS_WAY and delivery.waybill:
         yield "delivery_sent"
     if line.after in NOT_HANDED_OVER:
         yield "delivery_failed"

@@ -108,6 +108,14 @@ async def test_nobody_was_told_of_their_drugs(pharmacy: Pharmacy, stage: str, te
     assert (found.kind, found.about) == (Kind.MESSAGE_OWED, f"visit={prescription.money.id} template={template}")
 
 
+async def test_a_parcel_without_a_number_to_look_for(pharmacy: Pharmacy) -> None:
+    await pharmacy.prescription("shipping")
+    await forgotten(pharmacy.hospital, "delivery_sent")
+    await pharmacy.hospital.do("update delivery set waybill = null")
+
+    assert await pharmacy.hospital.audit(standing={"prescription.shipping", "delivery.picked_up"}) == []
+
+
 async def test_each_prescription_is_told_of(pharmacy: Pharmacy) -> None:
     visit = await pharmacy.hospital.visit("closed")
     for _ in range(2):
