@@ -207,3 +207,27 @@ async def _asked_twice(hospital: Hospital, call: str) -> None:
         return [line for line in hospital.lines("worker", call) if line["outcome"] == "unknown"]
 
     await until(f"{call} to be asked again and again", unknown, lambda lines: len(lines) >= 4, within_s=40)
+
+
+@pytest.mark.long
+async def test_an_end_that_lands_after_it_was_refused_is_undone_at_a_window(hospital: Hospital) -> None:
+    """The doctor, told no, gives the visit back instead, and meanwhile the HIS has it as finished: its fee waits for the window."""
+    visit = await hospital.visit("entered")
+    await visit.signs_record()
+    end: Json = {"system": "his", "call": "PUT /fhir/R4/Encounter/{id}"}
+    for how in ({"kind": "late", "seconds": SILENT_S}, {"kind": "refused", "code": "invalid"}):
+        read(await hospital.outside.post("/faults", json=end | how))
+    asked = await wish(hospital.doctor, f"{visit.path}/end")
+    assert asked.answer["code"] == "his.invalid"
+
+    async def at_the_his() -> set[str]:
+        return {one["status"] for one in (await hospital.his())["encounters"] if one["visit_no"] == UUID(visit.id).hex}
+
+    await until("the end to land", at_the_his, lambda found: found == {"finished"}, within_s=40)
+    await visit.decline("unreachable")
+    refund = await visit.refund("stuck")
+    read(await hospital.outside.post(f"/his/desk/invoices/{(await visit.his_bill())['id']}/undo-execution"))
+    await hospital.finance.decide(refund["id"], "retry")
+
+    await visit.refund("arrived")
+    await hospital.audited(visit)
