@@ -1,5 +1,6 @@
 """When the weather is over: whoever was left on the way is brought to an end by those whose turn it is, as people would."""
 
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
@@ -37,11 +38,19 @@ async def brought_to_an_end(visit: Visit) -> str:
     return str((await visit.now())["state"])
 
 
-async def refunds_settled(hospital: Hospital) -> list[str]:
-    """What is stuck is done by finance: asked for again, or withdrawn where the visit took place. Answers those that stay stuck."""
+async def refunds_settled(hospital: Hospital, visits: Sequence[Visit]) -> list[str]:
+    """What is stuck is done by finance: asked for again, or withdrawn where the visit took place. Answers those that stay stuck.
+
+    Of who was given back while the HIS had the visit as finished a window undoes that first: the end had landed late.
+    """
+    by_id = {one.id: one for one in visits}
     for _ in range(TRIES):
         for one in await hospital.finance.refunds():
             how = "withdraw" if "withdraw" in one["allowed"] else "retry"
+            visit = by_id.get(one["revisit_id"])
+            if visit and how == "retry" and one["trouble"] == "his.executed":
+                bill = await visit.his_bill()
+                await hospital.outside.post(f"/his/desk/invoices/{bill['id']}/undo-execution")
             await hospital.finance.answer(f"/v1/refunds/{one['id']}/{how}")
             await _refund_ends(hospital, one["id"])
     left = await hospital.finance.refunds()

@@ -94,7 +94,7 @@ async def _settled(hospital: Hospital, told: Told, visits: Sequence[Visit]) -> N
     told.wrong += [f"{one.id} cannot be brought further than {end}" for one, end in zip(visits, ends, strict=True) if end not in EXITS]
     try:
         await notified(hospital, within_s=300)
-        told.wrong += await refunds_settled(hospital)
+        told.wrong += await refunds_settled(hospital, visits)
     except AssertionError as stands:
         told.wrong.append(f"it does not settle: {stands}")
 

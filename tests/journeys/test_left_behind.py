@@ -49,7 +49,7 @@ async def test_a_refund_that_is_stuck_is_done_or_withdrawn(hospital: Hospital) -
     for visit in (took_place, left):
         await visit.refund("stuck")
 
-    told = await refunds_settled(hospital)
+    told = await refunds_settled(hospital, [took_place, left])
 
     assert [(await visit.refunds())[-1]["state"] for visit in (took_place, left)] == ["withdrawn", "arrived"]
     assert [line for line in told if took_place.id in line or left.id in line] == []

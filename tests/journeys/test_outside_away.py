@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
+from tests.chaos.aftercare import refunds_settled
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import Json, Person, key, read, until
 from tests.journeys.visit import Visit
@@ -225,9 +226,9 @@ async def test_an_end_that_lands_after_it_was_refused_is_undone_at_a_window(hosp
 
     await until("the end to land", at_the_his, lambda found: found == {"finished"}, within_s=40)
     await visit.decline("unreachable")
-    refund = await visit.refund("stuck")
-    read(await hospital.outside.post(f"/his/desk/invoices/{(await visit.his_bill())['id']}/undo-execution"))
-    await hospital.finance.decide(refund["id"], "retry")
+    await visit.refund("stuck")
+
+    await refunds_settled(hospital, [visit])
 
     await visit.refund("arrived")
     await hospital.audited(visit)
