@@ -102,15 +102,16 @@ class Hospital:
         phone = {"phone": patient.card.phone}
         read(await self.http.post("/v1/account/codes", json=phone))
         opened = read(await self.http.post("/v1/account/sessions", json=phone | {"code": await self.code(patient.card.phone)}))
-        patient.headers = self._bearing(opened["token"])
+        patient.headers = self.bearing(opened["token"])
 
     async def _sign_in_staff(self, person: Person, login: str) -> None:
         secret = {"login": login, "password": PASSWORD}
         read(await self.http.post("/v1/account/staff/codes", json=secret))
         opened = read(await self.http.post("/v1/account/staff/sessions", json=secret | {"code": await self.code(PHONES[login])}))
-        person.headers = self._bearing(opened["token"])
+        person.headers = self.bearing(opened["token"])
 
-    def _bearing(self, token: str) -> dict[str, str]:
+    def bearing(self, token: str) -> dict[str, str]:
+        """The header of a session, which must stand in no log."""
         self.private.add(token)
         return {"Authorization": f"Bearer {token}"}
 
