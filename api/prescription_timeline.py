@@ -166,7 +166,7 @@ class PrescriptionOut(BaseModel):
     way: Way | None
     amount_fen: int | None
     charge_id: UUID | None
-    delivery_id: UUID | None
+    delivery_id: UUID | None = Field(description="The parcel that its drugs are in; sent again, the last one.")
     pickup_code: str | None
     allowed: list[str] = Field(
         description="What this caller's side may ask now; of a pharmacist all but `claim_review` wants the hold.",

@@ -66,6 +66,12 @@ def id_of(prescription_id: UUID, attempt: int = 0) -> UUID:
     return ids.derived("delivery", prescription_id, attempt)
 
 
+async def last(db: AsyncSession, prescription_id: UUID) -> UUID | None:
+    """The parcel that a prescription's drugs are in now; None: they never were to be sent."""
+    newest = select(DeliveryRow.id).where(DeliveryRow.prescription_id == prescription_id).order_by(DeliveryRow.attempt.desc()).limit(1)
+    return await db.scalar(newest)
+
+
 async def begin(
     db: AsyncSession,
     *,

@@ -13,6 +13,7 @@ from models.kernel.errors import DomainError, known
 from models.patient import Sex, sex_of
 from models.prescription import UNSIGNED, PrescriptionContent, PrescriptionState, Remark, Way
 from models.review import Level, NoAnswer, Verdict
+from models.stores import delivery as deliveries
 from models.stores import intake as intakes
 from models.stores import patient as patients
 from models.stores import prescription as prescriptions
@@ -104,7 +105,7 @@ async def told(db: AsyncSession, prescription_id: UUID) -> Told:
         way=Way(row.way) if row.way else None,
         amount_fen=row.amount_fen,
         charge_id=row.charge_id,
-        delivery_id=row.delivery_id,
+        delivery_id=await deliveries.last(db, row.id),
         pickup_code=row.pickup_code,
     )
 

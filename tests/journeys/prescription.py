@@ -68,10 +68,7 @@ class Prescription:
 
     async def parcel(self) -> str:
         """Its number at the carrier, once it is wanted; of what was sent again the last one."""
-        parcel = (await self.until("shipping", "completed"))["delivery_id"]
-        while again := (await self.visit.patient.ask(f"/v1/deliveries/{parcel}"))["resent_as"]:
-            parcel = again
-        return UUID(parcel).hex
+        return UUID((await self.until("shipping", "completed"))["delivery_id"]).hex
 
     async def ordered(self, within_s: float = WITHIN_S) -> None:
         """The carrier has its order, and we know that."""

@@ -2,6 +2,7 @@
 
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -9,21 +10,26 @@ import pytest_asyncio
 from sqlalchemy import insert, update
 
 from models.account import Role
+from models.delivery import Decision, DeliveryState
 from models.eligibility import age_on
 from models.kernel import ids
 from models.kernel.clock import business_day
 from models.prescription import PrescriptionState
 from models.review import Level
+from models.stores import delivery as deliveries
 from models.stores import intake as intakes
 from models.stores import prescription as prescriptions
 from models.stores.database import Database
 from models.tables.account import AccountRow
+from models.tables.delivery import DeliveryRow
 from models.tables.prescription import PrescriptionContentRow, PrescriptionRow
 from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
 from models.timeline_prescription import patient_text
 from tests.account.builders import staff_signed_in
+from tests.builders import rules
 from tests.client import Hands
+from tests.delivery.builders import an_address
 from tests.prescription.builders import a_prescription
 from tests.prescription.desk import TIOTROPIUM
 from tests.record.builders import Headers, Visit, a_visit_of_people
@@ -208,3 +214,25 @@ async def test_what_they_write_to_each_other_stands_under_their_names(
         ("doctor", names[1], "已核对。"),
         ("pharmacist", names[0], "请核对剂量。"),
     ]
+
+
+async def test_a_parcel_that_was_sent_again_is_the_one_that_is_shown(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit
+) -> None:
+    number = await a_prescription(database, clock, visit, S.SHIPPING, queued_at=clock(), amount_fen=1450)
+    assert (await read(api, number, visit.patient))[0]["delivery_id"] is None
+    sent: list[UUID] = []
+    for attempt in (0, 1):
+        async with database.transaction() as db:
+            await db.execute(
+                update(DeliveryRow)
+                .where(DeliveryRow.prescription_id == number)
+                .values(state=DeliveryState.DECIDED, decision=Decision.RESEND)
+            )
+            wanted: dict[str, Any] = {"prescription_id": number, "visit_id": visit.id, "policy": (await rules(db)).version}
+            begun = await deliveries.begin(db, address_id=await an_address(db), at=clock(), attempt=attempt, **wanted)
+            sent.append(begun.id)
+
+    told = [(await read(api, number, who))[0]["delivery_id"] for who in (visit.patient, visit.doctor)]
+
+    assert told == [str(sent[1])] * 2
