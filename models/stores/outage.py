@@ -12,8 +12,10 @@ _CLASSES = frozenset({"08", "40", "53", "57"})
 
 
 def is_outage(error: BaseException) -> bool:
-    """Whether nobody is to blame for the statement itself."""
+    """Whether nobody is to blame for the statement itself; of several at once, for none of them."""
     match error:
+        case BaseExceptionGroup():
+            return all(is_outage(one) for one in error.exceptions)
         case DBAPIError():
             return error.connection_invalidated or _class_of(error.orig) in _CLASSES
         case PostgresError():

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 from uuid import UUID
 
+import pytest
 import pytest_asyncio
 from sqlalchemy import select, text
 from structlog.testing import capture_logs
@@ -181,3 +182,24 @@ async def test_a_loop_that_waits_for_an_answer_does_not_hold_up_the_stop(own_dat
         await asyncio.wait([loop])
 
     assert loop.cancelled()
+
+
+@pytest.mark.parametrize(("other", "told"), [(None, ("database.away", "warning")), (KeyError("a bug"), ("loop.failed", "error"))])
+async def test_rows_that_lose_the_database_together_call_nobody_unless_one_has_a_bug(
+    own_database: Database, other: Exception | None, told: tuple[str, str]
+) -> None:
+    stop = asyncio.Event()
+
+    async def lost() -> None:
+        async with own_database.transaction() as db:
+            await db.execute(text("select pg_terminate_backend(pg_backend_pid())"))
+
+    async def work() -> None:
+        stop.set()
+        faults = [*await asyncio.gather(lost(), lost(), return_exceptions=True), *([other] if other else [])]
+        raise BaseExceptionGroup("rows", [one for one in faults if one is not None])
+
+    with capture_logs() as lines:
+        await as_the_only_one(own_database, KEY, work, 0, stop)
+
+    assert [(line["event"], line["log_level"]) for line in lines] == [told]
