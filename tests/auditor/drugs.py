@@ -63,6 +63,8 @@ def _of_one(books: Books, content: ours.Content, lines: dict[object, list[theirs
     fits, said = NOT_FILED, f"{prescription.state}, amended since"
     if content.id == prescription.content_id:
         fits, said = AT_THE_HIS[prescription.state], prescription.state
+        if prescription.state == "ready" and _is_back(books, prescription):
+            fits |= {"handed out", "taken back"}
         if prescription.state == "cancelled" and _goes_back(books, prescription):
             fits = PAID
     if told not in fits:
@@ -78,6 +80,11 @@ def _of_one(books: Books, content: ours.Content, lines: dict[object, list[theirs
     if differs:
         wrong = " ".join(differs)
         yield Finding(kind=Kind.FILING_DIFFERS, about=about, ours=f"another {wrong}", theirs=f"another {wrong}", visit=visit)
+
+
+def _is_back(books: Books, prescription: ours.Prescription) -> bool:
+    """Its parcel came back, and the drugs are kept for their patient: the HIS has them as handed out to the carrier."""
+    return any(one.prescription_id == prescription.id and one.decision == "keep" for one in books.ours.deliveries)
 
 
 def _goes_back(books: Books, prescription: ours.Prescription) -> bool:

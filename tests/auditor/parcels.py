@@ -91,6 +91,8 @@ def _of_prescription(books: Books, prescription: ours.Prescription, parcels: lis
             fits = last is not None and last.state not in DELIVERY_ENDS
         case "completed" if prescription.way == PARCEL:
             fits = stands_ in {"signed", "decided keep"}
+        case "ready":
+            fits = last is None or stands_ == "decided keep"
         case "cancelled":
             fits = last is None or stands_ in {"cancelled", "decided refund"}
         case _:

@@ -62,6 +62,10 @@ STAGES: Final[dict[str, Stage]] = {
         *((*_TO_PAID, "shipping", "completed"), ("doctor", "pharmacist"), "completed", "balanced", _OUT, "settled"),
         parcel=("signed", ("picked_up", "signed"), None),
     ),
+    "kept": Stage(
+        *((*_TO_PAID, "shipping", "ready"), ("doctor", "pharmacist"), "completed", "balanced", _OUT, "settled"),
+        parcel=("decided", ("picked_up", "refused", "returned"), "keep"),
+    ),
     "returned": Stage(
         *((*_TO_PAID, "shipping", "cancelled"), ("doctor", "pharmacist"), "completed", "cancelled", (*_OUT, "returned_ms"), "settled"),
         parcel=_BACK,

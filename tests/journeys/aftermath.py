@@ -28,7 +28,7 @@ HARMLESS = frozenset(
 STANDING = (
     *(f"revisit.{state}" for state in ("completing", "consenting", "choosing", "describing", "paying", "booked", "waiting", "consulting")),
     "revisit.ended",
-    *("charge.open", "refund.stuck", "inbox.reported"),
+    *("charge.open", "refund.stuck", "inbox.reported", "prescription.ready"),
 )
 """A person, a deadline or the bank comes next; the books must agree on all of it. A forged report is asked about for hours."""
 
