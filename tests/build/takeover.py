@@ -13,7 +13,7 @@ from stack.seed import DOCTOR
 from stack.supervisor import Stack
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import read, until
-from tests.journeys.prescription import CARRIED, Prescription, written
+from tests.journeys.prescription import CARRIED, Prescription, queued
 from tests.journeys.visit import Visit
 
 STATES = ("consenting", "choosing", "describing", "paying", "booked", "waiting", "consulting", "entered")
@@ -60,14 +60,7 @@ async def visits_in_every_state(hospital: Hospital) -> Standing:
     *straight, left, signing, sent = await asyncio.gather(*(hospital.visit(state) for state in (*STATES, "booked", "entered", "entered")))
     read(await hospital.doctor.record(signing.id))
     await hospital.doctor.act(f"{signing.path}/record/sign")
-    parcel = await written(sent)
-    await parcel.submit()
-    await parcel.by_doctor()
-    await parcel.until("queued")
-    await parcel.approved()
-    await parcel.paid("parcel")
-    for act in ("prepare", "hand-out"):
-        await parcel.pharmacy(act)
+    parcel = await (await queued(sent)).handed_over()
     await parcel.ordered()
     return Standing(straight, left, signing, parcel)
 

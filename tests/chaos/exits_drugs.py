@@ -126,12 +126,7 @@ async def _given_up(mine: Prescription) -> Visit:
 
 async def _handed_over(walker: Walker, **place: str) -> Prescription:
     """To the courier; its parcel is wanted."""
-    mine = await walker.drugs()
-    await mine.approved()
-    await mine.paid("parcel", **place)
-    for act in ("prepare", "hand-out"):
-        await mine.pharmacy(act)
-    return mine
+    return await (await walker.drugs()).handed_over(**place)
 
 
 async def _delivered(mine: Prescription) -> Visit:

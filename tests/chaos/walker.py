@@ -6,7 +6,7 @@ from typing import Final
 
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import Patient, key, read
-from tests.journeys.prescription import Prescription, written
+from tests.journeys.prescription import Prescription, queued
 from tests.journeys.visit import CONDITION, Visit
 
 PICTURE: Final = b"\xff\xd8\xff\xe0jfif"
@@ -31,11 +31,7 @@ class Walker:
 
     async def drugs(self) -> Prescription:
         """A prescription that is written, signed and queued, of a visit whose record is signed too."""
-        mine = await written(await self.visit("entered"))
-        await mine.submit()
-        await mine.by_doctor()
-        await mine.until("queued")
-        return mine
+        return await queued(await self.visit("entered"))
 
 
 async def ends(visit: Visit, *states: str) -> Visit:

@@ -1,6 +1,6 @@
 """One prescription of a visit, and whose desk it passes: the doctor's, the phones of who signs, the pharmacist's, the HIS's pharmacy."""
 
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from stack.seed import DOCTOR, PHARMACIST
@@ -50,6 +50,14 @@ class Prescription:
         await self.hospital.pharmacist.act(f"{self.path}/approve")
         await self.by_pharmacist()
         await self.until("choosing")
+
+    async def handed_over(self, **place: str) -> Self:
+        """Approved, paid, prepared, and given to the courier; `place` as in `paid`."""
+        await self.approved()
+        await self.paid("parcel", **place)
+        for act in ("prepare", "hand-out"):
+            await self.pharmacy(act)
+        return self
 
     async def paid(self, way: str = "pickup", **place: str) -> Json:
         """`place`: what differs from where parcels usually go."""
@@ -102,3 +110,12 @@ async def written(visit: Visit, content: Any = None) -> Prescription:
     await until("the drug in the catalogue", lambda: visit.hospital.doctor.ask("/v1/drugs", q="噻托溴铵"), lambda found: found["items"])
     opened = await visit.hospital.doctor.act(f"{visit.path}/prescriptions", content or WEEK)
     return Prescription(visit, opened["id"])
+
+
+async def queued(visit: Visit) -> Prescription:
+    """Written and signed by the visit's doctor: it waits for a pharmacist."""
+    mine = await written(visit)
+    await mine.submit()
+    await mine.by_doctor()
+    await mine.until("queued")
+    return mine

@@ -6,7 +6,7 @@ import pytest
 
 from stack.supervisor import PartName
 from tests.journeys.hospital import Hospital
-from tests.journeys.prescription import CARRIED, Prescription, written
+from tests.journeys.prescription import CARRIED, Prescription, queued, written
 from tests.journeys.test_killed_with_money import killed, parts
 
 CHECK, ASK, PROVE = ("review", "POST /v1/checks"), ("signature", "POST /v1/tasks"), ("signature", "GET /v1/tasks/{number}")
@@ -47,10 +47,7 @@ async def test_killed_in_the_middle_of_reviewing_signing_and_dispensing(hospital
 @parts("postgres")
 async def test_killed_while_the_carrier_takes_an_order(hospital: Hospital, part: PartName) -> None:
     """It takes it, and nobody hears that: the order exists there once."""
-    mine = await written(await hospital.visit("entered"))
-    await mine.submit()
-    await mine.by_doctor()
-    await mine.until("queued")
+    mine = await queued(await hospital.visit("entered"))
     await mine.approved()
     await mine.paid("parcel")
 
@@ -67,14 +64,7 @@ async def test_killed_while_the_carrier_takes_an_order(hospital: Hospital, part:
 
 @parts()
 async def test_killed_while_the_carrier_says_where_a_parcel_is(hospital: Hospital, part: PartName) -> None:
-    mine = await written(await hospital.visit("entered"))
-    await mine.submit()
-    await mine.by_doctor()
-    await mine.until("queued")
-    await mine.approved()
-    await mine.paid("parcel")
-    for act in ("prepare", "hand-out"):
-        await mine.pharmacy(act)
+    mine = await (await queued(await hospital.visit("entered"))).handed_over()
     await mine.ordered()
 
     async with killed(hospital, part, ROUTES):

@@ -13,7 +13,7 @@ from tests.chaos.walker import described, talked
 from tests.journeys.backstage import backstage
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import key, read
-from tests.journeys.prescription import written
+from tests.journeys.prescription import queued
 from tests.journeys.visit import EXITS, STRAIGHT
 
 pytestmark = pytest.mark.long
@@ -26,14 +26,7 @@ async def test_whoever_is_left_standing_is_brought_to_an_end(hospital: Hospital,
 
 async def test_a_parcel_that_nobody_takes_is_brought_to_an_end(hospital: Hospital) -> None:
     """It has to be looked at by the carrier first."""
-    mine = await written(await hospital.visit("entered"))
-    await mine.submit()
-    await mine.by_doctor()
-    await mine.until("queued")
-    await mine.approved()
-    await mine.paid("parcel", detail="北马厂人工核实149号")
-    for act in ("prepare", "hand-out"):
-        await mine.pharmacy(act)
+    mine = await (await queued(await hospital.visit("entered"))).handed_over(detail="北马厂人工核实149号")
     await mine.parcel()
 
     assert await brought_to_an_end(mine.visit) in EXITS

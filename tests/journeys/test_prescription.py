@@ -2,7 +2,7 @@
 
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import refused
-from tests.journeys.prescription import WEEK, written
+from tests.journeys.prescription import WEEK, queued, written
 
 
 async def test_a_prescription_is_signed_reviewed_paid_and_picked_up(hospital: Hospital) -> None:
@@ -60,10 +60,7 @@ async def test_what_the_law_forbids_is_named(hospital: Hospital) -> None:
 async def test_what_was_paid_and_is_not_wanted_goes_back(hospital: Hospital) -> None:
     """Free until 调配; the HIS holds no prescription of it any more, in the auditor's eyes too."""
     visit = await hospital.visit("entered")
-    mine = await written(visit)
-    await mine.submit()
-    await mine.by_doctor()
-    await mine.until("queued")
+    mine = await queued(visit)
     await mine.approved()
     await mine.paid()
 

@@ -10,7 +10,7 @@ from tests.intake.builders import a_png
 from tests.journeys.document import Line
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import Json, Patient, key, read, until
-from tests.journeys.prescription import PLACE, WEEK, Prescription, written
+from tests.journeys.prescription import PLACE, WEEK, Prescription, queued
 from tests.journeys.visit import CONDITION, SATISFIED, Visit
 
 ROLES: Final = ("nobody", "patient", "doctor", "pharmacist", "manager", "finance")
@@ -47,14 +47,7 @@ async def a_world(hospital: Hospital) -> World:
     file = read(await visit.patient.upload(f"{visit.path}/files", a_png(), key=key()))
     await visit.act("describe", {"text": CONDITION, "file_ids": [file["id"]]})
     await visit.to("entered")
-    mine = await written(visit)
-    await mine.submit()
-    await mine.by_doctor()
-    await mine.until("queued")
-    await mine.approved()
-    await mine.paid("parcel")
-    for act in ("prepare", "hand-out"):
-        await mine.pharmacy(act)
+    mine = await (await queued(visit)).handed_over()
     parcel = str((await mine.until("shipping"))["delivery_id"])
     await mine.ordered()
     await visit.end()
