@@ -1,10 +1,12 @@
 """A line that does not give up: what may be asked again is, under the same key, until the house says what became of it."""
 
 import asyncio
+import re
 import time
 from collections import Counter
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import httpx
@@ -14,6 +16,15 @@ PAUSE_S: Final = 0.4
 BUSY: Final = frozenset({502, 503, 504})
 TABLES: Final = {"chat": "chat", "files": "intake_file"}
 """Where it is kept, by the last segment of its route."""
+_OF_ONE: Final = re.compile(r"/v1/(\w+)/([0-9a-f-]{36})(?:/(\w+))?")
+READINGS: Final[Mapping[tuple[str, str | None], str]] = {
+    ("revisits", "record"): "record:read",
+    ("revisits", "intake"): "intake:read",
+    ("prescriptions", None): "prescription:read",
+    ("invoices", None): "invoice:read",
+    ("deliveries", "receiver"): "delivery:receiver",
+}
+"""What staff read of a patient, by the words of its route, and how the audit calls that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +44,23 @@ class Kept:
     id: UUID
 
 
+class Looked(NamedTuple):
+    """Staff were shown what is a patient's; the same may be read many times."""
+
+    action: str
+    subject_id: UUID
+
+
 @dataclass
 class Persistent(httpx.AsyncBaseTransport):
     """Reads, and wishes that carry a key, are repeated while the house is away, busy, or still at it."""
 
+    staff: Collection[str] = ()
+    """What staff sign their requests with."""
     inner: httpx.AsyncBaseTransport = field(default_factory=lambda: httpx.AsyncHTTPTransport(retries=0))
     answered: list[Answered] = field(default_factory=list[Answered])
     kept: list[Kept] = field(default_factory=list[Kept])
+    looked: Counter[Looked] = field(default_factory=Counter[Looked])
     broken: list[str] = field(default_factory=list[str])
     """Answers that nobody may ever get."""
     counted: Counter[str] = field(default_factory=Counter[str])
@@ -75,6 +96,8 @@ class Persistent(httpx.AsyncBaseTransport):
             return None
         if "Idempotency-Key" in request.headers and answer.is_success:
             self._note(request, answer)
+        if request.method == "GET" and answer.is_success and request.headers.get("Authorization") in self.staff:
+            self.looked.update(filter(None, [looked(request.url.path)]))
         return answer
 
     def _note(self, request: httpx.Request, answer: httpx.Response) -> None:
@@ -83,6 +106,13 @@ class Persistent(httpx.AsyncBaseTransport):
             self.kept.append(Kept(table, UUID(answer.json()["id"])))
         if isinstance(body, dict) and body.get("done") is True:  # pyright: ignore[reportUnknownMemberType]
             self.answered.append(Answered(UUID(body["id"]), int(body["version"]), str(body["state"])))  # pyright: ignore[reportUnknownArgumentType]
+
+
+def looked(path: str) -> Looked | None:
+    """What of a patient the screen of that path shows."""
+    found = _OF_ONE.fullmatch(path)
+    action = READINGS.get((found[1], found[3])) if found else None
+    return Looked(action, UUID(found[2])) if found and action else None
 
 
 def _at_it(answer: httpx.Response) -> bool:

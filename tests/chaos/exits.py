@@ -29,6 +29,16 @@ async def out_of_window(walker: Walker) -> Visit:
     return await ends(await walker.opened(), "refused")
 
 
+async def no_record(walker: Walker) -> Visit:
+    """Never seen at this hospital."""
+    return await ends(await walker.opened(), "refused")
+
+
+async def too_young(walker: Walker) -> Visit:
+    """By the law a child is seen in person."""
+    return await ends(await walker.opened(), "refused")
+
+
 async def emergency(walker: Walker) -> Visit:
     """The self-check finds what is no matter for a screen."""
     visit = await walker.visit("consenting")

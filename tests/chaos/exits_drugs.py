@@ -92,6 +92,7 @@ async def sent_again(walker: Walker) -> Visit:
     await until("the carrier to have its order", ordered, lambda status: status == 200)
     read(await outside.post(f"/logistics/desk/parcels/{number}/look", json={"deliverable": False}))
     parcel = await _parcel_stands(mine, "undeliverable")
+    await walker.hospital.pharmacist.ask(f"/v1/deliveries/{parcel['id']}/receiver")
     card = mine.visit.patient.card
     again = {"decision": "resend", "receiver": PLACE | {"name": card.name, "phone": card.phone}}
     await walker.hospital.pharmacist.act(f"/v1/deliveries/{parcel['id']}/decide", again)
@@ -102,6 +103,7 @@ async def sent_again(walker: Walker) -> Visit:
 async def _questioned(walker: Walker) -> Prescription:
     mine, pharmacist = await walker.drugs(), walker.hospital.pharmacist
     await pharmacist.act(f"{mine.path}/claim")
+    await pharmacist.ask(mine.path)
     await pharmacist.act(f"{mine.path}/question", {"text": "请说明用法。"})
     await mine.until("questioned")
     return mine

@@ -4,15 +4,16 @@ import asyncio
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
+from models.kernel.clock import business_day, now
 from stack.supervisor import Stack
 from tests.chaos.aftercare import brought_to_an_end, refunds_settled
 from tests.chaos.calm import rightly_waiting
@@ -34,8 +35,12 @@ WAVE: Final = 40
 AT_ONCE: Final = 8
 RIVALS: Final = 2
 """Of who wants the one place of a slot."""
-LONG_AGO: Final = {"encounters": [{"days_ago": 190}]}
-"""Seen last, so that nobody may revisit."""
+TURNED_AWAY: Final[Mapping[str, Mapping[str, Any]]] = {
+    "out_of_window": {"encounters": [{"days_ago": 190}]},
+    "no_record": {"encounters": []},
+    "too_young": {"birth_on": f"{business_day(now()).year - 3}-01-01"},
+}
+"""By their way, what is different about people who may not revisit."""
 OF_A_SLOT: Final = ("stopped", "contended")
 ABSENT_WITHIN: Final = timedelta(seconds=15)
 """Of the beginning their time to check in is over."""
@@ -63,19 +68,19 @@ class Told:
 
 async def run(seed: str, pathways: int, minutes: float, data: Path) -> Told:
     """The same seed makes the same choices. The weather ends after `minutes` at the latest; with none every way is taken in turn."""
-    told, line = Told(seed, pathways), Persistent()
+    told = Told(seed, pathways)
     began = time.monotonic()
     async with Stack(data, policy="test", settings={"SANDBOX_NOTIFY_RETRY_S": NOTIFY_RETRY_S}) as stack:
         hospital = Hospital(stack, data)
         await hospital.open()
-        plain = hospital.http
+        plain, line = hospital.http, Persistent([one.headers["Authorization"] for one in hospital.staff()])
         hospital.speak(httpx.AsyncClient(base_url=stack.addresses.api, timeout=20, transport=line))
         faults = Faults(hospital.outside, told.faults, told.met)
         try:
             visits = await _walked(hospital, told, minutes, Weather(stack, faults, seed, told.hits))
             told.wrong += unexplained(told.cut_short, pathways, faults.refusals, calm=not minutes)
             await _settled(hospital, told, visits)
-            told.wrong += await verdict(hospital, line.answered, line.kept, line.broken)
+            told.wrong += await verdict(hospital, line)
         finally:
             await plain.aclose()
             await hospital.aclose()
@@ -133,11 +138,11 @@ async def _walkers(hospital: Hospital, seed: str, ways: Sequence[str]) -> list[W
     """One for each way, by its number, before there is any weather. Who will be absent is booked, and has little time left."""
     async with backstage(hospital) as behind:
         usual = iter(await crowd(behind, len(ways) + RIVALS * ways.count("contended")))
-        unseen = iter(await crowd(behind, ways.count("out_of_window"), **LONG_AGO))
+        others = {way: iter(await crowd(behind, ways.count(way), **wish)) for way, wish in TURNED_AWAY.items()}
         walkers = [
             Walker(
                 hospital=hospital,
-                patient=next(unseen if way == "out_of_window" else usual),
+                patient=next(others.get(way, usual)),
                 chance=of_walker(seed, number),
                 rivals=tuple(islice(usual, RIVALS if way == "contended" else 0)),
             )

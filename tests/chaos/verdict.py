@@ -1,14 +1,14 @@
 """What must hold when all is calm again: every book agrees, all has ended, no answer was broken, no way missed without reason."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import text
 
 from tests.auditor import audit
 from tests.auditor.finding import told
-from tests.chaos.client import Answered, Kept
+from tests.chaos.client import Answered, Kept, Looked, Persistent
 from tests.journeys.backstage import Backstage, backstage
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import until
@@ -26,17 +26,21 @@ REFUSAL: Final = re.compile(r"^\w+ /v1/\S+: (4\d\d) (.*)", re.DOTALL)
 _ANSWERED = text("""
 select version, after from timeline where process_id = :process_id and version = :version
 """)
+_SHOWN = text("""
+select count(*) from audit where action = :action and subject_id = :subject_id and purpose is not null
+""")
 
 
-async def verdict(hospital: Hospital, answered: Sequence[Answered], kept: Sequence[Kept], broken: Sequence[str]) -> list[str]:
-    """Everything that is not as it must be, each in a sentence; empty when all is well."""
-    found = [f"an answer nobody may get: {one}" for one in broken]
+async def verdict(hospital: Hospital, line: Persistent) -> list[str]:
+    """Everything that is not as it must be, each in a sentence; empty when all is well. `line` knows what everybody was answered."""
+    found = [f"an answer nobody may get: {one}" for one in line.broken]
     found += await _books(hospital)
     async with backstage(hospital) as behind:
-        found += await _undone(behind, answered)
-        found += await lost(behind, kept)
-    bugs = [line for part in ("api", "worker", "sandbox") for line in hospital.lines(part, *BUGS)]
-    return found + [f"a bug was met: {line}" for line in bugs]
+        found += await _undone(behind, line.answered)
+        found += await lost(behind, line.kept)
+        found += await unseen(behind, line.looked)
+    bugs = [told for part in ("api", "worker", "sandbox") for told in hospital.lines(part, *BUGS)]
+    return found + [f"a bug was met: {one}" for one in bugs]
 
 
 def unexplained(cut_short: Sequence[tuple[str, str]], pathways: int, refusals: Collection[str], *, calm: bool) -> list[str]:
@@ -90,4 +94,15 @@ async def lost(behind: Backstage, kept: Sequence[Kept]) -> list[str]:
             there = await db.scalar(text(f"select exists (select from {one.table} where id = :id)"), {"id": one.id})
             if not there:
                 found.append(f"{one.id} was answered as kept, and {one.table} has it not")
+    return found
+
+
+async def unseen(behind: Backstage, looked: Mapping[Looked, int]) -> list[str]:
+    """What staff were shown of a patient, more often than the audit tells."""
+    found: list[str] = []
+    async with behind.transaction() as db:
+        for one, times in looked.items():
+            told = await db.scalar(_SHOWN, one._asdict()) or 0
+            if told < times:
+                found.append(f"{one.subject_id} was shown {times} times, and the audit has {told} of {one.action}")
     return found

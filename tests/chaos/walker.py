@@ -40,7 +40,8 @@ async def ends(visit: Visit, *states: str) -> Visit:
 
 
 async def talked(visit: Visit) -> Visit:
-    """Each side says something in the room."""
+    """Each side says something in the room, after the doctor has read what was described."""
+    await visit.hospital.doctor.ask(f"{visit.path}/intake")
     for speaker, words in ((visit.hospital.doctor, "您好，最近气短有没有加重？"), (visit.patient, "比上次好一些。")):
         read(await speaker.post(f"{visit.path}/chat", {"text": words}, key=key()))
     return visit

@@ -11,7 +11,8 @@ from tests.journeys.visit import Visit
 
 Way = Callable[[Walker], Awaitable[Visit]]
 _OF_VISITS: Final[tuple[tuple[Way, int], ...]] = (
-    *((exits.seen, 6), (exits.survey_lapses, 1), (exits.out_of_window, 1), (exits.emergency, 1), (exits.left_before_paying, 2)),
+    *((exits.seen, 6), (exits.survey_lapses, 1), (exits.left_before_paying, 2)),
+    *((exits.out_of_window, 1), (exits.no_record, 1), (exits.too_young, 1), (exits.emergency, 1)),
     *((exits.left_while_paying, 4), (exits.left_when_booked, 4), (exits.left_standing, 4), (exits.never_paid, 2), (exits.contended, 3)),
     *((exits.absent, 2), (exits.declined, 4), (exits.stopped, 4), (exits.refilled, 2), (exits.given_back_at_last, 2)),
     *((exits.given_back_by_the_management, 1), (exits.undone_at_the_window, 1)),

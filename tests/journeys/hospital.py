@@ -60,6 +60,9 @@ class Hospital:
             self._spare[capacity] = [await self._opened(capacity) for _ in range(count)]
         await self.pulled()
 
+    def staff(self) -> tuple[Person, ...]:
+        return self.doctor, self.other_doctor, self.manager, self.finance, self.pharmacist
+
     async def aclose(self) -> None:
         await self.http.aclose()
         await self.outside.aclose()
@@ -67,7 +70,7 @@ class Hospital:
     def speak(self, http: httpx.AsyncClient) -> None:
         """Everybody over another line from now on."""
         self.http = http
-        for one in (self.doctor, self.other_doctor, self.manager, self.finance, self.pharmacist):
+        for one in self.staff():
             one.speak(http)
 
     # People

@@ -1,14 +1,16 @@
 """What the chaos does when its weather is over: it looks whether whoever was left is looked after, brings each to an end, and holds the
 house to what it answered."""
 
+from uuid import UUID
+
 import httpx
 import pytest
 
 from models.kernel import ids
 from tests.chaos.aftercare import brought_to_an_end, refunds_settled
 from tests.chaos.calm import rightly_waiting
-from tests.chaos.client import Kept, Persistent
-from tests.chaos.verdict import lost
+from tests.chaos.client import Kept, Looked, Persistent
+from tests.chaos.verdict import lost, unseen
 from tests.chaos.walker import described, talked
 from tests.journeys.backstage import backstage
 from tests.journeys.hospital import Hospital
@@ -78,4 +80,23 @@ async def test_what_was_said_and_handed_in_is_looked_for(hospital: Hospital) -> 
     async with backstage(hospital) as behind:
         assert await lost(behind, line.kept) == []
         assert len(await lost(behind, [*line.kept, Kept("chat", ids.new())])) == 1
+    await visit.to("closed")
+
+
+async def test_what_staff_were_shown_is_looked_for_in_the_audit(hospital: Hospital) -> None:
+    visit, doctor = await hospital.visit("entered"), hospital.doctor
+    line = Persistent([doctor.headers["Authorization"]])
+    async with httpx.AsyncClient(base_url=hospital.stack.addresses.api, transport=line) as http:
+        doctor.speak(http)
+        visit.patient.speak(http)
+        for reader in (doctor, visit.patient):
+            await reader.ask(f"{visit.path}/intake")
+    for reader in (doctor, visit.patient):
+        reader.speak(hospital.http)
+
+    described = Looked("intake:read", UUID(visit.id))
+    assert line.looked == {described: 1}  # one's own is read by no audit
+    async with backstage(hospital) as behind:
+        assert await unseen(behind, line.looked) == []
+        assert len(await unseen(behind, {described: 2})) == 1
     await visit.to("closed")
