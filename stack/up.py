@@ -52,7 +52,7 @@ async def _live(stack: Stack, began: float, *, once: bool) -> int:
     await stack.start()
     # The demonstration brings in every room with it; before the start it would hold the parts up by a second or two.
     from stack.seed import DEMO_SIGN_INS
-    from stack.walk import walk
+    from stack.walk_visit import walk
 
     say(f"Healthy after {time.perf_counter() - began:.1f} s")
     loss = asyncio.create_task(stack.loss())

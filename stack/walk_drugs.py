@@ -1,13 +1,11 @@
 """The demonstration goes on: a prescription from the doctor's draft to the parcel that is signed for, every party at its own desk."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import UUID
 
 from stack.errors import WalkError
 from stack.seed import DOCTOR, PHARMACIST
-
-if TYPE_CHECKING:
-    from stack.walk import Person, Walk
+from stack.walk import Person, Walk
 
 WEEK: dict[str, Any] = {
     "prescribed": {
@@ -24,7 +22,7 @@ ENDS = frozenset({"completed", "withdrawn", "cancelled", "expired"})
 class Drugs:
     """One prescription of the visit, and the desks that it passes."""
 
-    def __init__(self, on: "Walk", visit: str, patient: "Person", doctor: "Person") -> None:
+    def __init__(self, on: Walk, visit: str, patient: Person, doctor: Person) -> None:
         self._on, self._visit, self._patient, self._doctor = on, visit, patient, doctor
         self._id = ""
 
@@ -36,7 +34,7 @@ class Drugs:
         await self._on.confirmed(f"doc-{DOCTOR}")
         await self._until(self._doctor, "queued")
 
-    async def approved(self, pharmacist: "Person") -> None:
+    async def approved(self, pharmacist: Person) -> None:
         """审方: the oldest of the queue is taken, read and approved, and confirmed on the pharmacist's phone."""
         waiting = await pharmacist.ask("/v1/reviews")
         if self._id not in {one["id"] for one in waiting["items"]}:
@@ -71,7 +69,7 @@ class Drugs:
             await self._on.outside(f"/logistics/desk/parcels/{UUID(parcel).hex}/moves", {"move": move})
         await self._until(self._patient, "completed")
 
-    async def _until(self, who: "Person", *states: str) -> Any:
+    async def _until(self, who: Person, *states: str) -> Any:
         async def look() -> Any:
             now = await who.ask(f"/v1/prescriptions/{self._id}")
             if now["state"] in ENDS - {*states}:

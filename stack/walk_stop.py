@@ -1,15 +1,12 @@
 """The demonstration of a stopped clinic: a second patient books at another doctor's, the HIS stops that clinic, and everybody sees it."""
 
-from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from models.kernel.clock import SHANGHAI
 from stack.errors import WalkError
 from stack.seed import DOCTOR
-
-if TYPE_CHECKING:
-    from stack.walk import Person, Walk
+from stack.walk import Person, Walk, say
 
 PATIENT_NAME = "李文斌"
 LIVE = frozenset({"pending", "booked", "checked-in"})
@@ -20,26 +17,26 @@ SHOWN = 3
 class Stop:
     """One visit of a patient whose clinic is stopped."""
 
-    def __init__(self, on: "Walk", patient: "Person", phone: str, manager: "Person", say: Callable[[str], None]) -> None:
-        self._on, self._patient, self._phone, self._manager, self._say = on, patient, phone, manager, say
+    def __init__(self, on: Walk, patient: Person, phone: str, manager: Person) -> None:
+        self._on, self._patient, self._phone, self._manager = on, patient, phone, manager
 
     async def walked(self, patient_id: str) -> str:
         """Booked, stopped, given back, told, and free to book anew; answers the charge. The clinic is held again at the end, so that the
         next demonstration finds it."""
         slot = await self._slot()
-        self._say(f"演示：{PATIENT_NAME} 预约{slot['doctor']}，医生停诊")
+        say(f"演示：{PATIENT_NAME} 预约{slot['doctor']}，医生停诊")
         visit, charge = await self._on.booked(self._patient, patient_id, slot["id"])
         await self._on.at_console("clinics", id=slot["schedule_id"], act="stop")
-        self._say("          医院在 HIS 中停诊该就诊单元")
+        say("          医院在 HIS 中停诊该就诊单元")
         try:
             await self._on.until(self._patient, visit, "suspended")
             await self._on.until_found("the money to be back", lambda: self._arrived(visit))
-            self._say(f"          短信：{await self._text(visit)}")
+            say(f"          短信：{await self._text(visit)}")
             again = await self._patient.ask(f"/v1/revisits/{visit}/again")
             near = dict.fromkeys(map(_shown, again["slots"]))
-            self._say(f"          再次预约：{'；'.join([*near][:SHOWN]) or '本科室近期无号'}")
+            say(f"          再次预约：{'；'.join([*near][:SHOWN]) or '本科室近期无号'}")
             seen = await self._on.until_found("the stop to be done", lambda: self._progress(slot["schedule_id"]))
-            self._say(f"停诊进展（门诊办）：{seen}")
+            say(f"停诊进展（门诊办）：{seen}")
         finally:
             await self._on.at_console("clinics", id=slot["schedule_id"], act="resume")
         return charge
