@@ -11,7 +11,8 @@ from pathlib import Path
 
 from stack.errors import PartError, StackError
 
-LOG_BYTES_MAX = 10_000_000
+LOG_BYTES_MAX = 100_000_000
+"""What has grown beyond it is put aside at the next start, one a part."""
 KILLED_WITHIN_S = 5.0
 # Settings of whoever starts us must not leak into a part, and a proxy must not stand between two processes of one machine.
 _FOREIGN = ("FUZHEN_", "SANDBOX_", "TEMPORAL_", "PG")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.chaos.verdict import unexplained
+from tests.chaos.verdict import bugs, unexplained
 
 LATE = ("seen at line 1", "cancelled, timed_out instead of ('closed',)")
 NO_ANSWER = ("seen at line 1", "waited 90 s for the visit to be ('closed',); seen last: {'state': 'consulting'}")
@@ -29,3 +29,30 @@ def test_some_may_miss_their_ends_and_not_a_good_part_of_all() -> None:
     assert unexplained([LATE] * 13, 40, set(), calm=False) == []
     assert unexplained([LATE] * 14, 40, set(), calm=False) == ["14 of 40 ways were cut short"]
     assert unexplained([LATE] * 2, 4, set(), calm=False) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": "activity.failed", "level": "error"}',
+        '{"event": "something.new", "level": "error"}',
+        '{"event": "signature.broken", "level": "critical"}',
+        "Traceback (most recent call last):",
+    ],
+)
+def test_a_line_that_calls_somebody_is_a_bug(line: str) -> None:
+    assert list(bugs(f"{line}\n")) == [line]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event": "his.misunderstood", "level": "error"}',
+        '{"event": "wechat_pay.distrusted", "level": "error"}',
+        '{"event": "payment.unwanted", "level": "error"}',
+        '{"event": "refund.stuck", "level": "warning"}',
+        "WARN temporalio_client::retry: gRPC call retried",
+    ],
+)
+def test_what_the_outside_said_is_none(line: str) -> None:
+    assert list(bugs(f"{line}\n")) == []

@@ -280,8 +280,9 @@ class Hospital:
         return await Client.connect(self.stack.addresses.temporal)
 
     def log(self, part: str) -> str:
-        """What a part has written so far."""
-        return (self.data / "logs" / f"{part}.log").read_text()
+        """What a part has written so far, before it was started again too."""
+        written = [self.data / "logs" / f"{part}.log{aside}" for aside in (".1", "")]
+        return "".join(one.read_text() for one in written if one.exists())
 
     def lines(self, part: str, *events: str) -> list[Json]:
         """Its log lines of these events."""

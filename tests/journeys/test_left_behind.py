@@ -5,10 +5,11 @@ from uuid import UUID
 
 import httpx
 import pytest
+from sqlalchemy import text
 
 from models.kernel import ids
 from tests.chaos.aftercare import brought_to_an_end, refunds_settled
-from tests.chaos.calm import rightly_waiting
+from tests.chaos.calm import forgotten, rightly_waiting
 from tests.chaos.client import Kept, Looked, Persistent
 from tests.chaos.verdict import lost, unseen
 from tests.chaos.walker import described, talked
@@ -65,6 +66,30 @@ async def test_who_has_no_run_and_whose_alarm_does_not_ring_is_told_until_they_a
         f"revisit={visit.id} stands as waiting since its alarm",
     }
     assert [line for line in await rightly_waiting(hospital) if visit.id in line] == []
+    await visit.to("closed")
+
+
+@pytest.mark.parametrize("state", ["booked", "paying", "consulting"])
+async def test_what_nothing_will_wake_is_looked_for(hospital: Hospital, state: str) -> None:
+    """Its alarm is gone; or, while it is paid for, its charge is."""
+    visit = await hospital.visit("entered" if state == "consulting" else state)
+    gone = {"booked": ("update revisit set wake_at = null where id = :id", "update revisit set wake_at = due_at where id = :id")}
+    gone |= {"paying": ("update revisit set charge_id = null where id = :id", "update revisit set charge_id = :charge where id = :id")}
+    given = {"id": visit.id, "charge": await visit.charge_id()}
+    async with backstage(hospital) as behind:
+
+        async def seen() -> list[str]:
+            return [line for line in await forgotten(behind) if visit.id in line]
+
+        async def done(statement: str) -> None:
+            async with behind.transaction() as db:
+                await db.execute(text(statement), {name: value for name, value in given.items() if f":{name}" in statement})
+
+        assert await seen() == []  # with an alarm, a charge, or its doctor
+        for spoilt, mended in [gone[state]] if state in gone else []:
+            await done(spoilt)
+            assert await seen() == [f"revisit={visit.id} stands as {state}, and nothing will wake it"]
+            await done(mended)
     await visit.to("closed")
 
 
