@@ -106,7 +106,7 @@ def add_pharmacy_routes(console: APIRouter, his: His) -> None:
 
 
 _PRESCRIPTIONS = """
-SELECT rx.number, rx.doctor_name, rx.prepared_ms, rx.dispensed_ms, rx.returned_ms, bill.total_fen, bill.status AS bill,
+SELECT rx.number, rx.doctor_name, rx.prepared_ms, rx.dispensed_ms, rx.returned_ms, rx.fetched_ms, bill.total_fen, bill.status AS bill,
     max(line.patient_name) AS patient_name, group_concat(line.drug_name || '×' || line.packs, '、') AS drugs, min(line.status) AS status
 FROM his_prescription AS rx JOIN his_prescription_line_now AS line ON line.number = rx.number
 LEFT JOIN his_invoice AS bill ON bill.prescription_no = rx.number
@@ -119,7 +119,7 @@ def _messages(his: His) -> list[dict[str, Any]]:
 
 
 def _how_far(one: Any) -> str:
-    if one["returned_ms"]:
+    if one["returned_ms"] and not one["fetched_ms"]:
         return "已退药"
     if one["dispensed_ms"]:
         return "已发药"
@@ -130,7 +130,7 @@ def _how_far(one: Any) -> str:
 
 def _acts(one: Any) -> Html:
     if one["status"] == "completed":
-        possible = [] if one["returned_ms"] else ["take-back"]
+        possible = _after_it_was_handed_out(one)
     elif one["bill"] == "issued" and one["status"] == "active":
         possible = ["pay"]
     elif one["bill"] == "balanced":
@@ -138,3 +138,10 @@ def _acts(one: Any) -> Html:
     else:
         possible = []
     return join(button(f"/console/prescriptions/{act}", ACTS[act], {"number": one["number"]}) for act in possible)
+
+
+def _after_it_was_handed_out(one: Any) -> list[str]:
+    """Taken back, and handed out anew while it is paid for."""
+    if not one["returned_ms"]:
+        return ["take-back"]
+    return ["hand-out"] if one["bill"] == "balanced" and not one["fetched_ms"] else []

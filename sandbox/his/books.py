@@ -16,7 +16,8 @@ _BOOKS: Final = {
     "reversals": "SELECT refund_no, invoice_id, amount_fen, cash_fen, account_fen, fund_fen, reason FROM his_reversal ORDER BY rowid",
     "encounters": "SELECT id, visit_no, appointment_id, status FROM his_encounter_now WHERE class = 'VR' ORDER BY start_ms, id",
     "prescriptions": "SELECT number, patient_id, encounter_id, practitioner_id, icd10, authored_ms, valid_until_ms, prepared_ms, "
-    "dispensed_ms, returned_ms, (SELECT count(*) FROM his_provenance WHERE number = rx.number) AS signed "
+    "coalesce(fetched_ms, dispensed_ms) AS dispensed_ms, CASE WHEN fetched_ms IS NULL THEN returned_ms END AS returned_ms, "
+    "(SELECT count(*) FROM his_provenance WHERE number = rx.number) AS signed "
     "FROM his_prescription AS rx WHERE ours = 1 ORDER BY rowid",
     "prescription_lines": "SELECT id, number, line_no, drug_id, status, dose, frequency, route, days, packs FROM his_prescription_line_now "
     "WHERE ours = 1 ORDER BY number, rank",

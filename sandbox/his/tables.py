@@ -260,3 +260,4 @@ def open_books(store: Store) -> None:
     for ddl in (_BILLS, DDL, pharmacy.DDL):
         store.script(ddl)
     store.extend("his_encounter", "cancelled_ms", "INTEGER")
+    store.extend("his_prescription", "fetched_ms", "INTEGER")

@@ -1,7 +1,7 @@
 """The pharmacy's counter and the cash window: what a person does there with a prescription, and MedicationDispense, by which one sees it.
 
 调配 makes it ready (`in-progress`), 发药 hands it out (`completed`): from then on its money does not go back, unless the pharmacy has taken
-the drugs in again (退药, `stopped`). Each is told to the internet hospital as `dispensed`, what a window took as `paid-at-window` [4b].
+the drugs in again (退药, `stopped`); those may be handed out anew while they are paid for. Each is told to the internet hospital as `dispensed`, what a window took as `paid-at-window` [4b].
 """
 
 import sqlite3
@@ -139,18 +139,19 @@ def _prepare(db: sqlite3.Connection, rx: sqlite3.Row, now_ms: int) -> None:
 
 
 def _hand_out(db: sqlite3.Connection, rx: sqlite3.Row, now_ms: int) -> None:
-    if rx["dispensed_ms"] is not None:
+    taken_back = rx["returned_ms"] is not None and rx["fetched_ms"] is None
+    if rx["dispensed_ms"] is not None and not taken_back:
         return
     bill = _require_paid(db, rx)
     _prepare(db, rx, now_ms)
-    db.execute(_MARK.format(column="dispensed_ms"), (now_ms, rx["number"]))
+    db.execute(_MARK.format(column="fetched_ms" if taken_back else "dispensed_ms"), (now_ms, rx["number"]))
     db.execute("INSERT OR IGNORE INTO his_dispensing VALUES (?, ?)", (bill["id"], now_ms))
     prescriptions.end_lines(db, rx["number"], "completed", now_ms)
 
 
 def _take_back(db: sqlite3.Connection, rx: sqlite3.Row, now_ms: int) -> None:
-    if rx["dispensed_ms"] is None:
-        raise Refusal("invalid", "MedicationDispense.status", "nothing was handed out")
+    if rx["dispensed_ms"] is None or rx["fetched_ms"] is not None:
+        raise Refusal("invalid", "MedicationDispense.status", "nothing was handed out, or it was fetched after all")
     if rx["returned_ms"] is None:
         db.execute(_MARK.format(column="returned_ms"), (now_ms, rx["number"]))
         db.execute("DELETE FROM his_dispensing WHERE invoice_id = ?", (_bill(db, rx["number"])["id"],))

@@ -30,7 +30,8 @@ CREATE TABLE IF NOT EXISTS his_prescription (
     valid_until_ms INTEGER,
     prepared_ms INTEGER,
     dispensed_ms INTEGER,
-    returned_ms INTEGER
+    returned_ms INTEGER,
+    fetched_ms INTEGER
 );
 CREATE INDEX IF NOT EXISTS his_prescription_by_encounter ON his_prescription (encounter_id);
 
@@ -60,10 +61,13 @@ CREATE TABLE IF NOT EXISTS his_provenance (
     recorded_ms INTEGER NOT NULL
 );
 
-CREATE VIEW IF NOT EXISTS his_prescription_line_now AS
+-- Drugs that were taken back, and handed out again: their `returned_ms` is over. Both views made anew, for a file of an earlier build.
+DROP VIEW IF EXISTS his_dispense;
+DROP VIEW IF EXISTS his_prescription_line_now;
+CREATE VIEW his_prescription_line_now AS
 SELECT line.*, CASE rx.ours WHEN 1 THEN rx.number END AS our_no, CASE rx.ours WHEN 0 THEN rx.number END AS own_no, rx.ours,
     rx.patient_id, rx.encounter_id, rx.practitioner_id, rx.doctor_name, rx.icd10, rx.diagnosis, rx.authored_ms, rx.valid_until_ms,
-    rx.prepared_ms, rx.dispensed_ms, rx.returned_ms, drug.name AS drug_name, drug.dose_unit, drug.pack_unit,
+    rx.prepared_ms, rx.dispensed_ms, rx.returned_ms, rx.fetched_ms, drug.name AS drug_name, drug.dose_unit, drug.pack_unit,
     json_extract(card.body, '$.name[0].text') AS patient_name
 FROM his_prescription_line AS line
 JOIN his_prescription AS rx ON rx.number = line.number
@@ -71,12 +75,16 @@ JOIN his_drug AS drug ON drug.id = line.drug_id
 JOIN his_patient AS card ON card.id = rx.patient_id;
 
 -- What the pharmacy has done about each line of a prescription that was paid. `id` is the line's own with another beginning.
-CREATE VIEW IF NOT EXISTS his_dispense AS
+CREATE VIEW his_dispense AS
 SELECT 'md-' || substr(line.id, 4) AS id, line.id AS line_id, line.number, line.drug_id, line.drug_name, line.packs, line.pack_unit,
-    line.patient_id, line.patient_name, line.encounter_id, line.line_no, line.prepared_ms, line.dispensed_ms, line.returned_ms,
-    max(line.prepared_ms, coalesce(line.dispensed_ms, 0), coalesce(line.returned_ms, 0), line.updated_ms) AS updated_ms,
-    1 + (line.dispensed_ms IS NOT NULL) + (line.returned_ms IS NOT NULL) + (line.status = 'cancelled') AS version,
+    line.patient_id, line.patient_name, line.encounter_id, line.line_no, line.prepared_ms, line.returned_ms,
+    coalesce(line.fetched_ms, line.dispensed_ms) AS dispensed_ms,
+    max(line.prepared_ms, coalesce(line.dispensed_ms, 0), coalesce(line.returned_ms, 0), coalesce(line.fetched_ms, 0), line.updated_ms)
+        AS updated_ms,
+    1 + (line.dispensed_ms IS NOT NULL) + (line.returned_ms IS NOT NULL) + (line.fetched_ms IS NOT NULL) + (line.status = 'cancelled')
+        AS version,
     CASE
+        WHEN line.fetched_ms IS NOT NULL THEN 'completed'
         WHEN line.returned_ms IS NOT NULL THEN 'stopped'
         WHEN line.dispensed_ms IS NOT NULL THEN 'completed'
         WHEN line.status = 'cancelled' THEN 'cancelled'

@@ -49,6 +49,23 @@ async def test_money_goes_back_until_the_drugs_are_handed_out(client: Client, li
     assert (await client.reverse(bill, a_refund("r2", 150.0))).json()["status"] == "cancelled"
 
 
+async def test_what_was_taken_back_and_is_paid_for_is_handed_out_anew(client: Client, lines: list[str]) -> None:
+    bill = (await bill_of(client))["id"]
+    await client.settle(bill, a_payment("p1", TOTAL))
+    for act in ("prepare", "hand-out", "take-back"):
+        await at_the_counter(client, act)
+    [before, _] = await client.found("/MedicationDispense", prescription=",".join(lines))
+
+    assert (await at_the_counter(client, "hand-out")).status_code == 200
+
+    assert await dispenses(client, lines) == ["completed"] * 2
+    [after, _] = await client.found("/MedicationDispense", prescription=",".join(lines))
+    assert int(after["meta"]["versionId"]) == int(before["meta"]["versionId"]) + 1
+    assert after["whenHandedOver"] >= before["whenHandedOver"]
+    assert refusal(await client.reverse(bill, a_refund("r1", TOTAL))) == (409, "dispensed")
+    assert refusal(await at_the_counter(client, "take-back")) == (422, "invalid")
+
+
 async def test_given_back_before_it_was_handed_out_it_is_not_handed_out(client: Client, lines: list[str]) -> None:
     bill = (await bill_of(client))["id"]
     await client.settle(bill, a_payment("p1", TOTAL))
