@@ -107,7 +107,8 @@ async def _drugs(mine: Prescription, state: str) -> None:
     if state in BY_DOCTOR:
         await mine.hospital.doctor.answer(f"{mine.path}/withdraw")
     elif state in BY_PATIENT:
-        await mine.visit.patient.answer(f"{mine.path}/cancel")
+        await mine.visit.patient.answer(f"{mine.path}/cancel")  # refused where a window has the money: that is heard then
+        await until(f"the prescription not to be {state}", mine.now, lambda now: now["state"] != state, A_WHILE_S)
     elif state in MOVING:
         await until(f"the prescription not to be {state}", mine.now, lambda now: now["state"] != state, A_WHILE_S)
     elif state == "shipping":
@@ -117,8 +118,11 @@ async def _drugs(mine: Prescription, state: str) -> None:
 
 
 async def _fetched(mine: Prescription) -> None:
-    """At the counter, or on to the carrier."""
-    number = (await mine.now())["number"]
+    """At the counter, or on to the carrier. What was kept after its parcel came back is taken in first, if nobody has done that."""
+    now = await mine.now()
+    number = now["number"]
+    if now["delivery_id"] and now["state"] == "ready":
+        await mine.hospital.outside.post(f"/his/desk/prescriptions/{number}/take-back", json={})
     for act in ("prepare", "hand-out"):
         await mine.hospital.outside.post(f"/his/desk/prescriptions/{number}/{act}", json={})
     await until("the pharmacy to be heard", mine.now, lambda now: now["state"] not in {"dispensing", "ready"}, A_WHILE_S)

@@ -5,7 +5,7 @@ from typing import Final
 
 import httpx
 
-from tests.chaos.walker import Walker, described, ends, talked
+from tests.chaos.walker import Walker, described, ends, paid_soon, talked
 from tests.journeys.people import Patient, key, read
 from tests.journeys.visit import STRAIGHT, Visit
 
@@ -56,7 +56,7 @@ async def left_while_paying(walker: Walker) -> Visit:
     """Cancelled in the moment in which the money comes, or just before or after."""
     visit = await walker.visit("paying")
     order = await visit.order()
-    await asyncio.gather(_paid(walker, order), visit.patient.answer(f"{visit.path}/cancel"))
+    await asyncio.gather(paid_soon(walker, order), visit.patient.answer(f"{visit.path}/cancel"))
     return await ends(visit, "cancelled")
 
 
@@ -162,13 +162,6 @@ async def _given_back_after_all(walker: Walker) -> tuple[Visit, str]:
     begun = read(await finance.post(f"/v1/charges/{await visit.charge_id()}/refunds", {}, key=key()))
     await visit.refund("stuck")
     return visit, begun["id"]
-
-
-async def _paid(walker: Walker, order: str) -> None:
-    """At the cashier, who says no when the order is closed by then."""
-    await asyncio.sleep(walker.chance.random())
-    answer = await walker.hospital.outside.post(f"/wechat/cashier/{order.replace('-', '')}/pay", json={})
-    assert answer.status_code < 500, answer.text
 
 
 async def _choosing(walker: Walker, person: Patient) -> Visit:

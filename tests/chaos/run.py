@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,13 +35,15 @@ WAVE: Final = 40
 AT_ONCE: Final = 8
 RIVALS: Final = 2
 """Of who wants the one place of a slot."""
-TURNED_AWAY: Final[Mapping[str, Mapping[str, Any]]] = {
+REGISTERED: Final[Mapping[str, Mapping[str, Any]]] = {
     "out_of_window": {"encounters": [{"days_ago": 190}]},
     "no_record": {"encounters": []},
     "too_young": {"birth_on": f"{business_day(now()).year - 3}-01-01"},
+    **dict.fromkeys(("data_wanting", "left_while_data_is_wanting"), {"phone": None, "address": None}),
 }
-"""By their way, what is different about people who may not revisit."""
+"""By their way, what is different about people at the HIS: who may not revisit, and of whom it lacks something."""
 OF_A_SLOT: Final = ("stopped", "contended")
+OF_A_CLINIC: Final = ("moved", "replaced", "resumed")
 ABSENT_WITHIN: Final = timedelta(seconds=15)
 """Of the beginning their time to check in is over."""
 
@@ -124,26 +126,30 @@ async def _walked(hospital: Hospital, told: Told, minutes: float, weather: Weath
                 blowing = asyncio.create_task(weather.blow(stop))
             hands = asyncio.Semaphore(AT_ONCE)
             given = {number: slots.pop() for number in wave if ways[number] in OF_A_SLOT}
-            walks = [_way(told, hands, ways[number], replace(walkers[number], slot=given.get(number, ""))) for number in wave]
+            walks = [
+                _way(told, hands, ways[number], replace(walkers[number], slot=given.get(number, walkers[number].slot))) for number in wave
+            ]
             await asyncio.gather(*walks)
     finally:
         stop.set()
         if blowing:
             await blowing
-    people = [person for one in walkers for person in (one.patient, *one.rivals)]
+    people = [person for one in walkers for person in (one.patient, *one.rivals, *one.family)]
     return [Visit(hospital, person, id) for person in people for id in await _visits_of(person)]
 
 
 async def _walkers(hospital: Hospital, seed: str, ways: Sequence[str]) -> list[Walker]:
     """One for each way, by its number, before there is any weather. Who will be absent is booked, and has little time left."""
+    clinics = cycle(await hospital.clinics_to_come())
     async with backstage(hospital) as behind:
         usual = iter(await crowd(behind, len(ways) + RIVALS * ways.count("contended")))
-        others = {way: iter(await crowd(behind, ways.count(way), **wish)) for way, wish in TURNED_AWAY.items()}
+        others = {way: iter(await crowd(behind, ways.count(way), **wish)) for way, wish in REGISTERED.items()}
         walkers = [
             Walker(
                 hospital=hospital,
                 patient=next(others.get(way, usual)),
                 chance=of_walker(seed, number),
+                slot=next(clinics) if way in OF_A_CLINIC else "",
                 rivals=tuple(islice(usual, RIVALS if way == "contended" else 0)),
             )
             for number, way in enumerate(ways)
@@ -166,7 +172,7 @@ async def _way(told: Told, hands: asyncio.Semaphore, name: str, walker: Walker) 
             told.walked[f"{name}: otherwise"] += 1
             where = traceback.extract_tb(otherwise.__traceback__)
             own = next((one for one in reversed(where) if Path(one.filename).stem.startswith("exits")), where[-1])
-            told.cut_short.append((f"{name} at line {own.lineno}, {own.line}", str(otherwise)[:900]))
+            told.cut_short.append((f"{name} at line {own.lineno}, {own.line}", str(otherwise)[:4000]))
 
 
 async def _visits_of(person: Patient) -> list[str]:

@@ -5,24 +5,38 @@ import pytest
 from tests.chaos.verdict import bugs, unexplained
 
 LATE = ("seen at line 1", "cancelled, timed_out instead of ('closed',)")
-NO_ANSWER = ("seen at line 1", "waited 90 s for the visit to be ('closed',); seen last: {'state': 'consulting'}")
+STANDS = ("seen at line 1", "waited 90 s for the visit to be ('closed',); seen last: {'state': 'consulting', 'reason': None}")
+ENDED = ("sent at line 1", "waited 90 s for the prescription to be ('ready',); seen last: {'id': '1', 'state': 'cancelled'}")
+SENT_BACK = (
+    "sent at line 1",
+    "waited 90 s for the prescription to be ('choosing',); seen last: {'state': 'returned', 'reason': 'his.not-found'}",
+)
+NO_ANSWER = ("seen at line 1", "waited 90 s for a definite answer of /v1/revisits/1/enter; seen last: <Response [202 Accepted]>")
 MOVED_ON = ("seen at line 1", 'POST /v1/revisits/1/check-in: 409 {"code":"revisit.not_now"}')
 AWAY = ("seen at line 1", 'POST /v1/revisits/1/check-in: 503 {"code":"database.away"}')
 AT_A_DESK = ("sent at line 1", 'POST /his/desk/prescriptions/1/prepare: 404 {"detail":"none"}')
 MISSING = ("declined at line 1", 'POST /v1/revisits/1/decline: 404 {"code":"revisit.missing"}')
+NOT_BOOKED = ("seen at line 1", 'POST /v1/revisits/1/check-in: 409 {"type":"urn","code":"his.not-found"}')
 OF_THE_HIS = ("seen at line 1", 'POST /v1/charges/1/orders: 422 {"code":"his.not-found"}')
 
 
-@pytest.mark.parametrize("how", [LATE, NO_ANSWER, MOVED_ON, AWAY, AT_A_DESK], ids=lambda how: how[1][:20])
+@pytest.mark.parametrize("how", [LATE, ENDED, MOVED_ON, AWAY, AT_A_DESK], ids=lambda how: how[1][:20])
 def test_a_deadline_and_a_part_that_is_away_explain_an_end_that_was_missed(how: tuple[str, str]) -> None:
     assert unexplained([how], 10, set(), calm=False) == []
     assert len(unexplained([how], 10, set(), calm=True)) == 1
 
 
-def test_a_refusal_is_explained_by_a_fault_that_was_met_and_by_nothing_else() -> None:
+@pytest.mark.parametrize("how", [NOT_BOOKED, OF_THE_HIS], ids=["conflict", "refusal"])
+def test_a_refusal_is_explained_by_a_fault_that_was_met_and_by_nothing_else(how: tuple[str, str]) -> None:
     assert unexplained([MISSING], 10, {"his.not-found"}, calm=False) != []
-    assert unexplained([OF_THE_HIS], 10, set(), calm=False) != []
-    assert unexplained([OF_THE_HIS], 10, {"his.not-found"}, calm=False) == []
+    assert unexplained([how], 10, set(), calm=False) != []
+    assert unexplained([how], 10, {"his.not-found"}, calm=False) == []
+
+
+@pytest.mark.parametrize("how", [STANDS, NO_ANSWER, SENT_BACK], ids=lambda how: how[1][:40])
+def test_what_stands_and_does_not_move_is_explained_by_nothing_but_a_refusal(how: tuple[str, str]) -> None:
+    assert len(unexplained([how], 10, set(), calm=False)) == 1
+    assert len(unexplained([SENT_BACK], 10, {"his.not-found"}, calm=False)) == 0
 
 
 def test_some_may_miss_their_ends_and_not_a_good_part_of_all() -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from tests.auditor import audit
 from tests.auditor.finding import told
+from tests.auditor.processes import ENDS
 from tests.chaos.client import Answered, Kept, Looked, Persistent
 from tests.journeys.backstage import Backstage, backstage
 from tests.journeys.hospital import Hospital
@@ -24,6 +25,14 @@ CUT_SHORT_MAX: Final = 1 / 3
 """Of all ways, and two in any case; a slow machine runs into deadlines of seconds more often."""
 REFUSAL: Final = re.compile(r"^\w+ /v1/\S+: (4\d\d) (.*)", re.DOTALL)
 """Of the house, as a walker tells it."""
+MOVED_ON: Final = re.compile(
+    r"\w+\.(not_now|moved_on)|charge\.too_late|slot\.(past|stopped|lock_lapsed)|prescription\.visit_over|revisit\.not_entered"
+)
+"""Codes of a conflict that says so: the thing stands elsewhere by now, or its time is over."""
+CODE: Final = re.compile(r'"code":"([\w.-]+)"')
+WAIT: Final = re.compile(r"^waited \d+ s for .*; seen last: (.*)", re.DOTALL)
+STOOD: Final = re.compile(r"'state': '(\w+)'")
+ENDED: Final = frozenset[str]().union(*ENDS.values())
 _ANSWERED = text("""
 select version, after from timeline where process_id = :process_id and version = :version
 """)
@@ -58,20 +67,27 @@ def bugs(log: str) -> Iterator[str]:
 def unexplained(cut_short: Sequence[tuple[str, str]], pathways: int, refusals: Collection[str], *, calm: bool) -> list[str]:
     """What weather and deadlines do not explain of ways that ended otherwise, each a way and how it was cut short.
 
-    A conflict says that the visit had moved on. Any other refusal by the house must be one of `refusals`, which the weather made, and
-    only some may miss their ends. Where it was `calm`, none may.
+    A conflict may say that the visit had moved on. Any other refusal by the house must be one of `refusals`, which the weather made, and so
+    must the reason why something stands that was waited for; only some may miss their ends. Where it was `calm`, none may.
     """
     if calm:
         return [f"in calm {way} was cut short: {how}" for way, how in cut_short]
-    found = [f"{way} was refused for no reason of the weather: {how}" for way, how in cut_short if _strange(how, refusals)]
+    found = [f"{way} was cut short for no reason of the weather: {how}" for way, how in cut_short if _strange(how, refusals)]
     if len(cut_short) > max(2, pathways * CUT_SHORT_MAX):
         found.append(f"{len(cut_short)} of {pathways} ways were cut short")
     return found
 
 
 def _strange(how: str, refusals: Collection[str]) -> bool:
+    """Refused, and not because the thing had moved on; or waited for in vain, and what was seen last has not come to another end."""
+    if waited := WAIT.match(how):
+        stood = STOOD.search(waited[1])
+        return not (stood and stood[1] in ENDED) and not any(code in waited[1] for code in refusals)
     refused = REFUSAL.match(how)
-    return bool(refused) and refused[1] != "409" and not any(f'"{code}"' in refused[2] for code in refusals)
+    code = CODE.search(refused[2]) if refused else None
+    if refused is None or (code and code[1] in refusals):
+        return False
+    return not (refused[1] == "409" and code and MOVED_ON.fullmatch(code[1]))
 
 
 async def _books(hospital: Hospital) -> list[str]:

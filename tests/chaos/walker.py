@@ -1,6 +1,7 @@
 """Who walks: one patient with the choices made for them, and what people do on more ways than one."""
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
@@ -22,6 +23,8 @@ class Walker:
     slot: str = ""
     rivals: tuple[Patient, ...] = ()
     stood: Visit | None = None
+    family: list[Patient] = field(default_factory=list[Patient])
+    """Who else of the account was bound on the way."""
 
     async def opened(self, **opening: str) -> Visit:
         return Visit(self.hospital, self.patient, await self.patient.open(**opening))
@@ -52,3 +55,10 @@ async def described(visit: Visit) -> Visit:
     picture = read(await visit.patient.upload(f"{visit.path}/files", PICTURE, key=key()))
     await visit.act("describe", {"text": CONDITION, "file_ids": [picture["id"]]})
     return visit
+
+
+async def paid_soon(walker: Walker, order: str) -> None:
+    """At the cashier, within a second, who says no when the order is closed by then."""
+    await asyncio.sleep(walker.chance.random())
+    answer = await walker.hospital.outside.post(f"/wechat/cashier/{order.replace('-', '')}/pay", json={})
+    assert answer.status_code < 500, answer.text
