@@ -12,12 +12,12 @@ from tests.auditor import issuer, story
 from tests.auditor.audit import audit
 from tests.auditor.finding import Finding, Kind
 from tests.auditor.outside import Outside, Row
+from tests.auditor.wax import KEY, KEY_ID, Plain, sealed
 from tests.auditor.wire import Wire
 
 FEE_FEN = 5000
 AT = datetime(2026, 11, 26, 9, tzinfo=UTC)
 SLOT, UNIT = "slot-1", "unit-1"
-KEY_ID, KEY = "k1", "0123456789abcdef" * 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Hospital:
 
     async def open(self) -> None:
         """What rows of visits refer to."""
-        await self.insert("account", id=self.account_id, kind="patient", phone=b"sealed", phone_bidx=b"index")
+        await self.insert("account", id=self.account_id, kind="patient", phone=Plain("sealed"), phone_bidx=b"index")
         await story.audited(self, self.account_id, "account:open", "account", self.account_id)
         await self.insert("department", id="dep-1", name="呼吸科", synced_at=AT)
         await self.insert("doctor", id="doc-1", name="王建国", title="主任医师", department_id="dep-1", synced_at=AT)
@@ -98,8 +98,10 @@ class Hospital:
         return {one.kind for one in await self.audit(quiet=quiet, standing=standing)}
 
     async def insert(self, table: str, **columns: Any) -> None:
+        """What is `Plain` stands sealed in its row."""
         marks = ", ".join(f"${number}" for number in range(1, len(columns) + 1))
-        await self.wire.execute(f"insert into {table} ({', '.join(columns)}) values ({marks})", *columns.values())
+        row = sealed(table, columns)
+        await self.wire.execute(f"insert into {table} ({', '.join(row)}) values ({marks})", *row.values())
 
     async def do(self, statement: str, *values: Any) -> None:
         """A row is made other than it should be."""
@@ -113,7 +115,7 @@ class Hospital:
         encounter_id = f"enc-{number}" if how.encounter else None
         ids = (new(), new(), new(), new(), new())
         visit = Visit(*ids, f"4200{number}", f"apt-{number}", f"inv-{number}", encounter_id, how.charge)
-        patient = {"name": b"sealed", "name_bidx": number.encode(), "id_number": b"sealed", "id_number_bidx": number.encode()}
+        patient = {"name": Plain("sealed"), "name_bidx": number.encode(), "id_number": Plain("sealed"), "id_number_bidx": number.encode()}
         await self.insert("patient", id=visit.id, birth_on=AT.date(), his_ids="[]", **patient)
         process = {"state": how.moves[-1], "version": len(how.moves), "policy": "test-1"}
         whose = {"account_id": self.account_id, "patient_id": visit.id, "claim_id": visit.claim_id, "encounter_id": encounter_id}
@@ -260,8 +262,8 @@ class Hospital:
         visit_id = visit.id if isinstance(visit, Visit) else visit
         failure = "sms.isv.DAY_LIMIT_CONTROL" if state == "failed" else None
         how: dict[str, Any] = {"state": state, "due_at": AT, "receipt": message_id.hex, "visit_id": visit_id, "failure": failure} | columns
-        sealed = {"phone": b"sealed", "phone_bidx": phone.encode(), "params": b"sealed"}
-        await self.insert("message", id=message_id, template=template, **how, **sealed)
+        words = {"phone": Plain(phone), "phone_bidx": phone.encode(), "params": Plain("{}")}
+        await self.insert("message", id=message_id, template=template, **how, **words)
         if again := how.get("resend_of"):
             await story.audited(self, self.account_id, "message:resend", "message", again)
         if state in {"sent", "delivered", "undelivered"}:

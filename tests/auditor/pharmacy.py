@@ -6,11 +6,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from models.kernel.ids import new
-from models.kernel.vault import Vault
 from tests.auditor import story
-from tests.auditor.hospital import AT, FEE_FEN, KEY, KEY_ID, Hospital, Visit
+from tests.auditor.hospital import AT, FEE_FEN, Hospital, Visit
 from tests.auditor.outside import Row
 from tests.auditor.signatures import sm3
+from tests.auditor.wax import VAULT, Plain
 
 DOCTOR, PHARMACIST = "doc-1", "pha-1"
 ITEM: Final = {"drug_code": "tio", "dose": "1", "frequency": "qd", "route": "inhaled", "days": 7, "packs": 1}
@@ -99,13 +99,12 @@ class Pharmacy:
 
     def __init__(self, hospital: Hospital) -> None:
         self.hospital, self.outside = hospital, hospital.outside
-        self._vault = Vault({KEY_ID: bytes.fromhex(KEY)}, KEY_ID, bytes(32))
         self.accounts = {"doctor": new(), "pharmacist": new()}
 
     async def open(self) -> None:
         """Who signs."""
         for side, number in (("doctor", DOCTOR), ("pharmacist", PHARMACIST)):
-            sealed = {"phone": b"sealed", "phone_bidx": side.encode()}
+            sealed = {"phone": Plain("sealed"), "phone_bidx": side.encode()}
             await self.hospital.insert("account", id=self.accounts[side], kind="staff", login=side, staff_id=number, **sealed)
             await story.audited(self.hospital, None, "account:enlist", "account", self.accounts[side])
 
@@ -150,16 +149,16 @@ class Pharmacy:
     async def content(self, prescription_id: UUID, content_id: UUID) -> None:
         """A week of 噻托溴铵."""
         text = json.dumps({"prescribed": {"items": [ITEM], "diagnosis_code": "J44.900"}, "diagnosis_text": "慢阻肺"})
-        sealed = self._vault.seal("prescription_content.content", content_id, text)
+        sealed = VAULT.seal("prescription_content.content", content_id, text)
         whose = {"prescription_id": prescription_id, "account_id": self.accounts["doctor"]}
         await self.hospital.insert("prescription_content", id=content_id, content=sealed, **whose)
 
     async def signed(self, document_id: UUID, content_id: UUID | None, side: str, *, proved: bool = True) -> UUID:
         """Asked, and signed at the CA; proved here. Without a content it is of a record."""
         number, text, value = new(), f"text {content_id} {side}", f"{new().hex}" * 4
-        sealed: dict[str, Any] = {"text": self._vault.seal("signature.text", number, text)}
+        sealed: dict[str, Any] = {"text": VAULT.seal("signature.text", number, text)}
         if proved:
-            sealed |= {"signature": self._vault.seal("signature.signature", number, json.dumps({"value": value})), "signed_at": AT}
+            sealed |= {"signature": VAULT.seal("signature.signature", number, json.dumps({"value": value})), "signed_at": AT}
         of = {"prescription_id": document_id, "content_id": content_id} if content_id else {"record_id": document_id}
         whose = of | {"account_id": self.accounts[side], "side": side}
         await self.hospital.insert("signature", id=number, **whose, **sealed)
@@ -168,7 +167,7 @@ class Pharmacy:
 
     async def resealed(self, number: UUID, text: str) -> None:
         """Another text stands in the row."""
-        await self.hospital.do("update signature set text = $1 where id = $2", self._vault.seal("signature.text", number, text), number)
+        await self.hospital.do("update signature set text = $1 where id = $2", VAULT.seal("signature.text", number, text), number)
 
     async def set_aside(self, prescription: Prescription) -> None:
         """Withdrawn only after it had come back from signing, once: the timeline tells so."""
@@ -199,7 +198,7 @@ class Pharmacy:
     ) -> None:
         """A parcel of it, and where the carrier saw it."""
         address_id, moves = new(), _DELIVERY_MOVES[state]
-        sealed = {"name": b"sealed", "phone": b"sealed", "place": b"sealed"}
+        sealed = {"name": Plain("sealed"), "phone": Plain("sealed"), "place": Plain("sealed")}
         await self.hospital.insert("delivery_address", id=address_id, account_id=self.hospital.account_id, **sealed)
         whose = {"visit_id": visit.id, "prescription_id": prescription_id, "address_id": address_id, "attempt": attempt, "policy": "test-1"}
         known = {"state": state, "version": len(moves), "waybill": f"SF{id.hex[:8]}", "decision": decision}

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from models.kernel.ids import new
 from tests.auditor import hospital as books
+from tests.auditor.wax import Plain
 
 TOLD: Final[Mapping[str, tuple[str, ...]]] = {
     "unpaid": ("revisit_cancelled",),
@@ -20,7 +21,7 @@ TOLD: Final[Mapping[str, tuple[str, ...]]] = {
     "unsettled": ("revisit_cancelled",),
 }
 """By the stage of a visit. That its clinic was stopped is told by the tests of that."""
-_SEALED: Final = {"text": b"sealed"}
+_SEALED: Final = {"text": Plain("sealed")}
 
 
 async def told(hospital: "books.Hospital", visit_id: UUID, *templates: str) -> None:
@@ -57,7 +58,7 @@ async def went(hospital: "books.Hospital", visit_id: UUID, moves: tuple[str, ...
 
 async def written(hospital: "books.Hospital", visit_id: UUID) -> None:
     """A visit's record, as its doctor saved it."""
-    sealed = {"content": b"sealed", "diagnosis_code": b"sealed", "diagnosis_text": b"sealed"}
+    sealed = {"content": Plain("sealed"), "diagnosis_code": Plain("sealed"), "diagnosis_text": Plain("sealed")}
     await hospital.insert("record", id=new(), revisit_id=visit_id, account_id=hospital.account_id, saved_at=books.AT, **sealed)
     await audited(hospital, hospital.account_id, "record:write", "revisit", visit_id)
 
@@ -67,11 +68,11 @@ async def surveyed(hospital: "books.Hospital", visit_id: UUID) -> None:
     survey_id, answer_id = new(), new()
     asked = {"doctor_id": "doc-1", "department_id": "dep-1", "questionnaire": "1", "asked_at": books.AT, "due_at": books.AT}
     await hospital.insert("survey", id=survey_id, revisit_id=visit_id, state="answered", answer_id=answer_id, ended_at=books.AT, **asked)
-    await hospital.insert("survey_answer", id=answer_id, survey_id=survey_id, account_id=hospital.account_id, answers="{}")
+    await hospital.insert("survey_answer", id=answer_id, survey_id=survey_id, account_id=hospital.account_id, answers='{"again": 1}')
 
 
 async def seen(hospital: "books.Hospital", delivery_id: UUID, *marks: str) -> None:
     """Where the carrier saw a parcel, as we keep it."""
     for sequence, mark in enumerate(marks):
-        what = {"mark": mark, "code": "x", "sequence": sequence, "at": books.AT, "told_at": books.AT, "place": b"sealed"} | _SEALED
+        what = {"mark": mark, "code": "x", "sequence": sequence, "at": books.AT, "told_at": books.AT, "place": Plain("sealed")} | _SEALED
         await hospital.insert("delivery_track", delivery_id=delivery_id, event=new(), **what)

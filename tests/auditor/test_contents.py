@@ -6,6 +6,7 @@ from models.kernel.ids import new
 from tests.auditor import Kind
 from tests.auditor.hospital import AT, Hospital
 from tests.auditor.pharmacy import Pharmacy
+from tests.auditor.wax import Plain
 
 EMPTIED = {
     "consent": {"consent of self_check", "consent of revisit"},
@@ -93,7 +94,7 @@ async def test_a_survey_that_was_answered_is(hospital: Hospital, state: str, mis
 async def test_a_line_of_a_chat(hospital: Hospital) -> None:
     visit = await hospital.visit("closed")
     for number in (1, 2, 3):
-        line = {"number": number, "account_id": hospital.account_id, "side": "patient", "text": b"sealed", "at": AT}
+        line = {"number": number, "account_id": hospital.account_id, "side": "patient", "text": Plain("sealed"), "at": AT}
         await hospital.insert("chat", id=new(), revisit_id=visit.id, **line)
     assert await hospital.audit() == []
 

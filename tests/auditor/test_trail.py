@@ -8,6 +8,7 @@ from models.kernel.ids import new
 from tests.auditor import Kind
 from tests.auditor.hospital import AT, Hospital
 from tests.auditor.pharmacy import Pharmacy
+from tests.auditor.wax import Plain
 from tests.auditor.story import audited
 
 ARRIVED = ("requested", "cleared", "accepted", "arrived")
@@ -104,7 +105,7 @@ async def test_a_message_was_sent_again(hospital: Hospital) -> None:
 
 async def test_somebody_looked_into_past_prescriptions(hospital: Hospital) -> None:
     visit = await hospital.visit("closed")
-    await hospital.insert("refill_past", patient_id=visit.id, told=b"sealed", seen_at=AT)
+    await hospital.insert("refill_past", patient_id=visit.id, told=Plain("sealed"), seen_at=AT)
 
     [found] = await hospital.audit()
 
