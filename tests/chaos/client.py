@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from uuid import UUID
 
 import httpx
@@ -14,8 +14,17 @@ import httpx
 PATIENCE_S: Final = 180.0
 PAUSE_S: Final = 0.4
 BUSY: Final = frozenset({502, 503, 504})
-TABLES: Final = {"chat": "chat", "files": "intake_file"}
-"""Where it is kept, by the last segment of its route."""
+TABLES: Final[Mapping[str, str]] = {
+    "patients": "patient",
+    "revisits": "revisit",
+    "chat": "chat",
+    "files": "intake_file",
+    "sign": "record_signing",
+    "prescriptions": "prescription",
+    "copy": "prescription",
+    "refunds": "refund",
+}
+"""Where it stands what was begun or handed in, by the last segment of its route."""
 _OF_ONE: Final = re.compile(r"/v1/(\w+)/([0-9a-f-]{36})(?:/(\w+))?")
 READINGS: Final[Mapping[tuple[str, str | None], str]] = {
     ("revisits", "record"): "record:read",
@@ -38,7 +47,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A line of a conversation, or a file, that was taken by what the API says."""
+    """What was begun, said or handed in by what the API says, and answered with its id."""
 
     table: str
     id: UUID
@@ -102,10 +111,16 @@ class Persistent(httpx.AsyncBaseTransport):
 
     def _note(self, request: httpx.Request, answer: httpx.Response) -> None:
         body = answer.json() if answer.content else None
+        if not isinstance(body, dict):
+            return
+        told = cast(dict[str, Any], body)
         if table := TABLES.get(request.url.path.rpartition("/")[2]):
-            self.kept.append(Kept(table, UUID(answer.json()["id"])))
-        if isinstance(body, dict) and body.get("done") is True:  # pyright: ignore[reportUnknownMemberType]
-            self.answered.append(Answered(UUID(body["id"]), int(body["version"]), str(body["state"])))  # pyright: ignore[reportUnknownArgumentType]
+            self.kept.append(Kept(table, UUID(told["id"])))
+        if charge := told.get("charge"):  # 发起缴费
+            self.kept += [Kept("charge_order", UUID(one["order_id"])) for one in charge["orders"]]
+        done = told.get("action") or told
+        if done.get("done") is True:
+            self.answered.append(Answered(UUID(done["id"]), int(done["version"]), str(done["state"])))
 
 
 def looked(path: str) -> Looked | None:

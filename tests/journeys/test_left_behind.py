@@ -101,7 +101,7 @@ async def test_what_was_said_and_handed_in_is_looked_for(hospital: Hospital) -> 
         await talked(await visit.to("entered"))
     visit.patient.speak(hospital.http)
 
-    assert [one.table for one in line.kept] == ["intake_file", "chat"]  # the doctor speaks over another line
+    assert [one.table for one in line.kept] == ["intake_file", "charge_order", "chat"]  # the doctor speaks over another line
     async with backstage(hospital) as behind:
         assert await lost(behind, line.kept) == []
         assert len(await lost(behind, [*line.kept, Kept("chat", ids.new())])) == 1
