@@ -16,6 +16,7 @@ from tests.auditor import (
     ledger,
     messages,
     money,
+    once,
     ours,
     owed,
     parcels,
@@ -35,11 +36,11 @@ from tests.auditor.theirs import Theirs
 CHECKS = (
     *(money.check, refunds.check, ledger.check, his.check, messages.check, processes.check),
     *(signatures.check, records.check, drugs.check, parcels.check, ebills.check, clinics.check),
-    *(owed.check, contents.check, trail.check),
+    *(owed.check, contents.check, trail.check, once.check),
 )
 AT_ANY_TIME = frozenset(
     {Kind.SLOT_OVERSOLD, Kind.SLOT_TAKEN, Kind.LEDGER_UNBALANCED, Kind.LEDGER_LEGS, Kind.TIMELINE_TWICE, Kind.TIMELINE_GAP}
-    | {Kind.PARCEL_TWICE, Kind.SIGNATURE_ALONE, Kind.MESSAGE_OWED, Kind.CONTENT_MISSING, Kind.AUDIT_MISSING}
+    | {Kind.PARCEL_TWICE, Kind.SIGNATURE_ALONE, Kind.MESSAGE_OWED, Kind.CONTENT_MISSING, Kind.AUDIT_MISSING, Kind.ROWS_TWICE}
 )
 """What one side's books say by themselves: no process under way excuses it."""
 MONEY, WORDS = frozenset({"money", "kept", "charged", "ledger", "refund", "payment"}), frozenset({"message"})

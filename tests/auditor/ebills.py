@@ -21,9 +21,19 @@ def check(books: Books) -> Iterator[Finding]:
         if number not in mine:
             about = f"number={number} bill={bill.number}"
             yield Finding(kind=Kind.EBILL_UNKNOWN, about=about, ours="no such bill", theirs=yuan(bill.total_fen))
+    yield from _of_nothing(books)
     for number, ebill in mine.items():
         yield from _of_one(ebill, there.get(number), reds)
     yield from _of_charges(books, mine, there, reds)
+
+
+def _of_nothing(books: Books) -> Iterator[Finding]:
+    """Under no number of ours stands only what undoes a bill that is there."""
+    numbers = {one.number for one in books.theirs.bills if one.bus_no}
+    for bill in books.theirs.bills:
+        if bill.bus_no is None and bill.undoes not in numbers:
+            about = f"bill={bill.number} undoes={bill.undoes}"
+            yield Finding(kind=Kind.EBILL_UNKNOWN, about=about, ours="no such bill", theirs=yuan(bill.total_fen))
 
 
 def _of_one(mine: ours.Ebill, there: theirs.Bill | None, reds: Bills) -> Iterator[Finding]:

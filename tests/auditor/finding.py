@@ -89,6 +89,7 @@ class Kind(StrEnum):
     TIMELINE_GAP = "timeline.gap"
     ROW_OPEN = "row.open"
     ROW_FENCED = "row.fenced"
+    ROWS_TWICE = "rows.twice"
 
     @property
     def family(self) -> str:
@@ -177,6 +178,7 @@ WORDS: dict[Kind, str] = {
     Kind.TIMELINE_GAP: "a row and its timeline do not tell one story",
     Kind.ROW_OPEN: "a process is not at its end",
     Kind.ROW_FENCED: "a step holds a row that nobody works on",
+    Kind.ROWS_TWICE: "a list of the outside's has two rows under a number that is one row's own",
 }
 
 

@@ -201,7 +201,7 @@ class Pharmacy:
         sealed = {"name": Plain("sealed"), "phone": Plain("sealed"), "place": Plain("sealed")}
         await self.hospital.insert("delivery_address", id=address_id, account_id=self.hospital.account_id, **sealed)
         whose = {"visit_id": visit.id, "prescription_id": prescription_id, "address_id": address_id, "attempt": attempt, "policy": "test-1"}
-        known = {"state": state, "version": len(moves), "waybill": f"SF{id.hex[:8]}", "decision": decision}
+        known = {"state": state, "version": len(moves), "waybill": f"SF{id.hex[-8:]}", "decision": decision}
         await self.hospital.insert("delivery", id=id, **whose, **known)
         await self.hospital.moved("delivery", id, visit.id, "creating", *moves)
         await story.seen(self.hospital, id, *(_MARKS.get(one, one) for one in seen))
@@ -214,6 +214,6 @@ class Pharmacy:
 
     def ordered(self, id: UUID, waybill: str | None = None) -> Row:
         """An order at the carrier."""
-        number = {"order_id": id.hex, "waybill_no": waybill or f"SF{id.hex[:8]}"}
+        number = {"order_id": id.hex, "waybill_no": waybill or f"SF{id.hex[-8:]}"}
         self.outside.parcels.append(number | {"filter_result": 2, "cancelled_at": None})
         return self.outside.parcels[-1]
