@@ -1,5 +1,6 @@
 """`PATHWAYS=… SEED=… MINUTES=… python -m tests.chaos`: tells what was done to whom, and what is wrong; 1 when anything is, 2 for bad input.
-With MINUTES=0 there is no weather: every way is taken in turn, and none may miss its end.
+The weather ends with the last of the ways, or after MINUTES. With MINUTES=0 there is none: every way is taken in turn, and none may miss
+its end.
 
 The hospital of a run is its own, in a new folder; that of a run in which something is wrong is kept, with its logs.
 """
@@ -24,16 +25,21 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))  # of our own calls behind the scenes
 
     seed = os.environ.get("SEED") or secrets.token_hex(4)
-    pathways, minutes = _number("PATHWAYS", 40, least=1), _number("MINUTES", 10, least=0)
+    pathways, minutes = _number("PATHWAYS", 40, least=1), _number("MINUTES", 120, least=0)
     if pathways is None or minutes is None:
         return 2
     _say(f"SEED={seed} PATHWAYS={pathways} MINUTES={minutes}")
     folder = Path(mkdtemp(prefix="chaos-"))
-    told = asyncio.run(run(seed, pathways, minutes, folder))
+    try:
+        told = asyncio.run(run(seed, pathways, minutes, folder))
+    except BaseException:
+        _say(f"\nNot judged, with SEED={seed} PATHWAYS={pathways}; rows and logs are kept in {folder}")
+        raise
     _say(f"{told.pathways} pathways in {told.seconds:.0f} s, {told.commands} commands answered, {told.repeats} requests repeated")
     for title, counted in (("Ways and their ends", told.walked), ("Parts struck", told.hits)):
         _say(f"\n{title}\n{_listed(counted)}")
     _say("\n".join(["\nFaults outside: met, of those that were set", *_met(told.met, told.faults)]))
+    _say("\n".join(["\nNot met in this run", *told.unmet()]))
     _say("\n".join(["\nCut short", *(f"{way}: {how[:300]}" for way, how in told.cut_short)]))
     if told.wrong:
         _say("\n".join([f"\nWrong, with SEED={seed} PATHWAYS={told.pathways}; rows and logs are kept in {folder}", *told.wrong]))

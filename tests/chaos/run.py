@@ -4,7 +4,7 @@ import asyncio
 import time
 import traceback
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import cycle, islice
@@ -21,7 +21,7 @@ from tests.chaos.client import Persistent
 from tests.chaos.verdict import unexplained, verdict
 from tests.chaos.walker import Walker
 from tests.chaos.ways import WAYS, chosen, in_turn, of_walker
-from tests.chaos.weather import Faults, Weather
+from tests.chaos.weather import ROUND, SPOTS, Faults, Weather
 from tests.journeys.backstage import backstage
 from tests.journeys.conftest import NOTIFY_RETRY_S
 from tests.journeys.crowd import away, crowd, notified, stand
@@ -66,6 +66,17 @@ class Told:
     commands: int = 0
     repeats: int = 0
     wrong: list[str] = field(default_factory=list[str])
+
+    def unmet(self) -> Iterator[str]:
+        """What only another run, a longer one, would show."""
+        taken = {one.partition(":")[0] for one in self.walked}
+        kinds = {f"{spot.system} {kind}" for spot in SPOTS for kind in spot.kinds}
+        for what, these in (
+            ("ways", [way for way in WAYS if way not in taken]),
+            ("parts", [f"{hit} {part}" for part, hit in ROUND if not self.hits[f"{hit} {part}"]]),
+            ("faults", sorted(kind for kind in kinds if not self.met[kind])),
+        ):
+            yield f"{what}: {', '.join(these) or 'none'}"
 
 
 async def run(seed: str, pathways: int, minutes: float, data: Path) -> Told:

@@ -3,7 +3,7 @@
 from itertools import islice
 
 from tests.chaos.ways import WAYS, chosen, of_walker
-from tests.chaos.weather import SPOTS, blows, faults
+from tests.chaos.weather import ROUND, SPOTS, blows, faults
 
 MANY = 2000
 
@@ -19,9 +19,18 @@ def test_a_seed_makes_its_choices_again_and_another_makes_others() -> None:
 
 
 def test_more_people_take_the_same_ways_and_others_behind_them() -> None:
-    assert chosen("a", 60)[:40] == chosen("a", 40)
+    assert chosen("a", 90)[:40] == chosen("a", 40)
 
 
-def test_every_way_and_every_call_is_chosen_at_some_time() -> None:
-    assert set(chosen("a", MANY)) == set(WAYS)
-    assert {(one.system, one.call) for _, one in islice(faults("a"), MANY)} == {(one.system, one.call) for one in SPOTS}
+def test_every_way_every_blow_and_every_call_comes_before_any_comes_again() -> None:
+    assert set(chosen("a", len(WAYS))) == set(WAYS)
+    assert [(one.part, one.hit) for one in sorted(islice(blows("a"), len(ROUND)), key=lambda one: ROUND.index((one.part, one.hit)))] == [
+        *ROUND
+    ]
+    assert {(one.system, one.call) for _, one in islice(faults("a"), len(SPOTS))} == {(one.system, one.call) for one in SPOTS}
+
+
+def test_every_kind_of_fault_is_chosen_for_every_party_at_some_time() -> None:
+    kinds = {(spot.system, kind) for spot in SPOTS for kind in spot.kinds}
+    never = kinds - {(one.system, one.kind) for _, one in islice(faults("a"), MANY)}
+    assert never == {("review", "refused")}  # no answer of it is asked for again

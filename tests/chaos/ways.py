@@ -35,8 +35,10 @@ WAYS: Final[dict[str, tuple[Way, int]]] = {way.__name__: (way, weight) for way, 
 
 
 def chosen(seed: str, pathways: int) -> list[str]:
-    """The way of each pathway, by its number."""
-    return Random(f"{seed} ways").choices(list(WAYS), [weight for _, weight in WAYS.values()], k=pathways)
+    """The way of each pathway, by its number: each once, and then by how often it is taken."""
+    chance = Random(f"{seed} ways")
+    first = chance.sample(list(WAYS), len(WAYS))
+    return [*first, *chance.choices(list(WAYS), [weight for _, weight in WAYS.values()], k=pathways)][:pathways]
 
 
 def in_turn(pathways: int) -> list[str]:

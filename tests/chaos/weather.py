@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import product
 from random import Random
 from typing import Final, Literal
 
@@ -17,8 +18,10 @@ from tests.faults.matrix import Asked, Spot, Told
 from tests.journeys.people import read
 
 Hit = Literal["kill", "pause", "restart"]
-PARTS: Final[tuple[PartName, ...]] = ("worker", "worker", "api", "temporal", "postgres")
-HITS: Final[tuple[Hit, ...]] = ("kill", "kill", "pause", "restart")
+PARTS: Final[tuple[PartName, ...]] = ("worker", "api", "temporal", "postgres")
+HITS: Final[tuple[Hit, ...]] = ("kill", "pause", "restart")
+ROUND: Final = tuple(product(PARTS, HITS))
+"""Every part is struck in every way before any is struck so again."""
 PAUSE_S: Final = (3.0, 9.0)
 BETWEEN_BLOWS_S: Final = (4.0, 14.0)
 BETWEEN_FAULTS_S: Final = (0.2, 1.6)
@@ -55,19 +58,20 @@ def blows(seed: str) -> Iterator[Blow]:
     """Without an end."""
     chance = Random(f"{seed} blows")
     while True:
-        yield Blow(chance.uniform(*BETWEEN_BLOWS_S), chance.choice(PARTS), chance.choice(HITS), chance.uniform(*PAUSE_S))
+        for part, hit in chance.sample(ROUND, len(ROUND)):
+            yield Blow(chance.uniform(*BETWEEN_BLOWS_S), part, hit, chance.uniform(*PAUSE_S))
 
 
 def faults(seed: str) -> Iterator[tuple[float, Fault]]:
-    """Each with the pause before it, without an end."""
+    """Each with the pause before it, without an end: every call once before any is spoilt again."""
     chance = Random(f"{seed} faults")
     while True:
-        yield chance.uniform(*BETWEEN_FAULTS_S), _fault(chance)
+        for spot in chance.sample(SPOTS, len(SPOTS)):
+            yield chance.uniform(*BETWEEN_FAULTS_S), _fault(chance, spot)
 
 
-def _fault(chance: Random) -> Fault:
+def _fault(chance: Random, spot: Spot) -> Fault:
     """A refusal only where it is no last word: what the party itself would mean by it has not happened there."""
-    spot = chance.choice(SPOTS)
     codes = [code for code, after in spot.refusals.items() if after in (Asked.AGAIN, Asked.LATER) or isinstance(after, Told)]
     kind = chance.choice([one for one in spot.kinds if one != "refused" or codes])
     seconds = round(chance.uniform(*SLOW_S), 1)
