@@ -3,12 +3,13 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 import httpx
-from sqlalchemy import NullPool, insert
+from sqlalchemy import NullPool
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from gateways.his.account import HisAccount
@@ -51,21 +52,26 @@ class Backstage:
         async with self.transaction() as db:
             await policies.publish(db, Policy(version="never-quiet", line="standard", effective_at=now(), rules=rules))
 
-    async def order(self, *, order_id: UUID | None = None, amount_fen: int = 5000) -> str:
+    async def order(self, *, order_id: UUID | None = None, amount_fen: int = 5000, expires_at: datetime | None = None) -> str:
         """An order at the bank under our merchant's number, of which our books know nothing by this: its id."""
-        number = order_id or ids.new()
+        number, until = order_id or ids.new(), expires_at or now() + timedelta(minutes=9)
         await self.wechat_pay.order(
-            number.hex, scene=Scene.NATIVE, amount_fen=amount_fen, description="线上复诊医事服务费", expires_at=now() + timedelta(minutes=9)
+            number.hex, scene=Scene.NATIVE, amount_fen=amount_fen, description="线上复诊医事服务费", expires_at=until
         )
         return str(number)
 
     async def second_order(self, charge_id: str, state: OrderState = OrderState.CLOSED) -> str:
         """Another order of a charge that can be paid at the bank, whatever our books say of it."""
         order_id = ids.new()
+        await self.known_order(charge_id, order_id, state)
+        return await self.order(order_id=order_id)
+
+    async def known_order(self, charge_id: str, order_id: UUID, state: OrderState, amount_fen: int = 5000) -> None:
+        """Its row in our books alone; once under its id."""
         row: dict[str, Any] = {"id": order_id, "charge_id": UUID(charge_id), "channel": "wechat_pay", "scene": Scene.JSAPI}
         async with self.transaction() as db:
-            await db.execute(insert(ChargeOrderRow).values(**row, state=state, amount_fen=5000, expires_at=now() + timedelta(minutes=9)))
-        return await self.order(order_id=order_id)
+            values = row | {"state": state, "amount_fen": amount_fen, "expires_at": now() + timedelta(minutes=9)}
+            await db.execute(insert(ChargeOrderRow).values(**values).on_conflict_do_nothing())
 
     async def to_the_hospitals_own_account(self, refund_no: str) -> None:
         """What a person does at WeChat Pay's merchant platform with a refund whose card is gone."""

@@ -14,7 +14,7 @@ from uuid import UUID
 import httpx
 from temporalio.client import Client
 
-from models.kernel.clock import now
+from models.kernel.clock import business_day, now
 from stack.seed import DOCTOR, FINANCE, MANAGER, OTHER_DOCTOR, PASSWORD, PHARMACIST, PHONES
 from stack.supervisor import PartName, Stack
 from tests.auditor import assert_nothing_differs
@@ -25,6 +25,8 @@ BEGAN_AGO, LEFT = timedelta(minutes=5), timedelta(minutes=20)
 """Of the 就诊单元 that the journeys use: far enough from both its ends."""
 STAYS_OPEN = timedelta(minutes=11)
 """Of a hall, whose slot lasts for a quarter of an hour."""
+DAYS_AHEAD = 7
+"""For so many the demo hospital has clinics."""
 SPARE = {1: 4, 3: 1, 10: 1}
 """Slots by capacity, opened before the first journey: to pull the whole mirror for each would take a second a time."""
 _CARRIERS = ("135", "136", "137", "138", "139", "150", "151", "158", "159", "182", "187", "188")
@@ -155,6 +157,15 @@ class Hospital:
         self.unit = await self._open_unit()
         self.hall = await self._opened(9_000)
         self._open_until = now() + STAYS_OPEN
+
+    async def clinics_to_come(self) -> list[str]:
+        """A slot of each 就诊单元 of the demo doctor that begins on another day, when no other doctor has one: nobody else is in it."""
+        slots: dict[str, str] = {}
+        for ahead in range(1, DAYS_AHEAD):
+            on = (business_day(now()) + timedelta(days=ahead)).isoformat()
+            found = await self.manager.ask("/v1/slots", doctor_id=f"doc-{DOCTOR}", on=on, limit="100")
+            slots |= {one["schedule_id"]: one["id"] for one in reversed(found["items"]) if one["period"] in {"evening", "night"}}
+        return list(slots.values())
 
     async def slot_that_is_over(self) -> str:
         """It ended a minute ago."""
