@@ -103,13 +103,13 @@ async def _billed_anew(visit: Visit) -> None:
     async def bills() -> list[Json]:
         return (await visit.patient.ask(f"/v1/patients/{visit.patient.id}/invoices"))["items"]
 
-    await until("its e-bill for what is left", bills, lambda found: {one["state"] for one in found} == {"issued", "void"})
+    await until("its e-bill for what is left", bills, lambda found: {one["state"] for one in found} == {"issued", "reversed"})
 
 
 async def _second_order(walker: Walker, visit: Visit, state: OrderState, amount_fen: int = FEE_FEN) -> str:
     """Another order of the visit's charge, which can be paid at the bank whatever our books say of it."""
     order_id, charge_id = ids.new(), await visit.charge_id()
-    await _behind(walker, lambda behind: behind.known_order(charge_id, order_id, state))
+    await _behind(walker, lambda behind: behind.known_order(charge_id, order_id, state, amount_fen))
     return await _ordered_behind(walker, order_id, amount_fen)
 
 
