@@ -1,7 +1,8 @@
 """The pharmacy's counter and the cash window: what a person does there with a prescription, and MedicationDispense, by which one sees it.
 
 调配 makes it ready (`in-progress`), 发药 hands it out (`completed`): from then on its money does not go back, unless the pharmacy has taken
-the drugs in again (退药, `stopped`); those may be handed out anew while they are paid for. Each is told to the internet hospital as `dispensed`, what a window took as `paid-at-window` [4b].
+the drugs in again (退药, `stopped`); those may be handed out anew while they are paid for. Each is told to the internet hospital as
+`dispensed`, what a window took as `paid-at-window` [4b].
 """
 
 import sqlite3
