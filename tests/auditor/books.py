@@ -135,6 +135,11 @@ def by(rows: Iterable[T], key: str) -> dict[object, list[T]]:
     return found
 
 
+def in_cash(fen: int) -> str:
+    """How a sum is split that came through the channel, or went back there: all of it is cash."""
+    return f"fund 0 account 0 cash {fen} fen"
+
+
 def yuan(fen: int) -> str:
     """Fen as fen: an auditor does not round."""
     return f"{fen} fen"

@@ -10,6 +10,14 @@ from tests.auditor.books import REFUND_ENDS, Books, by, yuan
 from tests.auditor.finding import Finding, Kind
 
 ABSENT = "no such prescription"
+BILLED: dict[str, frozenset[str]] = {
+    "active": frozenset({"issued"}),
+    "cancelled": frozenset({"cancelled"}),
+    "paid": frozenset({"balanced"}),
+    "prepared": frozenset({"balanced"}),
+    "handed out": frozenset({"balanced"}),
+}
+"""What the bill of a prescription is, by how far the HIS has got with it. Of drugs taken back it waits for its reversal."""
 NOT_FILED = frozenset({ABSENT, "cancelled"})
 PAID = frozenset({"paid", "prepared", "handed out", "taken back"})
 AT_THE_HIS: dict[str, frozenset[str]] = {
@@ -69,6 +77,10 @@ def _of_one(books: Books, content: ours.Content, lines: dict[object, list[theirs
             fits = PAID
     if told not in fits:
         yield Finding(kind=Kind.FILING_STATE, about=about, ours=said, theirs=told, visit=visit)
+    bill = books.bills_of_drugs.get(number)
+    if told in fits and bill and bill.status not in BILLED.get(told, {bill.status}):
+        there = f"{told}, bill {bill.status}"
+        yield Finding(kind=Kind.BILL_STATE, about=f"{about} invoice={bill.id}", ours=said, theirs=there, visit=visit)
     if told in NOT_FILED:
         return
     sides = {one.side for one in books.ours.signatures if one.content_id == content.id and one.signature is not None}

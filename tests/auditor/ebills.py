@@ -47,13 +47,13 @@ def _of_one(mine: ours.Ebill, there: theirs.Bill | None, reds: Bills) -> Iterato
         if mine.state in EBILL_ENDS:
             yield Finding(kind=Kind.EBILL_STATE, about=about, ours=mine.state, theirs=f"number {there.number}", visit=mine.visit_id)
         return
-    said, told = (mine.code, mine.number, mine.total_fen), (there.code, there.number, there.total_fen)
+    said, told = (f"{one.code} {one.number}, {yuan(one.total_fen)}, {one.split}" for one in (mine, there))
     if said != told:
-        here, their = f"{mine.code} {mine.number}, {yuan(mine.total_fen)}", f"{there.code} {there.number}, {yuan(there.total_fen)}"
-        yield Finding(kind=Kind.EBILL_DIFFERS, about=about, ours=here, theirs=their, visit=mine.visit_id)
+        yield Finding(kind=Kind.EBILL_DIFFERS, about=about, ours=said, theirs=told, visit=mine.visit_id)
     red = reds.get(there.number)
-    if mine.red_number and (red is None or (red.number, red.total_fen) != (mine.red_number, there.total_fen)):
-        their = f"{red.number}, {yuan(red.total_fen)}" if red else "not undone"
+    undone = (mine.red_number, there.total_fen, there.split)
+    if mine.red_number and (red is None or (red.number, red.total_fen, red.split) != undone):
+        their = f"{red.number}, {yuan(red.total_fen)}, {red.split}" if red else "not undone"
         yield Finding(kind=Kind.EBILL_RED, about=about, ours=f"undone by {mine.red_number}", theirs=their, visit=mine.visit_id)
 
 

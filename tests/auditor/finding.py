@@ -14,6 +14,7 @@ class Kind(StrEnum):
     MONEY_NOT_AT_BANK = "money.not_at_bank"
     ORDER_DIFFERS = "order.differs"
     ORDER_STILL_PAYABLE = "order.still_payable"
+    ORDER_UNKNOWN = "order.unknown"
     CHARGE_PAYMENT = "charge.payment"
     CHARGED_TWICE = "charged.twice"
     KEPT_OURS = "kept.ours"
@@ -31,6 +32,7 @@ class Kind(StrEnum):
     LEDGER_HIS = "ledger.his"
     LEDGER_SIGN = "ledger.sign"
     BILL_DIFFERS = "bill.differs"
+    BILL_STATE = "bill.state"
     SETTLEMENT_MISSING = "settlement.missing"
     SETTLEMENT_DIFFERS = "settlement.differs"
     SETTLEMENT_UNKNOWN = "settlement.unknown"
@@ -103,6 +105,7 @@ WORDS: dict[Kind, str] = {
     Kind.MONEY_NOT_AT_BANK: "the bank never took a payment of ours",
     Kind.ORDER_DIFFERS: "an order is for another amount, or has another end, at the bank",
     Kind.ORDER_STILL_PAYABLE: "an order that is closed here can still be paid at the bank",
+    Kind.ORDER_UNKNOWN: "an order that can be paid at the bank, was paid, or was asked for is not in our books",
     Kind.CHARGE_PAYMENT: "a charge and its own payment do not fit: one when paid, none when not",
     Kind.CHARGED_TWICE: "more payments of a visit than it has settled charges are neither given back nor going back",
     Kind.KEPT_OURS: "what our books keep of a patient's money is not what is due",
@@ -120,11 +123,12 @@ WORDS: dict[Kind, str] = {
     Kind.LEDGER_HIS: "the hospital's income by the ledger is not what the HIS has settled and not reversed",
     Kind.LEDGER_SIGN: "an account stands on the wrong side of zero",
     Kind.BILL_DIFFERS: "a charge's bill is missing, or for another amount, at the HIS",
+    Kind.BILL_STATE: "a bill has another state, or another sum of it was given back, at the HIS",
     Kind.SETTLEMENT_MISSING: "a charge is settled here and not at the HIS",
-    Kind.SETTLEMENT_DIFFERS: "a settlement is another amount, bill or channel number at the HIS",
+    Kind.SETTLEMENT_DIFFERS: "a settlement is another amount, bill, split or channel number at the HIS",
     Kind.SETTLEMENT_UNKNOWN: "the HIS keeps money as settled that is not settled here",
     Kind.REVERSAL_MISSING: "a refund is cleared here and not reversed at the HIS",
-    Kind.REVERSAL_DIFFERS: "a reversal is another amount or bill at the HIS",
+    Kind.REVERSAL_DIFFERS: "a reversal is another amount, bill or split at the HIS",
     Kind.REVERSAL_UNKNOWN: "the HIS reversed what is not cleared here",
     Kind.BOOKING_STATE: "a live or used claim stands otherwise at the HIS",
     Kind.BOOKING_DIFFERS: "a claim and its appointment name other numbers or slots",
@@ -152,7 +156,7 @@ WORDS: dict[Kind, str] = {
     Kind.EBILL_UNKNOWN: "the issuer has an e-bill that is none of ours",
     Kind.EBILL_MISSING: "an e-bill that is issued here is unknown to the issuer",
     Kind.EBILL_STATE: "the issuer has an e-bill that has ended here without one",
-    Kind.EBILL_DIFFERS: "an e-bill has other numbers, or another amount, at the issuer",
+    Kind.EBILL_DIFFERS: "an e-bill has other numbers, another amount or another split at the issuer",
     Kind.EBILL_RED: "an e-bill that is undone here is not undone, or by another red bill, at the issuer",
     Kind.EBILL_TWICE: "more than one e-bill of a charge stands at the issuer",
     Kind.EBILL_TOTAL: "what stands at the issuer for a charge is not what the ledger has as earned",

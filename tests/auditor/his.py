@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from tests.auditor import ours
-from tests.auditor.books import REFUND_ENDS, VISIT_ENDS, Books, by, is_ours, yuan
+from tests.auditor import ours, theirs
+from tests.auditor.books import REFUND_ENDS, VISIT_ENDS, Books, by, in_cash, is_ours, yuan
 from tests.auditor.finding import Finding, Kind
 
 LIVE = frozenset({"held", "booked"})
@@ -34,12 +34,32 @@ def check(books: Books) -> Iterator[Finding]:
 
 
 def _bills(books: Books) -> Iterator[Finding]:
+    cleared = by((one for one in books.ours.refunds if books.was_cleared(one)), "charge_id")
     for charge in books.ours.charges:
-        bill = books.invoices.get(charge.invoice_id)
+        bill, about, visit = books.invoices.get(charge.invoice_id), f"charge={charge.id} invoice={charge.invoice_id}", charge.visit_id
         if bill is None or bill.total_fen != charge.amount_fen:
-            about = f"charge={charge.id} invoice={charge.invoice_id}"
             told = yuan(bill.total_fen) if bill else "no such bill"
-            yield Finding(kind=Kind.BILL_DIFFERS, about=about, ours=yuan(charge.amount_fen), theirs=told, visit=charge.visit_id)
+            yield Finding(kind=Kind.BILL_DIFFERS, about=about, ours=yuan(charge.amount_fen), theirs=told, visit=visit)
+        if bill is None:
+            continue
+        undone: list[ours.Refund] = cleared.get(charge.id, [])
+        back = sum(one.amount_fen for one in undone)
+        fits = _may_be(books, charge, bill, all_back=bool(undone) and back >= charge.amount_fen)
+        if bill.reversed_fen != back or bill.status not in fits:
+            said, told = f"{charge.state}, {yuan(back)} back", f"{bill.status}, {yuan(bill.reversed_fen)} back"
+            yield Finding(kind=Kind.BILL_STATE, about=about, ours=said, theirs=told, visit=visit)
+
+
+def _may_be(books: Books, charge: ours.Charge, bill: theirs.Invoice, *, all_back: bool) -> frozenset[str]:
+    """What the bill of a charge may be. Of drugs whose money has not all gone back `drugs` says it; of what holds a place, `_unclaimed`."""
+    if charge.state == "settled" and (all_back or bill.prescription_no is None):
+        return frozenset({"cancelled" if all_back else "balanced"})
+    held = next((one for one in books.theirs.appointments if one.id == bill.appointment_id), None)
+    if charge.state == "open" and held and held.status == "pending":
+        return frozenset({"issued"})
+    if charge.state in {"closed", "unsettled"} and held and held.status == "cancelled":
+        return frozenset({"cancelled"})
+    return frozenset({bill.status})
 
 
 def _settlements(books: Books) -> Iterator[Finding]:
@@ -54,6 +74,8 @@ def _settlements(books: Books) -> Iterator[Finding]:
             yield Finding(kind=Kind.SETTLEMENT_MISSING, about=about, ours=yuan(charge.amount_fen), theirs="nothing", visit=visit)
         elif said != (told := (there.invoice_id, there.channel, there.channel_no, there.amount_fen)):
             yield Finding(kind=Kind.SETTLEMENT_DIFFERS, about=about, ours=_line(said), theirs=_line(told), visit=visit)
+        elif there.split != in_cash(charge.amount_fen):
+            yield Finding(kind=Kind.SETTLEMENT_DIFFERS, about=about, ours=in_cash(charge.amount_fen), theirs=there.split, visit=visit)
     charges, undone = {one.id.hex: one for one in books.ours.charges}, by(books.theirs.reversals, "invoice_id")
     for there in (one for one in books.theirs.settlements if is_ours(one.payment_no)):
         charge = charges.get(there.payment_no)
@@ -75,6 +97,8 @@ def _reversals(books: Books) -> Iterator[Finding]:
             yield Finding(kind=Kind.REVERSAL_MISSING, about=about, ours=_line(said), theirs="nothing", visit=visit)
         elif said != (told := (there.invoice_id, there.amount_fen)):
             yield Finding(kind=Kind.REVERSAL_DIFFERS, about=about, ours=_line(said), theirs=_line(told), visit=visit)
+        elif there.split != in_cash(refund.amount_fen):
+            yield Finding(kind=Kind.REVERSAL_DIFFERS, about=about, ours=in_cash(refund.amount_fen), theirs=there.split, visit=visit)
     known, bills = {one.id.hex: one for one in books.ours.refunds}, {one.invoice_id for one in books.ours.charges}
     for there in books.theirs.reversals:
         if there.refund_no not in cleared and (there.invoice_id in bills or is_ours(there.refund_no)):

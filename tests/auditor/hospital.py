@@ -136,7 +136,7 @@ class Hospital:
         self.outside.appointments.append(held)
         status = {"open": "issued", "settled": "balanced"}.get(how.charge, "cancelled")
         bill = {"id": visit.invoice_id, "appointment_id": visit.appointment_id, "status": status, "total_fen": FEE_FEN}
-        self.outside.invoices.append(bill | {"prescription_no": None})
+        self.outside.invoices.append(bill | {"prescription_no": None, "reversed_fen": 0})
         if how.encounter:
             begun = {"id": visit.encounter_id, "visit_no": visit.id.hex, "appointment_id": visit.appointment_id, "status": how.encounter}
             self.outside.encounters.append(begun)
@@ -242,6 +242,9 @@ class Hospital:
 
     def _reversed(self, visit: Visit, refund_id: UUID, fen: int) -> None:
         self.outside.reversals.append({"refund_no": refund_id.hex, "invoice_id": visit.invoice_id, "amount_fen": fen})
+        bill = one(self.outside.invoices, id=visit.invoice_id)
+        bill["reversed_fen"] += fen
+        bill["status"] = "cancelled" if bill["reversed_fen"] == bill["total_fen"] else bill["status"]
         if fen == FEE_FEN and visit.appointment_id:
             held = one(self.outside.appointments, id=visit.appointment_id)
             held["status"] = held["status"] if held["status"] in {"noshow", "fulfilled"} else "cancelled"

@@ -17,6 +17,7 @@ def check(books: Books) -> Iterator[Finding]:
     yield from _at_the_bank(books)
     yield from _not_at_the_bank(books)
     yield from _orders(books)
+    yield from _unknown_orders(books)
     yield from _charges(books)
     for case in books.cases:
         yield from _twice(books, case)
@@ -61,6 +62,30 @@ def _orders(books: Books) -> Iterator[Finding]:
         if there.state == "NOTPAY" and (order.state == "closed" or charge.state in CHARGE_ENDS):
             said = f"order {order.state}, charge {charge.state}"
             yield Finding(kind=Kind.ORDER_STILL_PAYABLE, about=about, ours=said, theirs=there.state, visit=charge.visit_id)
+
+
+def _unknown_orders(books: Books) -> Iterator[Finding]:
+    """Payable at the bank and not known here; paid by money of a charge and not its order; asked for, and none is there.
+
+    Money on an order that nobody here knows is no charge's, and what the bank has closed brings nothing any more.
+    """
+    for there in books.theirs.orders:
+        if there.state == "NOTPAY" and there.out_trade_no not in books.orders:
+            about, told = f"order={there.out_trade_no}", f"{there.state}, {yuan(there.total_fen)}"
+            yield Finding(kind=Kind.ORDER_UNKNOWN, about=about, ours="no such order", theirs=told)
+    for payment in books.ours.payments:
+        order = books.orders.get(payment.order_no)
+        if payment.charge_id and (order is None or order.charge_id != payment.charge_id):
+            about = f"order={payment.order_no} charge={payment.charge_id} payment={payment.id}"
+            said = f"order of charge {order.charge_id}" if order else "no such order"
+            visit = books.visit_of_charge(payment.charge_id)
+            yield Finding(kind=Kind.ORDER_UNKNOWN, about=about, ours=said, theirs="paid", visit=visit)
+    ordered = {one.charge_id for one in books.ours.orders}
+    asked = {one.process_id: one for one in books.ours.timeline if one.name == "charge.order" and one.version > 0}
+    for charge_id, line in asked.items():
+        if charge_id not in ordered:
+            about = f"charge={charge_id} step={line.step}"
+            yield Finding(kind=Kind.ORDER_UNKNOWN, about=about, ours="no order", theirs="asked for", visit=line.visit_id)
 
 
 def _charges(books: Books) -> Iterator[Finding]:

@@ -173,6 +173,11 @@ class Ebill:
     def total_fen(self) -> int:
         return self.fund_fen + self.account_fen + self.cash_fen
 
+    @property
+    def split(self) -> str:
+        """Who pays what, as the outside's rows say it."""
+        return f"fund {self.fund_fen} account {self.account_fen} cash {self.cash_fen} fen"
+
 
 @dataclass(frozen=True, slots=True)
 class Suspension:

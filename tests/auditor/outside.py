@@ -42,16 +42,22 @@ class Outside:
             case "wechat_pay":
                 return {"orders": self.orders, "payments": self.payments, "refunds": self.refunds, "notifies": []}
             case "his":
-                money = ("appointments", "invoices", "settlements", "reversals", "encounters", "slots")
-                return {name: getattr(self, name) for name in (*money, "prescriptions", "prescription_lines", "records")}
+                names = ("appointments", "invoices", "encounters", "slots", "prescriptions", "prescription_lines", "records")
+                money = {"settlements": _in_cash(self.settlements, "amount_fen"), "reversals": _in_cash(self.reversals, "amount_fen")}
+                return {name: getattr(self, name) for name in names} | money
             case "signature":
                 return {"tasks": self.tasks, "certificates": []}
             case "logistics":
                 return {"orders": self.parcels, "routes": self.scans, "pushes": []}
             case "invoice":
-                return {"bills": self.bills}
+                return {"bills": _in_cash(self.bills, "total_fen")}
             case _:
                 return {"messages": self.texts}
+
+
+def _in_cash(rows: list[Row], amount: str) -> list[Row]:
+    """Whoever says nothing else of a sum has it all in cash."""
+    return [{"fund_fen": 0, "account_fen": 0, "cash_fen": row[amount]} | row for row in rows]
 
 
 @asynccontextmanager

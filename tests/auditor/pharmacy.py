@@ -191,7 +191,7 @@ class Pharmacy:
         self.outside.prescriptions.append(head | marks)
         self.outside.prescription_lines.append({"number": number, "status": how.lines} | LINE)
         bill = {"id": invoice_id, "appointment_id": None, "prescription_no": number, "status": how.bill, "total_fen": FEE_FEN}
-        self.outside.invoices.append(bill)
+        self.outside.invoices.append(bill | {"reversed_fen": 0})
 
     async def parcel(
         self, visit: Visit, prescription_id: UUID, id: UUID, state: str, seen: tuple[str, ...], decision: str | None, attempt: int = 0

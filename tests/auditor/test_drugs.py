@@ -64,6 +64,16 @@ async def test_a_bill_that_was_never_paid_at_the_his(pharmacy: Pharmacy) -> None
     assert (found.kind, found.ours, found.theirs) == (Kind.FILING_STATE, "dispensing", "active")
 
 
+@pytest.mark.parametrize(("stage", "status"), [("choosing", "cancelled"), ("expired", "issued"), ("picked up", "issued")])
+async def test_the_bill_of_a_prescription_in_another_state(pharmacy: Pharmacy, stage: str, status: str) -> None:
+    prescription = await pharmacy.prescription(stage)
+    pharmacy.outside.invoices[-1]["status"] = status
+
+    found = await pharmacy.hospital.audit(standing=CHOOSING)
+
+    assert {(one.kind, one.visit) for one in found} == {(Kind.BILL_STATE, prescription.money.id)}
+
+
 async def test_before_a_pharmacist_has_signed_nothing_stands_at_the_his(pharmacy: Pharmacy) -> None:
     prescription = await pharmacy.prescription("queued")
     pharmacy.filed(prescription.money, prescription.content_id.hex, STAGES["choosing"], "inv-x")

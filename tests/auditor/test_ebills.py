@@ -56,6 +56,21 @@ async def test_a_bill_is_over_another_amount_at_the_issuer(hospital: Hospital) -
     assert await hospital.kinds() == {Kind.EBILL_DIFFERS, Kind.EBILL_TOTAL}
 
 
+@pytest.mark.parametrize("part", ["fund_fen", "account_fen"])
+async def test_fen_by_another_payer_at_the_issuer(hospital: Hospital, part: str) -> None:
+    await hospital.visit("closed")
+    hospital.outside.bills[0].update({part: FEE_FEN, "cash_fen": 0})
+
+    assert await hospital.kinds() == {Kind.EBILL_DIFFERS}
+
+
+async def test_a_red_bill_over_another_split_at_the_issuer(hospital: Hospital) -> None:
+    await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED)
+    hospital.outside.bills[-1].update(fund_fen=FEE_FEN, cash_fen=0)
+
+    assert await hospital.kinds() == {Kind.EBILL_RED}
+
+
 async def test_undone_here_and_not_at_the_issuer(hospital: Hospital) -> None:
     await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED)
     hospital.outside.bills.pop()

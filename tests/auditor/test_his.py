@@ -18,6 +18,48 @@ async def test_a_bill_for_another_amount(hospital: Hospital) -> None:
     assert (found.kind, found.ours, found.theirs) == (Kind.BILL_DIFFERS, "5000 fen", "4000 fen")
 
 
+@pytest.mark.parametrize(
+    ("stage", "changed"),
+    [
+        ("closed", {"status": "cancelled"}),
+        ("closed", {"status": "issued"}),
+        ("closed", {"reversed_fen": 1}),
+        ("unpaid", {"status": "issued"}),
+        ("unsettled", {"status": "balanced"}),
+    ],
+)
+async def test_a_bill_in_another_state(hospital: Hospital, stage: str, changed: dict[str, str | int]) -> None:
+    visit = await hospital.visit(stage)
+    if stage == "unsettled":
+        await hospital.given_back(visit, "cleared", "accepted", "arrived", cause="unsettled")
+    one(hospital.outside.invoices, id=visit.invoice_id).update(changed)
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.visit) == (Kind.BILL_STATE, visit.id)
+
+
+@pytest.mark.parametrize("changed", [{"status": "balanced"}, {"reversed_fen": 0}])
+async def test_a_bill_of_what_went_back_in_another_state(hospital: Hospital, changed: dict[str, str | int]) -> None:
+    visit = await hospital.visit("cancelled")
+    await hospital.given_back(visit, *ARRIVED)
+    one(hospital.outside.invoices, id=visit.invoice_id).update(changed)
+
+    assert await hospital.kinds() == {Kind.BILL_STATE}
+
+
+@pytest.mark.parametrize("name", ["settlements", "reversals"])
+@pytest.mark.parametrize("part", ["fund_fen", "account_fen"])
+async def test_fen_by_another_payer(hospital: Hospital, name: str, part: str) -> None:
+    await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED)
+    getattr(hospital.outside, name)[0].update({part: FEE_FEN, "cash_fen": 0})
+
+    [found] = await hospital.audit()
+
+    assert found.kind is (Kind.SETTLEMENT_DIFFERS if name == "settlements" else Kind.REVERSAL_DIFFERS)
+    assert (found.ours, found.ours == found.theirs) == ("fund 0 account 0 cash 5000 fen", False)
+
+
 async def test_a_charge_without_a_bill(hospital: Hospital) -> None:
     await hospital.visit("closed")
     hospital.outside.invoices.clear()

@@ -79,6 +79,41 @@ async def test_an_order_that_is_closed_here_and_can_still_be_paid(hospital: Hosp
     assert await hospital.kinds() == {Kind.ORDER_STILL_PAYABLE}
 
 
+async def test_an_order_that_can_be_paid_and_that_nobody_here_knows(hospital: Hospital) -> None:
+    hospital.outside.orders.append({"out_trade_no": (order_id := new()).hex, "total_fen": FEE_FEN, "state": "NOTPAY"})
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.about, found.theirs) == (Kind.ORDER_UNKNOWN, f"order={order_id.hex}", "NOTPAY, 5000 fen")
+
+
+async def test_the_orders_of_money_that_came_are_gone(hospital: Hospital) -> None:
+    await hospital.visit("closed")
+    await hospital.do("delete from charge_order")
+
+    assert await hospital.kinds() == {Kind.ORDER_UNKNOWN}
+
+
+async def test_money_of_one_charge_on_an_order_of_another(hospital: Hospital) -> None:
+    visit, other = await hospital.visit("closed"), await hospital.visit("unpaid")
+    await hospital.do("update charge_order set charge_id = $1 where id = $2", other.charge_id, visit.order_id)
+
+    assert Kind.ORDER_UNKNOWN in await hospital.kinds()
+
+
+async def test_an_order_was_asked_for_and_is_gone(hospital: Hospital) -> None:
+    """The bank has closed it, so no money tells of it; the timeline does."""
+    visit = await hospital.visit("unpaid")
+    await hospital.do("alter table timeline disable trigger never_changed")
+    await hospital.do("update timeline set name = 'charge.order' where process_id = $1", visit.charge_id)
+    assert await hospital.audit() == []
+    await hospital.do("delete from charge_order")
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.ours, found.theirs, found.visit) == (Kind.ORDER_UNKNOWN, "no order", "asked for", visit.id)
+
+
 async def test_a_settled_charge_that_names_no_payment(hospital: Hospital) -> None:
     visit = await hospital.visit("closed")
     await hospital.do("update charge set paid_order_id = null where id = $1", visit.charge_id)

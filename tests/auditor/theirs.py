@@ -50,18 +50,33 @@ class Appointment:
 
 
 @dataclass(frozen=True, slots=True)
+class Split:
+    """Who pays what of a sum, in fen: 医保基金, 个人账户, 个人现金."""
+
+    fund_fen: int
+    account_fen: int
+    cash_fen: int
+
+    @property
+    def split(self) -> str:
+        """In one line."""
+        return f"fund {self.fund_fen} account {self.account_fen} cash {self.cash_fen} fen"
+
+
+@dataclass(frozen=True, slots=True)
 class Invoice:
-    """Of an appointment, or of a prescription."""
+    """Of an appointment, or of a prescription; `reversed_fen` is what was given back of it."""
 
     id: str
     appointment_id: str | None
     prescription_no: str | None
     status: str
     total_fen: int
+    reversed_fen: int
 
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class Settlement(Split):
     payment_no: str
     invoice_id: str
     channel: str
@@ -70,7 +85,7 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True)
-class Reversal:
+class Reversal(Split):
     refund_no: str
     invoice_id: str
     amount_fen: int
@@ -173,7 +188,7 @@ class Scan:
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(Split):
     """An e-bill under its customer's number, or a red one under none, which `undoes` the one of that number."""
 
     code: str
