@@ -90,8 +90,8 @@ def _of_prescription(books: Books, prescription: ours.Prescription, parcels: lis
         case "shipping":
             fits = last is not None and last.state not in DELIVERY_ENDS
         case "completed" if prescription.way == PARCEL:
-            fits = stands_ in {"signed", "decided keep"}
-        case "ready":
+            fits = stands_ == "signed"
+        case "ready" | "completed":
             fits = last is None or stands_ == "decided keep"
         case "cancelled":
             fits = last is None or stands_ in {"cancelled", "decided refund"}

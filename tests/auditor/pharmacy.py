@@ -43,6 +43,7 @@ _TO_QUEUED = ("checking", "signing", "queued")
 _TO_CHOOSING = (*_TO_QUEUED, "countersigning", "pricing", "choosing")
 _TO_PAID = (*_TO_CHOOSING, "paying", "dispensing")
 _OUT = ("prepared_ms", "dispensed_ms")
+_KEPT = ("decided", ("picked_up", "refused", "returned"), "keep")
 _BACK = ("decided", ("picked_up", "refused", "returned"), "refund")
 STAGES: Final[dict[str, Stage]] = {
     "withdrawn": Stage(("withdrawn",), sides=()),
@@ -64,7 +65,11 @@ STAGES: Final[dict[str, Stage]] = {
     ),
     "kept": Stage(
         *((*_TO_PAID, "shipping", "ready"), ("doctor", "pharmacist"), "completed", "balanced", _OUT, "settled"),
-        parcel=("decided", ("picked_up", "refused", "returned"), "keep"),
+        parcel=_KEPT,
+    ),
+    "kept and fetched": Stage(
+        *((*_TO_PAID, "shipping", "ready", "completed"), ("doctor", "pharmacist"), "completed", "balanced", _OUT, "settled"),
+        parcel=_KEPT,
     ),
     "returned": Stage(
         *((*_TO_PAID, "shipping", "cancelled"), ("doctor", "pharmacist"), "completed", "cancelled", (*_OUT, "returned_ms"), "settled"),
@@ -115,7 +120,7 @@ class Pharmacy:
         money = replace(visit, appointment_id="", invoice_id=f"inv-{new().hex[:8]}", charge="settled", **own)
         id, content_id, delivery_id = new(), new(), new() if how.parcel else None
         priced = {"invoice_id": money.invoice_id, "amount_fen": FEE_FEN} if how.lines else {}
-        way = {"way": ("parcel" if how.parcel else "pickup") if how.charge else None, "delivery_id": delivery_id}
+        way = {"way": ("parcel" if how.parcel and how.parcel != _KEPT else "pickup") if how.charge else None, "delivery_id": delivery_id}
         way |= {"charge_id": own["charge_id"] if how.charge else None}
         numbers = {"visit_id": visit.id, "account_id": self.accounts["doctor"], "content_id": content_id, "policy": "test-1"}
         state = {"state": how.moves[-1], "version": len(how.moves), "valid_until": AT}

@@ -118,6 +118,8 @@ async def test_another_waybill(pharmacy: Pharmacy) -> None:
     ("stage", "damage"),
     [
         pytest.param("delivered", "update delivery set state = 'decided', decision = 'refund'", id="completed, and decided to go back"),
+        pytest.param("kept and fetched", "update delivery set decision = 'refund'", id="fetched, and decided to go back"),
+        pytest.param("kept and fetched", "update prescription set way = 'parcel'", id="handed over, and kept at the pharmacy"),
         pytest.param("returned", "update delivery set decision = 'keep'", id="given back, and decided to be kept"),
         pytest.param("shipping", "update delivery set state = 'signed'", id="on its way, and signed for"),
         pytest.param("delivered", "update prescription set delivery_id = null", id="a parcel that its prescription does not know"),
