@@ -39,7 +39,7 @@ REGISTERED: Final[Mapping[str, Mapping[str, Any]]] = {
     "out_of_window": {"encounters": [{"days_ago": 190}]},
     "no_record": {"encounters": []},
     "too_young": {"birth_on": f"{business_day(now()).year - 3}-01-01"},
-    **dict.fromkeys(("data_wanting", "left_while_data_is_wanting"), {"phone": None, "address": None}),
+    **{way: {"phone": None, "address": None} for way in ("data_wanting", "left_while_data_is_wanting")},
 }
 """By their way, what is different about people at the HIS: who may not revisit, and of whom it lacks something."""
 OF_A_SLOT: Final = ("stopped", "contended")
@@ -136,11 +136,10 @@ async def _walked(hospital: Hospital, told: Told, minutes: float, weather: Weath
             if minutes and not blowing:
                 blowing = asyncio.create_task(weather.blow(stop))
             hands = asyncio.Semaphore(AT_ONCE)
-            given = {number: slots.pop() for number in wave if ways[number] in OF_A_SLOT}
-            walks = [
-                _way(told, hands, ways[number], replace(walkers[number], slot=given.get(number, walkers[number].slot))) for number in wave
-            ]
-            await asyncio.gather(*walks)
+            for number in wave:
+                if ways[number] in OF_A_SLOT:
+                    walkers[number] = replace(walkers[number], slot=slots.pop())
+            await asyncio.gather(*(_way(told, hands, ways[number], walkers[number]) for number in wave))
     finally:
         stop.set()
         if blowing:
