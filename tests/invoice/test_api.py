@@ -17,11 +17,13 @@ from api.wiring import Wiring
 from models.account import Role
 from models.invoice import InvoiceState
 from models.kernel import ids
+from models.patient import Relation
 from models.revisit import State
+from models.stores import patient as patients
 from models.stores.database import Database
 from models.tables.process import AuditRow
 from tests.account.builders import patient_signed_in, signed_in, staff_signed_in
-from tests.builders import FEE_FEN
+from tests.builders import FEE_FEN, NAME
 from tests.client import Hands, key, speaking, wiring
 from tests.invoice.builders import all_walk, bill, booked, cancelled, walks
 from tests.process.hospital import FILES, Hospital
@@ -194,6 +196,22 @@ async def test_anothers_bill_is_not_there(api: httpx.AsyncClient, hospital: Hosp
     assert await refused(api, f"/patients/{visit.person.patient_id}/invoices", other) == (404, "patient.missing")
     assert await refused(api, f"/invoices/{desk.id}", doctor) == (403, "account.forbidden")
     assert await refused(api, "/invoices", other) == (403, "account.forbidden")
+
+
+async def test_who_knows_name_and_number_reads_no_bill_of_another_account(
+    api: httpx.AsyncClient, hospital: Hospital, clock: Hands, database: Database
+) -> None:
+    visit = await booked(hospital)
+    desk = await bill(hospital, visit)
+    await walks(desk)
+    account_id, other = await patient_signed_in(database, clock)
+    async with database.transaction() as db:
+        await patients.bind(db, account_id, NAME, visit.person.id_number, Relation.OTHER, clock())
+
+    path = f"/patients/{visit.person.patient_id}/invoices"
+    assert len((await read(api, path, await payer(hospital, clock, visit)))["items"]) == 1
+    assert await read(api, path, other) == {"items": [], "next": None}
+    assert await refused(api, f"/invoices/{desk.id}", other) == (404, "invoice.missing")
 
 
 async def test_the_office_reads_any_after_an_audit_row(api: httpx.AsyncClient, hospital: Hospital, finance: Headers) -> None:

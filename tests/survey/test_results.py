@@ -129,6 +129,24 @@ async def test_a_doctor_reads_the_month_that_is_over_once_enough_have_answered(
     assert await mine(api, doctor) is None, "who answers next would be told by the difference"
 
 
+async def test_each_doctor_reads_of_their_own_alone(
+    api: httpx.AsyncClient, database: Database, db: AsyncSession, clock: Hands, units: tuple[Unit, Unit]
+) -> None:
+    """Whoever of them comes first in order, and whoever nobody was asked about."""
+    for score, unit in enumerate(units, start=4):
+        for _ in range(ANSWERS_MIN):
+            await a_survey(db, unit, NOON, {"overall": score})
+    unasked = await a_unit(db, NOON)
+
+    read = [await mine(api, await signed_in(database, clock, unit.doctor_account_id)) for unit in (*units, unasked)]
+
+    assert [one and (one["id"], one["answered"], means(one)["overall"]) for one in read] == [
+        (units[0].doctor_id, ANSWERS_MIN, "4.00"),
+        (units[1].doctor_id, ANSWERS_MIN, "5.00"),
+        None,
+    ]
+
+
 async def test_a_month_that_runs_is_not_told(
     api: httpx.AsyncClient, database: Database, db: AsyncSession, clock: Hands, units: tuple[Unit, Unit]
 ) -> None:
