@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -12,8 +13,10 @@ from tests.auditor import (
     contents,
     drugs,
     ebills,
+    files,
     his,
     ledger,
+    links,
     messages,
     money,
     once,
@@ -23,6 +26,7 @@ from tests.auditor import (
     processes,
     records,
     refunds,
+    sealed,
     signatures,
     theirs,
     trail,
@@ -33,16 +37,28 @@ from tests.auditor.ours import Ours
 from tests.auditor.seal import Seal
 from tests.auditor.theirs import Theirs
 
+FIRST = (links.check, sealed.check)
+"""What all others need to read and to sum. Where these find something, that alone is told."""
 CHECKS = (
     *(money.check, refunds.check, ledger.check, his.check, messages.check, processes.check),
     *(signatures.check, records.check, drugs.check, parcels.check, ebills.check, clinics.check),
-    *(owed.check, contents.check, trail.check, once.check),
+    *(owed.check, contents.check, trail.check, files.check, once.check),
 )
 AT_ANY_TIME = frozenset(
     {Kind.SLOT_OVERSOLD, Kind.SLOT_TAKEN, Kind.LEDGER_UNBALANCED, Kind.LEDGER_LEGS, Kind.TIMELINE_TWICE, Kind.TIMELINE_GAP}
-    | {Kind.PARCEL_TWICE, Kind.SIGNATURE_ALONE, Kind.MESSAGE_OWED, Kind.CONTENT_MISSING, Kind.AUDIT_MISSING, Kind.ROWS_TWICE}
+    | {
+        Kind.PARCEL_TWICE,
+        Kind.SIGNATURE_ALONE,
+        Kind.MESSAGE_OWED,
+        Kind.CONTENT_MISSING,
+        Kind.AUDIT_MISSING,
+        Kind.FILE_DIFFERS,
+        Kind.ROWS_TWICE,
+    }
 )
 """What one side's books say by themselves: no process under way excuses it."""
+BLIND = frozenset({Kind.ROW_MISSING, Kind.ROW_STRANGE, Kind.CONTENT_SEALED})
+"""What `FIRST` finds, whosever it is."""
 MONEY, WORDS = frozenset({"money", "kept", "charged", "ledger", "refund", "payment"}), frozenset({"message"})
 """Families of kinds: of nobody's money while a refund of it is under way, of a message without a visit while one is not sent yet."""
 _LOOK_EVERY_S = 0.2
@@ -56,20 +72,26 @@ async def audit(
     standing: Collection[str] = (),
     visits: Collection[UUID] | None = None,
     column_keys: Mapping[str, str] | None = None,
+    files_dir: Path | None = None,
 ) -> list[Finding]:
     """Everything that differs between our books and the outside's, and inside ours.
 
     `quiet`: every process should have ended, and nothing excuses a difference. `standing` names states that are no end and may stand all
     the same (`revisit.booked`, `charge.open`, `refund.stuck`, `message.due`, `inbox.reported`): the books must agree on them too.
     Not `quiet`: what belongs to a visit that is under way is not judged, and two looks must see the same.
-    `visits`: only what is theirs. `column_keys`, in hexadecimal by id, open what is sealed; once there is a prescription they are needed.
+    `visits`: only what is theirs. `column_keys`, in hexadecimal by id, open what is sealed; without any nothing is opened, and once there
+    is a prescription they are needed (`NoKeyError`). `files_dir` is the hospital's folder of files; without it none is looked for.
     """
-    seal = Seal(column_keys or {})
-    found = await _look(database_url, sandbox_url, seal, quiet=quiet, standing=standing)
+
+    async def look() -> list[Finding]:
+        seal = Seal(column_keys or {})
+        return await _look(database_url, sandbox_url, seal, files_dir, quiet=quiet, standing=standing)
+
+    found = await look()
     if found and not quiet:
-        again = set(await _look(database_url, sandbox_url, seal, quiet=quiet, standing=standing))
+        again = set(await look())
         found = [one for one in found if one in again]
-    return [one for one in found if visits is None or one.visit in visits]
+    return [one for one in found if visits is None or one.visit in visits or one.kind in BLIND]
 
 
 async def assert_nothing_differs(
@@ -80,22 +102,27 @@ async def assert_nothing_differs(
     standing: Collection[str] = (),
     visits: Collection[UUID] | None = None,
     column_keys: Mapping[str, str] | None = None,
+    files_dir: Path | None = None,
     within_s: float = 0,
 ) -> None:
     """Asserts it, at the latest after `within_s` seconds: what is on its way then has time to arrive."""
     ends = time.monotonic() + within_s
-    how: dict[str, Any] = {"quiet": quiet, "standing": standing, "visits": visits, "column_keys": column_keys}
+    how: dict[str, Any] = {"quiet": quiet, "standing": standing, "visits": visits, "column_keys": column_keys, "files_dir": files_dir}
     while findings := await audit(database_url, sandbox_url, **how):
         if time.monotonic() > ends:
             raise AssertionError(told(findings))
         await asyncio.sleep(_LOOK_EVERY_S)
 
 
-async def _look(database_url: str, sandbox_url: str, seal: Seal, *, quiet: bool, standing: Collection[str]) -> list[Finding]:
+async def _look(
+    database_url: str, sandbox_url: str, seal: Seal, files_dir: Path | None, *, quiet: bool, standing: Collection[str]
+) -> list[Finding]:
     """The outside first: what we have written since can be told, what they have not yet been asked for cannot."""
     their = await theirs.read(sandbox_url)
     our = await ours.read(database_url)
-    books = Books(our, their if quiet else _without_reported(our, their), seal)
+    books = Books(our, their if quiet else _without_reported(our, their), seal, files_dir)
+    if first := [finding for check in FIRST for finding in check(books)]:
+        return first
     found = [finding for check in CHECKS for finding in check(books)]
     if quiet:
         return found + list(processes.unfinished(books, standing))

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TypeVar, cast
 from uuid import UUID
 
@@ -44,8 +45,8 @@ class Case:
 class Books:
     """What every check reads. Nothing is judged here."""
 
-    def __init__(self, our: Ours, their: Theirs, seal: Seal) -> None:
-        self.ours, self.theirs, self.seal = our, their, seal
+    def __init__(self, our: Ours, their: Theirs, seal: Seal, files: Path | None = None) -> None:
+        self.ours, self.theirs, self.seal, self.files = our, their, seal, files
         self.visits = {one.id: one for one in our.visits}
         self.charges = {one.id: one for one in our.charges}
         self.orders = {one.id.hex: one for one in our.orders}

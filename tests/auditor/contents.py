@@ -1,7 +1,4 @@
-"""What people said, wrote and saw: where a row or its timeline says that there was something, it stands in our books.
-
-Whether a sealed content opens is not asked, and none is told.
-"""
+"""What people said, wrote and saw: where a row or its timeline says that there was something, it stands in our books. None is told."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -73,6 +70,8 @@ def _of_ways(books: Books) -> Iterator[Wanted]:
     for line in (one for one in books.ours.timeline if one.process == "revisit" and one.enters):
         visit, way = books.visits[line.visit_id], f"{line.before} > {line.after}"
         match line.before, line.after:
+            case "checking", "completing" | "consenting" if visit.past_prescription:
+                yield _wanted("past prescription", way, visit, visit.past_prescribed is not None)
             case "completing", "consenting":
                 yield _wanted("supplement", way, visit, visit.patient_id in supplied, patient=visit.patient_id)
             case "consenting", "choosing":
@@ -97,7 +96,7 @@ def _described(books: Books, visit: ours.Visit, way: str) -> Iterator[Wanted]:
 def _of_surveys(books: Books) -> Iterator[Wanted]:
     """Asked at the end; answered with something; and over before the visit is closed."""
     surveys = {one.revisit_id: one for one in books.ours.left.surveys}
-    answers = {(one.id, one.survey_id) for one in books.ours.left.answers}
+    answers = {(one.id, one.survey_id) for one in books.ours.left.answers if one.says}
     for line in (one for one in books.ours.timeline if one.process == "revisit"):
         visit, survey = books.visits[line.visit_id], surveys.get(line.visit_id)
         if line.enters and line.after == "ended":

@@ -85,10 +85,14 @@ class Kind(StrEnum):
     MESSAGE_OWED = "message.owed"
     MESSAGE_REFUSED = "message.refused"
     CONTENT_MISSING = "content.missing"
+    CONTENT_SEALED = "content.sealed"
+    FILE_DIFFERS = "file.differs"
     AUDIT_MISSING = "audit.missing"
     INBOX_UNHANDLED = "inbox.unhandled"
     TIMELINE_TWICE = "timeline.twice"
     TIMELINE_GAP = "timeline.gap"
+    ROW_MISSING = "row.missing"
+    ROW_STRANGE = "row.strange"
     ROW_OPEN = "row.open"
     ROW_FENCED = "row.fenced"
     ROWS_TWICE = "rows.twice"
@@ -176,10 +180,14 @@ WORDS: dict[Kind, str] = {
     Kind.MESSAGE_OWED: "a move was made of which somebody should have been told, and no message says it",
     Kind.MESSAGE_REFUSED: "the carrier refused a message for what it is, which no weather explains",
     Kind.CONTENT_MISSING: "something was said, written or seen, and what it was is not there",
+    Kind.CONTENT_SEALED: "what is sealed cannot be read by the hospital's own key",
+    Kind.FILE_DIFFERS: "a file that a row names is not there, or not the one that was kept",
     Kind.AUDIT_MISSING: "somebody did what is to be audited, and the audit does not say so",
     Kind.INBOX_UNHANDLED: "something that came was not acted on",
     Kind.TIMELINE_TWICE: "a key stands twice in a process's timeline",
     Kind.TIMELINE_GAP: "a row and its timeline do not tell one story",
+    Kind.ROW_MISSING: "a row is not there, or not named, and others tell of it",
+    Kind.ROW_STRANGE: "a process stands in a state that it does not have",
     Kind.ROW_OPEN: "a process is not at its end",
     Kind.ROW_FENCED: "a step holds a row that nobody works on",
     Kind.ROWS_TWICE: "a list of the outside's has two rows under a number that is one row's own",

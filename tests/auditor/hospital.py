@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 from models.kernel.ids import new
-from tests.auditor import issuer, story
+from tests.auditor import issuer, story, trail
 from tests.auditor.audit import audit
 from tests.auditor.finding import Finding, Kind
 from tests.auditor.outside import Outside, Row
+from tests.auditor.processes import OPENED
 from tests.auditor.wax import KEY, KEY_ID, Plain, sealed
 from tests.auditor.wire import Wire
 
@@ -48,6 +49,16 @@ STAGES: dict[str, Stage] = {
 }
 _ORDER = {"open": ("open", "NOTPAY"), "closed": ("closed", "CLOSED"), "settled": ("paid", "SUCCESS"), "unsettled": ("paid", "SUCCESS")}
 _OVER = frozenset({"arrived", "paid_out"})
+_UNGUARDED = """
+do $$ declare one record; begin
+    for one in select conrelid::regclass as name, conname from pg_constraint where contype = 'f' loop
+        execute format('alter table %s drop constraint %I', one.name, one.conname);
+    end loop;
+    for one in select tablename as name from pg_tables where schemaname = 'public' loop
+        execute format('alter table %I disable trigger user', one.name);
+    end loop;
+end $$
+"""
 _CHARGE_MOVES = {"open": (), "closed": ("closed",), "settled": ("paid", "settled"), "unsettled": ("paid", "unsettled")}
 
 
@@ -106,6 +117,10 @@ class Hospital:
     async def do(self, statement: str, *values: Any) -> None:
         """A row is made other than it should be."""
         await self.wire.execute(statement, *values)
+
+    async def unguarded(self) -> None:
+        """PostgreSQL itself holds no rows together any more."""
+        await self.do(_UNGUARDED)
 
     # A visit
 
@@ -282,7 +297,12 @@ class Hospital:
     # Our own story
 
     async def moved(self, process: str, process_id: UUID, visit_id: UUID, *states: str, by: UUID | None = None) -> None:
-        """One line of the timeline for each move; all of them are done by somebody, and audited, or by nobody."""
+        """One line of the timeline for each move; all of them are done by somebody, and audited, or by nobody. A person opened it."""
+        if process in OPENED:
+            first = {"step": "open", "name": f"{process}.open", "version": 0, "before": "", "after": states[0], "at": AT}
+            await self.insert("timeline", process=process, process_id=process_id, visit_id=visit_id, by=self.account_id, **first)
+            if process in trail.OPENED:
+                await story.audited(self, self.account_id, trail.OPENED[process], process, process_id)
         for version, (before, after) in enumerate(itertools.pairwise(states), 1):
             name = f"{process}.step"
             line = {"step": f"step@{version}", "name": name, "version": version, "before": before, "after": after, "at": AT}

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from tests.auditor.ours_care import Account, Content, Delivery, Prescription, RecordSigning, Signature
 from tests.auditor.ours_left import Left, read_left
+from tests.auditor.ours_sealed import Sealed, read_sealed
 from tests.auditor.wire import connect, rows
 
 
@@ -20,6 +21,7 @@ class Visit:
     version: int
     step: str | None
     claim_id: UUID | None
+    charge_id: UUID | None
     encounter_id: str | None
     refusal: str | None
     account_id: UUID
@@ -28,6 +30,8 @@ class Visit:
     intake_id: UUID | None
     note_id: UUID | None
     unstable: bool | None
+    past_prescription: str | None
+    past_prescribed: bytes | None
     slot_starts_at: datetime | None
     rearranged_at: datetime | None
 
@@ -168,6 +172,8 @@ class Ebill:
     code: str | None
     number: str | None
     red_number: str | None
+    file: str | None
+    red_file: str | None
 
     @property
     def total_fen(self) -> int:
@@ -265,6 +271,7 @@ class Ours:
     suspensions: Sequence[Suspension]
     stopped: Sequence[Stopped]
     left: Left
+    sealed: Sequence[Sealed]
 
 
 async def read(database_url: str) -> Ours:
@@ -295,6 +302,7 @@ async def read(database_url: str) -> Ours:
                 suspensions=await rows(wire, Suspension),
                 stopped=await rows(wire, Stopped),
                 left=await read_left(wire),
+                sealed=await read_sealed(wire),
             )
     finally:
         await wire.close()

@@ -18,6 +18,8 @@ class Prescription:
     visit_id: UUID
     content_id: UUID
     way: str | None
+    address_id: UUID | None
+    charge_id: UUID | None
     delivery_id: UUID | None
     invoice_id: str | None
     amount_fen: int | None
@@ -81,6 +83,7 @@ class Delivery:
     step: str | None
     visit_id: UUID
     prescription_id: UUID
+    address_id: UUID
     attempt: int
     waybill: str | None
     decision: str | None

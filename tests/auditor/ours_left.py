@@ -1,4 +1,4 @@
-"""Our rows of what people leave beside those of processes: who they are, what they said, wrote and read; what is sealed is not read."""
+"""Our rows of what people leave beside those of processes: who they are, what they said, wrote and read; nothing that is sealed."""
 
 import json
 from collections.abc import Sequence
@@ -41,6 +41,21 @@ class Doctor:
     TABLE: ClassVar = "doctor"
     id: str
     account_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    TABLE: ClassVar = "patient"
+    id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """To whom a parcel goes."""
+
+    TABLE: ClassVar = "delivery_address"
+    id: UUID
+    account_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,8 @@ class File:
     id: UUID
     revisit_id: UUID
     account_id: UUID
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +158,24 @@ class Answer:
     TABLE: ClassVar = "survey_answer"
     id: UUID
     survey_id: UUID
+    answers: str
+    """JSON, as PostgreSQL writes it."""
+
+    @property
+    def says(self) -> bool:
+        """Whether anything was answered."""
+        return bool(json.loads(self.answers))
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the engine recorded of a run; archived, it lies in a file of so many bytes."""
+
+    TABLE: ClassVar = "history"
+    run_id: UUID
+    visit_id: UUID
+    bytes: int | None
+    file: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +193,8 @@ class Left:
     sessions: Sequence[Session]
     grants: Sequence[Grant]
     doctors: Sequence[Doctor]
+    patients: Sequence[Patient]
+    addresses: Sequence[Address]
     bindings: Sequence[Binding]
     supplements: Sequence[Supplement]
     pasts: Sequence[Past]
@@ -171,6 +208,7 @@ class Left:
     surveys: Sequence[Survey]
     answers: Sequence[Answer]
     tracks: Sequence[Track]
+    histories: Sequence[History]
 
 
 async def read_left(wire: Wire) -> Left:
@@ -180,6 +218,8 @@ async def read_left(wire: Wire) -> Left:
         sessions=await rows(wire, Session),
         grants=await rows(wire, Grant),
         doctors=await rows(wire, Doctor),
+        patients=await rows(wire, Patient),
+        addresses=await rows(wire, Address),
         bindings=await rows(wire, Binding),
         supplements=await rows(wire, Supplement),
         pasts=await rows(wire, Past),
@@ -193,4 +233,5 @@ async def read_left(wire: Wire) -> Left:
         surveys=await rows(wire, Survey),
         answers=await rows(wire, Answer),
         tracks=await rows(wire, Track),
+        histories=await rows(wire, History),
     )

@@ -30,6 +30,8 @@ ENDS: Mapping[str, Collection[str]] = {
     "invoice": EBILL_ENDS,
     "suspension": SUSPENSION_ENDS,
 }
+OPENED = frozenset({"revisit", "record", "prescription"})
+"""Processes that a person opens: their first line says so. What a step wants is told by the line of that step."""
 
 
 def check(books: Books) -> Iterator[Finding]:
@@ -95,15 +97,16 @@ def owner_of(books: Books, one: ours.Inbox) -> UUID | None:
 
 
 def _story(process: str, row: Row, told: list[ours.Moved], visit: UUID | None) -> Iterator[Finding]:
-    """One line a version, each beginning where the last one ended, and the last one is the row. How it was opened may be version 0."""
+    """One line a version, each beginning where the last one ended, and the last one is the row. How it was opened is version 0."""
     about = f"{process}={row.id}"
     for step, times in Counter(line.step for line in told).items():
         if times > 1:
             yield Finding(kind=Kind.TIMELINE_TWICE, about=f"{about} step={step}", ours=f"{times} times", theirs="once", visit=visit)
-    moves = [line for line in told if line.version > 0]
+    moves, opened = [line for line in told if line.version > 0], [line for line in told if line.version == 0]
+    began = opened == [] if process not in OPENED else [line.after for line in opened] == [moves[0].before if moves else row.state]
     versions = [line.version for line in moves]
     chained = all(one.after == after.before for one, after in pairwise(moves))
-    if versions != list(range(1, row.version + 1)) or not chained or (moves and moves[-1].after != row.state):
+    if not began or versions != list(range(1, row.version + 1)) or not chained or (moves and moves[-1].after != row.state):
         said = f"{row.state}, version {row.version}"
-        tale = " ".join(f"{line.version}:{line.before}>{line.after}" for line in moves) or "nothing"
+        tale = " ".join(f"{line.version}:{line.before}>{line.after}" for line in told) or "nothing"
         yield Finding(kind=Kind.TIMELINE_GAP, about=about, ours=said, theirs=tale, visit=visit)

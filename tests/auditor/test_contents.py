@@ -6,7 +6,7 @@ from models.kernel.ids import new
 from tests.auditor import Kind
 from tests.auditor.hospital import AT, Hospital
 from tests.auditor.pharmacy import Pharmacy
-from tests.auditor.wax import Plain
+from tests.auditor.wax import VAULT, Plain
 
 EMPTIED = {
     "consent": {"consent of self_check", "consent of revisit"},
@@ -89,6 +89,24 @@ async def test_a_survey_that_was_answered_is(hospital: Hospital, state: str, mis
     await hospital.do("update survey set state = $1, answer_id = null", state)
 
     assert {one.ours for one in await hospital.audit()} == {f"no {one}" for one in missing.split(", ")}
+
+
+async def test_a_survey_whose_answers_were_emptied(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    await hospital.do("update survey_answer set answers = '{}'")
+
+    assert [(one.ours, one.visit) for one in await hospital.audit()] == [("no survey's answer", visit.id)]
+
+
+async def test_the_prescription_that_a_refill_began_from(hospital: Hospital) -> None:
+    """Who was refused may have named one that the HIS does not have."""
+    visit = await hospital.visit("closed")
+    await hospital.do("update revisit set past_prescription = 'past-1'")
+
+    assert [(one.ours, one.visit) for one in await hospital.audit()] == [("no past prescription", visit.id)]
+
+    await hospital.do("update revisit set past_prescribed = $1", VAULT.seal("revisit.past_prescribed", visit.id, "{}"))
+    assert await hospital.audit() == []
 
 
 async def test_a_line_of_a_chat(hospital: Hospital) -> None:

@@ -68,6 +68,8 @@ async def test_a_key_that_was_done_twice(hospital: Hospital) -> None:
         pytest.param("update revisit set version = version + 1", id="a move that was not told"),
         pytest.param("update revisit set state = 'absent'", id="another state than was told last"),
         pytest.param("delete from timeline where version = 2", id="a line that is gone"),
+        pytest.param("delete from timeline where version = 0", id="how it was opened is gone"),
+        pytest.param("update timeline set after = 'choosing' where version = 0", id="it was opened as something else"),
         pytest.param("update timeline set before = 'waiting' where process = 'revisit' and version = 2", id="a line that begins elsewhere"),
     ],
 )

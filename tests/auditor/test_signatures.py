@@ -82,12 +82,5 @@ async def test_one_person_signed_on_both_sides(pharmacy: Pharmacy) -> None:
     assert Kind.SIGNATURE_ALONE in await pharmacy.hospital.kinds(quiet=False)
 
 
-async def test_a_key_that_the_auditor_was_not_given_is_no_clean_book(pharmacy: Pharmacy) -> None:
-    await pharmacy.prescription("picked up")
-
-    with pytest.raises(KeyError, match="k1"):
-        await pharmacy.hospital.audit(column_keys={})
-
-
 def _task(pharmacy: Pharmacy, prescription: Prescription, at: int) -> dict[str, object]:
     return one(pharmacy.outside.tasks, number=prescription.signatures[at].hex)

@@ -1,15 +1,13 @@
 """The audit: a deed that it does not tell."""
 
-from typing import Any
-
 import pytest
 
 from models.kernel.ids import new
 from tests.auditor import Kind
 from tests.auditor.hospital import AT, Hospital
 from tests.auditor.pharmacy import Pharmacy
-from tests.auditor.wax import Plain
 from tests.auditor.story import audited
+from tests.auditor.wax import Plain
 
 ARRIVED = ("requested", "cleared", "accepted", "arrived")
 
@@ -112,17 +110,15 @@ async def test_somebody_looked_into_past_prescriptions(hospital: Hospital) -> No
     assert found.about == f"patient={visit.id} action=refill:read account=anybody"
 
 
-@pytest.mark.parametrize(("process", "state", "action"), [("record", "signing", "record:sign"), ("prescription", "", "prescription:write")])
-async def test_a_document_was_opened_by_its_doctor(pharmacy: Pharmacy, process: str, state: str, action: str) -> None:
+@pytest.mark.parametrize(("process", "action"), [("record", "record:sign"), ("prescription", "prescription:write")])
+async def test_a_document_was_opened_by_its_doctor(pharmacy: Pharmacy, process: str, action: str) -> None:
     hospital, doctor = pharmacy.hospital, pharmacy.accounts["doctor"]
     if process == "record":
-        visit = await hospital.visit("consulting")
-        document = await pharmacy.record(visit, "signing", "filing", "filed")
+        document = await pharmacy.record(await hospital.visit("consulting"), "signing", "filing", "filed")
     else:
-        prescription = await pharmacy.prescription("withdrawn")
-        document, visit = prescription.id, prescription.money
-    opened: dict[str, Any] = {"step": "open", "name": f"{process}.open", "version": 0, "before": "", "after": state or "drafting", "at": AT}
-    await hospital.insert("timeline", process=process, process_id=document, visit_id=visit.id, by=doctor, **opened)
+        document = (await pharmacy.prescription("withdrawn")).id
+    await hospital.do("alter table timeline disable trigger never_changed")
+    await hospital.do('update timeline set "by" = $1 where process_id = $2 and version = 0', doctor, document)
 
     [found] = await hospital.audit(standing={"revisit.consulting"})
     assert found.about == f"{process}={document} action={action} account={doctor}"

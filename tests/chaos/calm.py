@@ -102,7 +102,8 @@ async def _differs(hospital: Hospital, within_s: float) -> list[str]:
     at = hospital.stack.addresses
 
     async def look() -> str:
-        found = await audit(at.database_url, at.sandbox, quiet=False, column_keys=hospital.column_keys)
+        keys, files = hospital.column_keys, hospital.files
+        found = await audit(at.database_url, at.sandbox, quiet=False, column_keys=keys, files_dir=files)
         return told(found) if found else ""
 
     try:

@@ -94,7 +94,7 @@ async def _books(hospital: Hospital) -> list[str]:
     at = hospital.stack.addresses
 
     async def differs() -> list[Any]:
-        return await audit(at.database_url, at.sandbox, column_keys=hospital.column_keys)
+        return await audit(at.database_url, at.sandbox, column_keys=hospital.column_keys, files_dir=hospital.files)
 
     try:
         await until("all books to agree", differs, lambda seen: not seen, CALM_S)

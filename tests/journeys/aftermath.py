@@ -49,7 +49,7 @@ async def all_is_well(hospital: Hospital) -> None:
 async def _differs(hospital: Hospital) -> str:
     """What the auditor finds, in its words."""
     at = hospital.stack.addresses
-    found = await audit(at.database_url, at.sandbox, standing=STANDING, column_keys=hospital.column_keys)
+    found = await audit(at.database_url, at.sandbox, standing=STANDING, column_keys=hospital.column_keys, files_dir=hospital.files)
     return told(found) if found else ""
 
 

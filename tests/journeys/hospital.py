@@ -268,13 +268,18 @@ class Hospital:
         """The auditor finds nothing that differs of these visits, and nothing unfinished."""
         at = self.stack.addresses
         ids = {UUID(visit.id) for visit in visits}
-        how: Json = {"visits": ids, "standing": {"refund.stuck"}, "column_keys": self.column_keys, "within_s": WITHIN_S}
-        await assert_nothing_differs(at.database_url, at.sandbox, **how)
+        how: Json = {"visits": ids, "standing": {"refund.stuck"}, "column_keys": self.column_keys, "files_dir": self.files}
+        await assert_nothing_differs(at.database_url, at.sandbox, within_s=WITHIN_S, **how)
 
     @property
     def column_keys(self) -> dict[str, str]:
         """What opens sealed columns, for the auditor; made once by the stack."""
         return {"k1": (self.data / "secrets" / "column-key").read_text()}
+
+    @property
+    def files(self) -> Path:
+        """Where uploads, papers and histories lie."""
+        return self.data / "files"
 
     async def killed(self, part: PartName) -> None:
         """By `kill -9`, and started again: people read what they read before."""

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.booking import Lock
@@ -27,6 +27,7 @@ from models.stores import policy as policies
 from models.stores import refund as refunds
 from models.tables.charge import ChargeRow, RefundRow
 from models.tables.patient import BindingRow
+from models.tables.process import TimelineRow
 from models.tables.revisit import RevisitRow
 from tests.builders import Person, a_visit
 from tests.journeys.backstage import Backstage
@@ -176,6 +177,8 @@ class Case:
         if self.encounter_id:
             told |= {"encounter_id": self.encounter_id, "called_at": self.at, "entered_at": self.at if self.stand.entered else None}
         await a_visit(db, self.stand.state, person=person, **told | self.stand.columns)
+        opened = {"step": "open", "name": "revisit.open", "version": 0, "before": "", "after": self.stand.state, "at": self.at}
+        await db.execute(insert(TimelineRow).values(process="revisit", process_id=self.id, visit_id=self.id, by=account_id, **opened))
         if self.lock:
             await self._claim(db, self.lock)
         if self.stand.charge:

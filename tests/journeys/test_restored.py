@@ -195,7 +195,7 @@ async def test_whose_money_was_on_its_way_has_paid_and_got_back_once(drill: Dril
 async def test_what_the_outside_did_meanwhile_is_found_and_nothing_else(drill: Drill) -> None:
     """Visits that were opened, paid, booked and left in the time that was lost: for the offices to look after."""
     hospital, at = drill.hospital, drill.hospital.stack.addresses
-    how: dict[str, Any] = {"standing": STANDING, "column_keys": hospital.column_keys}
+    how: dict[str, Any] = {"standing": STANDING, "column_keys": hospital.column_keys, "files_dir": hospital.files}
 
     async def differ() -> list[Finding]:
         return [one for one in await audit(at.database_url, at.sandbox, **how) if one.kind not in LOST]
