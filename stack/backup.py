@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from stack.data import DataFolder
+from stack.data import COLUMN_KEY, FILES, INDEX_KEY, SECRETS, DataFolder
 from stack.errors import StackError
 from stack.fresh import apart, copied, fresh_folder, sha256, synced
 from stack.ports import HOST, free_ports, listens
@@ -21,8 +21,6 @@ from stack.postgres import DATABASE, ROLE, PostgreSQL
 from stack.process import Process, tether
 
 DUMP: Final = "database.dump"
-FILES: Final = "files"
-SECRETS: Final = "secrets"
 MANIFEST: Final = "manifest.json"
 """Written last: a folder without one is no backup."""
 SILENT_S: Final = 60.0
@@ -52,11 +50,14 @@ class Manifest(BaseModel):
 async def backup(data: DataFolder, port: int, to: Path, *, silent_s: float = SILENT_S) -> Manifest:
     """Of the stack that is up on `port`, into a folder that is not there yet; whole or not there at all. Nobody waits for it.
 
-    Nothing is made in the stack's own folder. Raises StackError when the stack is not up or says nothing, and when `to` is taken.
+    Nothing is made in the stack's own folder. Raises StackError when the stack is not up or says nothing, when it lacks what opens its
+    rows, and when `to` is taken.
     """
     server = PostgreSQL(data, port)
     _refuse_no_stack(server, data)
+    _refuse_lacking(data)
     _refuse_inside(data.path, to, "TO=…")
+    _refuse_in_another(to)
     if not await listens(port):
         raise StackError(f"No database answers on port {port}. Back up a stack that is up, with its PORT_BASE=… and DATA=…")
     with fresh_folder(to, mode=0o700, setting="TO=…") as fresh:
@@ -86,7 +87,7 @@ async def restore(kept: Path, data: DataFolder) -> Manifest:
             if (kept / DUMP).exists():
                 seen |= {DUMP: await apart(lambda _: sha256(kept / DUMP))}
             _refuse_other(kept, manifest, seen)
-            await _loaded(kept / DUMP, fresh, manifest)
+            await _loaded(_dump(kept), fresh, manifest)
         synced(fresh.path)
     return manifest
 
@@ -129,9 +130,26 @@ def _refuse_no_stack(server: PostgreSQL, data: DataFolder) -> None:
         raise StackError(f"{data.path} is no folder of a stack that is up: {why}. Say whose with DATA=…")
 
 
+def _refuse_lacking(data: DataFolder) -> None:
+    """Rows without them are lost all the same."""
+    wanted = [data.path / FILES, *(data.secrets / key for key in (COLUMN_KEY, INDEX_KEY))]
+    if gone := [str(one) for one in wanted if not one.exists()]:
+        raise StackError(f"Nothing was backed up: {', '.join(gone)} is not there, without which what the rows hold or name is lost")
+
+
 def _refuse_inside(source: Path, target: Path, setting: str) -> None:
     if target.resolve().is_relative_to(source.resolve()):
         raise StackError(f"{target} is in {source}, of which it would be a copy. Choose another with {setting}")
+
+
+def _dump(kept: Path) -> Path:
+    """For a program that runs elsewhere than we do."""
+    return kept.absolute() / DUMP
+
+
+def _refuse_in_another(to: Path) -> None:
+    if older := next((one for one in to.resolve().parents if (one / MANIFEST).exists()), None):
+        raise StackError(f"{to} is in the backup {older}, which would be spoilt. Choose another with TO=…")
 
 
 def _manifest(kept: Path) -> Manifest:

@@ -5,8 +5,14 @@ import fcntl
 import os
 from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Final
 
 from stack.errors import StackError
+
+FILES: Final = "files"
+SECRETS: Final = "secrets"
+COLUMN_KEY: Final = "column-key"
+INDEX_KEY: Final = "index-key"
 
 
 class DataFolder:
@@ -15,7 +21,7 @@ class DataFolder:
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
         self.logs = self.path / "logs"
-        self.secrets = self.path / "secrets"
+        self.secrets = self.path / SECRETS
 
     @contextlib.contextmanager
     def held(self) -> Generator[None]:

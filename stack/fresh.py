@@ -16,6 +16,10 @@ from stack.errors import PartError, StackError
 
 T = TypeVar("T")
 _CHUNK: Final = 1 << 20
+_MARK: Final = ".half-made"
+"""In a folder that is being made: whoever finds it knows that it may be cleared."""
+_FULL: Final = 1 << 20
+"""A disk with less is full."""
 
 
 @contextlib.contextmanager
@@ -36,24 +40,29 @@ def fresh_folder(target: Path, *, mode: int, setting: str) -> Generator[Path]:
     try:
         if not _alone(held, fresh):
             raise StackError(f"{target} is being made by somebody else at this moment. {elsewhere}")
+        ours = (fresh / _MARK).exists() or not any(fresh.iterdir())
         try:
             _refuse_taken(target, elsewhere)
+            if not ours:
+                raise StackError(f"{fresh} is in the way, and holds what no command like this has left. Move it. {elsewhere}")
             _emptied(fresh, mode)
             yield fresh
+            (fresh / _MARK).unlink()
             fresh.replace(target)
             synced(target.parent)
         except BaseException as failed:
-            left = _removed(fresh, missing)
+            full = f"\nThe disk of {fresh.parent} is full." if shutil.disk_usage(fresh.parent).free < _FULL else ""
+            left = _removed(fresh, missing) if ours else ""
             match failed:
                 case PartError():
                     told = failed.told  # its log goes with the folder
                 case StackError():
                     told = str(failed)
                 case OSError():
-                    told = f"{target} cannot be made: {_why(failed)}. {elsewhere}"
+                    told = _not_made(failed, target, fresh, elsewhere)
                 case _:
                     raise
-            raise StackError(told + left) from None
+            raise StackError(told + full + left) from None
     finally:
         os.close(held)
 
@@ -146,7 +155,8 @@ def _refuse_taken(target: Path, elsewhere: str) -> None:
 
 def _emptied(fresh: Path, mode: int) -> None:
     """Of what somebody left who was killed."""
-    for one in fresh.iterdir():
+    (fresh / _MARK).touch()
+    for one in (one for one in fresh.iterdir() if one.name != _MARK):
         if one.is_dir() and not one.is_symlink():
             shutil.rmtree(one)
         else:
@@ -161,6 +171,13 @@ def _removed(fresh: Path, missing: list[Path]) -> str:
         with contextlib.suppress(OSError):
             one.rmdir()
     return f"\n{fresh} could not be removed. Do so by hand: it may hold keys" if fresh.exists() else ""
+
+
+def _not_made(failed: OSError, target: Path, fresh: Path, elsewhere: str) -> str:
+    """Whose fault it is: another place helps only where ours is at fault."""
+    if failed.filename and not Path(failed.filename).is_relative_to(fresh) and Path(failed.filename) != target:
+        return f"{failed.filename} cannot be read: {failed.strerror}"
+    return f"{target} cannot be made: {_why(failed)}. {elsewhere}"
 
 
 def _why(failed: OSError) -> str:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import httpx
 
-from stack.data import DataFolder
+from stack.data import COLUMN_KEY, FILES, INDEX_KEY, DataFolder
 from stack.part import HttpPart
 from stack.ports import HOST, Ports
 from stack.process import Process, tether
@@ -76,7 +76,7 @@ async def settings_of_ours(data: DataFolder, ports: Ports, policy: Policy, datab
         "FUZHEN_API_PORT": str(ports.api),
         "FUZHEN_PUBLIC_URL": api_url,
         "FUZHEN_WORKER_HEALTH_PORT": str(ports.worker_health),
-        "FUZHEN_FILES_DIR": str(data.room("files")),
+        "FUZHEN_FILES_DIR": str(data.room(FILES)),
         "FUZHEN_POLICY": policy,
     }
     return own | _keys(data) | await _credentials(ports)
@@ -84,11 +84,11 @@ async def settings_of_ours(data: DataFolder, ports: Ports, policy: Policy, datab
 
 def _keys(data: DataFolder) -> dict[str, str]:
     """The keys of encrypted columns and of their blind indexes: made once, because what they sealed opens with no other."""
-    column_key = data.secret("column-key", lambda: secrets.token_hex(16))
+    column_key = data.secret(COLUMN_KEY, lambda: secrets.token_hex(16))
     return {
         "FUZHEN_COLUMN_KEYS": json.dumps({"k1": column_key}),
         "FUZHEN_COLUMN_KEY_ID": "k1",
-        "FUZHEN_INDEX_KEY": data.secret("index-key", lambda: secrets.token_hex(32)),
+        "FUZHEN_INDEX_KEY": data.secret(INDEX_KEY, lambda: secrets.token_hex(32)),
     }
 
 

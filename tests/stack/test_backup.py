@@ -24,7 +24,7 @@ from tests.stack.terminal import terminal
 from tests.stack.test_postgres import ask, connected
 
 PDF = "files/invoice/3f/bill.pdf"
-KEY = "secrets/column-keys"
+KEY = "secrets/column-key"
 
 
 class Stack:
@@ -43,6 +43,7 @@ class Stack:
             (self.data.path / name).parent.mkdir(parents=True, exist_ok=True)
             (self.data.path / name).write_text(content)
         (self.data.path / KEY).write_text("k1=00")
+        (self.data.path / "secrets/index-key").write_text("00")
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -104,7 +105,7 @@ def test_it_holds_what_is_whole_and_no_password(taken: Path) -> None:
     assert (set(manifest.sha256), manifest.count("files"), manifest.count("secrets")) == (
         {name for name in below(taken) if (taken / name).is_file()} - {"manifest.json"},
         2,
-        1,
+        2,
     )
 
 
@@ -216,7 +217,9 @@ async def test_a_folder_that_is_no_stacks_is_told_and_nothing_is_made_in_it(stac
 async def test_another_stacks_folder_is_refused_by_the_database_and_nothing_is_made_in_it(stack: Stack, tmp_path: Path) -> None:
     other = DataFolder(tmp_path / "other")
     with other.held():
-        other.secret("postgres-password", lambda: "another")
+        other.room("files")
+        for name in ("postgres-password", "column-key", "index-key"):
+            other.secret(name, lambda: "another")
     before = below(tmp_path)
 
     with pytest.raises(StackError, match="password authentication failed"):
@@ -243,10 +246,53 @@ async def test_two_at_once_make_one(stack: Stack, tmp_path: Path) -> None:
 
 async def test_what_a_killed_one_left_is_no_hindrance(stack: Stack, tmp_path: Path) -> None:
     _full(tmp_path / "kept.new")
+    (tmp_path / "kept.new" / ".half-made").touch()
     (tmp_path / "kept.new" / "secrets").mkdir()
     await backup(stack.data, stack.port, tmp_path / "kept")
     assert os.listdir(tmp_path) == ["kept"]
     assert not (tmp_path / "kept" / "x").exists()
+
+
+async def test_a_strangers_folder_of_that_name_is_left_as_it_is(stack: Stack, taken: Path, tmp_path: Path) -> None:
+    _full(tmp_path / "kept.new")
+    for said in ("is in the way", "is not empty"):
+        with pytest.raises(StackError, match=said):
+            await backup(stack.data, stack.port, tmp_path / "kept")
+        with pytest.raises(StackError, match=said):
+            await restore(taken, DataFolder(tmp_path / "kept"))
+        assert (tmp_path / "kept.new" / "x").exists()
+        if said == "is in the way":
+            _full(tmp_path / "kept")
+
+
+@pytest.mark.parametrize("lacking", ["files", "secrets/column-key", "secrets/index-key"])
+async def test_without_what_opens_the_rows_there_is_no_backup(stack: Stack, tmp_path: Path, lacking: str) -> None:
+    aside = (stack.data.path / lacking).rename(tmp_path / "aside")
+    try:
+        with pytest.raises(StackError, match=f"Nothing was backed up: .*{lacking} is not there"):
+            await backup(stack.data, stack.port, tmp_path / "kept")
+    finally:
+        aside.rename(stack.data.path / lacking)
+    assert os.listdir(tmp_path) == []
+
+
+async def test_no_backup_is_put_into_another(stack: Stack, kept: Path) -> None:
+    with pytest.raises(StackError, match=r"which would be spoilt\. Choose another with TO=…"):
+        await backup(stack.data, stack.port, kept / "files" / "inner")
+
+
+async def test_what_cannot_be_read_is_named(kept: Path, tmp_path: Path) -> None:
+    (kept / PDF).unlink()
+    (kept / PDF).symlink_to(PDF)  # not even the superuser reads it
+
+    with pytest.raises(StackError, match=f"^{re.escape(str(kept / PDF))} cannot be read: [^.]*$"):
+        await restore(kept, DataFolder(tmp_path / "data"))
+
+
+async def test_a_place_is_said_as_one_stands(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    await restore(Path(kept.name), DataFolder(Path("data")))
+    assert (tmp_path / "data" / PDF).exists()
 
 
 async def test_a_stalled_database_is_told(stack: Stack, tmp_path: Path) -> None:
@@ -281,7 +327,7 @@ async def test_the_commands_say_what_was_done(stack: Stack, tmp_path: Path) -> N
     kept, second = tmp_path / "kept", tmp_path / "second"
     words = ("backup", "--to", str(kept), "--data", str(stack.data.path), "--port-base", str(stack.port - 4))
     async with terminal(*command(*words)) as at:
-        assert (await at.ended(), at.text) == (0, f"Backed up into {kept}: the database; files: 2, keys: 1.")
+        assert (await at.ended(), at.text) == (0, f"Backed up into {kept}: the database; files: 2, keys: 2.")
     async with terminal(*command("restore", "--from", str(kept), "--data", str(second))) as at:
         assert await at.ended() == 0
     assert at.text.startswith(f"Restored into {second}, as of 20")
