@@ -103,7 +103,7 @@ async def upload(revisit_id: UUID, file: UploadFile, me: MayWrite, intent: Inten
     response_class=Response,
     responses={
         200: {"description": "The file.", "content": {str(kind): {} for kind in MediaType}},
-        **problems(missing=("revisit.missing", "intake.file_missing")),
+        **problems(missing=("revisit.missing", "intake.file_missing"), conflict=("file.unreadable",)),
     },
 )
 async def download(revisit_id: UUID, file_id: UUID, me: MayRead, wiring: Wired, storage: Storage) -> Response:

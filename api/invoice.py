@@ -217,7 +217,7 @@ async def one(invoice_id: UUID, me: MayRead, wiring: Wired) -> InvoiceWithCodeOu
 
 async def _paper(wiring: Wiring, file: str, name: str, mark: str = "") -> Response:
     """A kept PDF. It is a view of the issuer's signed original [G], so a `mark` is set in its name and never in it."""
-    content = await store.InvoiceFiles(wiring.settings.files_dir).read(file)
+    content = await store.InvoiceFiles(wiring.settings.files_dir).get(file)
     said = quote(f"{name}-{mark}" if mark else name)
     named = f"attachment; filename=\"{name}.pdf\"; filename*=UTF-8''{said}.pdf"
     return Response(content, media_type="application/pdf", headers=_HARMLESS | {"Content-Disposition": named})
@@ -226,7 +226,7 @@ async def _paper(wiring: Wiring, file: str, name: str, mark: str = "") -> Respon
 def _paper_or(*refused: str) -> dict[int | str, dict[str, Any]]:
     """A PDF, or why there is none."""
     given: dict[str, Any] = {"description": "On paper.", "content": {"application/pdf": {}}}
-    return {200: given, **problems(missing=("invoice.missing",), conflict=refused)}
+    return {200: given, **problems(missing=("invoice.missing",), conflict=(*refused, "file.unreadable"))}
 
 
 @router.get("/v1/invoices/{invoice_id}/pdf", response_class=Response, responses=_paper_or(*_NO_PDF))

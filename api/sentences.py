@@ -98,6 +98,7 @@ SENTENCES: Final[dict[str, str]] = {
     "signature.invalid": "签名与内容不一致，内容可能已被改动，请重新签名。",
     "signature.broken": "处方现有内容与存档的电子签名不符，不能审核通过，请退回医生修改并重新签名。",
     "signature.missing": "没有找到对应的电子签名，请重新签名。",
+    "file.unreadable": "文件暂时无法读取，医院信息中心正在处理，请稍后再试，或联系门诊办。",
     "sealed.broken": "存档内容校验未通过，可能已被改动，暂不能查看或使用，请联系信息中心核查。",
     "signature.no_certificate": "该人员没有有效的签名证书，请联系信息中心办理后再签名。",
     "signature.number_used": "该签名请求已用于其他内容，请刷新页面后重新提交签名。",

@@ -1,14 +1,20 @@
 """Object storage, and uploaded bytes in it: a local folder today, S3 by the same interface later. The facts about each stand in its row."""
 
+import asyncio
+import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 import obstore
+import structlog
 from obstore.exceptions import BaseError
 from obstore.store import LocalStore
 
+from models.kernel.errors import DomainError
+
+log = structlog.get_logger()
 UNREAD: Final = (OSError, BaseError)
 """How a store says that it does not give an object: none is there, or it may not or cannot be read."""
 
@@ -26,6 +32,18 @@ class ObjectFolder:
         found = await obstore.get_async(_at(self._folder), name)
         return bytes(await found.bytes_async())
 
+    async def same(self, name: str, sha256: str) -> bytes:
+        """The bytes that were kept under this name. Raises `file.unreadable` where they are gone or are others; the log tells it."""
+        try:
+            content = await self.read(name)
+        except UNREAD as fault:
+            log.error("file.unreadable", file=name, exc_info=fault)
+            raise DomainError("file.unreadable", "conflict") from fault
+        if await asyncio.to_thread(lambda: hashlib.sha256(content).hexdigest()) != sha256:
+            log.error("file.unreadable", file=name)
+            raise DomainError("file.unreadable", "conflict")
+        return content
+
 
 class Files(ObjectFolder):
     """Objects are named by row and content: a repeat writes the same bytes again, and nothing is ever overwritten by others.
@@ -38,8 +56,8 @@ class Files(ObjectFolder):
         await self.write(_name(file_id, sha256), content)
 
     async def get(self, file_id: UUID, sha256: str) -> bytes:
-        """The bytes of a row. That they are not there is a fault, and raised as one."""
-        return await self.read(_name(file_id, sha256))
+        """The bytes of a row. Raises `file.unreadable`."""
+        return await self.same(_name(file_id, sha256), sha256)
 
 
 def _name(file_id: UUID, sha256: str) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import Any, cast
 from uuid import UUID
 
@@ -45,6 +46,10 @@ class InvoiceFiles(ObjectFolder):
         name = f"invoice/{invoice_id.hex[:2]}/{invoice_id}/{hashlib.sha256(content).hexdigest()}.pdf"
         await self.write(name, content)
         return name
+
+    async def get(self, file: str) -> bytes:
+        """The PDF of that name, which ends with its hash. Raises `file.unreadable`."""
+        return await self.same(file, PurePosixPath(file).stem)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import httpx
 import pytest
+import structlog
 from sqlalchemy import update
 
 from models.intake import FILES_MAX
@@ -158,6 +160,27 @@ async def test_one_file_and_nothing_else(api: httpx.AsyncClient, database: Datab
 
     assert [answer.json()["code"] for answer in (two, beside)] == ["request.malformed"] * 2
     assert {none.status_code, no_form.status_code} <= {400, 415, 422}
+
+
+def another_one(path: Path) -> None:
+    path.write_bytes(a_jpeg())
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, another_one])
+async def test_what_was_kept_and_cannot_be_read_is_told(
+    api: httpx.AsyncClient, database: Database, clock: Hands, folder: Path, damage: Callable[[Path], object]
+) -> None:
+    visit = await a_draft(database, clock)
+    kept = (await upload(api, visit, a_png())).json()
+    [path] = objects(folder)
+    damage(path)
+
+    with structlog.testing.capture_logs() as lines:
+        answer = await api.get(f"/v1/revisits/{visit.id}/files/{kept['id']}", headers=visit.patient)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "file.unreadable")
+    errors = [(one["event"], one["file"]) for one in lines if one["log_level"] == "error"]
+    assert errors == [("file.unreadable", path.relative_to(folder).as_posix())]
 
 
 async def test_who_reads_a_file(api: httpx.AsyncClient, database: Database, clock: Hands) -> None:

@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import pytest
 import pytest_asyncio
+import structlog
 from sqlalchemy import select
 
 from api.wiring import Wiring
@@ -21,6 +22,7 @@ from models.patient import Relation
 from models.revisit import State
 from models.stores import patient as patients
 from models.stores.database import Database
+from models.tables.invoice import InvoiceRow
 from models.tables.process import AuditRow
 from tests.account.builders import patient_signed_in, signed_in, staff_signed_in
 from tests.builders import FEE_FEN, NAME
@@ -101,6 +103,27 @@ async def test_the_pdf_is_the_issuers_and_it_is_asked_once(api: httpx.AsyncClien
     assert all(one.status_code == 200 and one.headers["content-type"] == "application/pdf" for one in answers)
     assert all(io.BytesIO(one.content).read(5) == b"%PDF-" for one in answers)
     assert (answers[0].headers["x-content-type-options"], hospital.issuer.times("picture")) == ("nosniff", 1)
+
+
+async def test_a_pdf_that_is_not_there_any_more_is_told(api: httpx.AsyncClient, hospital: Hospital, clock: Hands) -> None:
+    """Of the bill, and of what undid it."""
+    visit = await booked(hospital)
+    desk, me = await bill(hospital, visit), await payer(hospital, clock, visit)
+    await walks(desk)
+    await cancelled(visit)
+    await all_walk(hospital, visit)
+    async with hospital.database.reading() as db:
+        row = (await db.scalars(select(InvoiceRow).where(InvoiceRow.id == desk.id))).one()
+    for name in (row.file, row.red_file):
+        (FILES / str(name)).unlink()
+
+    with structlog.testing.capture_logs() as lines:
+        for path in ("pdf?reversed=true", "red/pdf"):
+            assert await refused(api, f"/invoices/{desk.id}/{path}", me) == (409, "file.unreadable")
+    assert [(one["event"], one["file"]) for one in lines if one["log_level"] == "error"] == [
+        ("file.unreadable", row.file),
+        ("file.unreadable", row.red_file),
+    ]
 
 
 async def test_what_went_back_is_seen_as_undone_with_its_red_bill(api: httpx.AsyncClient, hospital: Hospital, clock: Hands) -> None:
