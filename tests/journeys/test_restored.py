@@ -26,6 +26,7 @@ from tests.journeys.backstage import backstage
 from tests.journeys.conftest import NOTIFY_RETRY_S
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import until
+from tests.journeys.prescription import CARRIED, Prescription, queued
 from tests.journeys.visit import Visit
 
 pytestmark = pytest.mark.long
@@ -51,6 +52,8 @@ class Drill:
     paid_after: Visit
     cancelled_after: Visit
     moved: "Moved"
+    drugs: list[Prescription]
+    """In the backup paid and waiting for the pharmacy, and with the courier; fetched and delivered after it. The last has stood still."""
     lost: list[Visit]
     """Opened, paid and booked after the backup; the second was left again."""
     lost_orders: set[str]
@@ -79,11 +82,21 @@ async def drill(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Drill
         stood = {state: await hospital.visit(state) for state in STAND}
         paid_after, cancelled_after = await hospital.visit("paying"), await hospital.visit("booked")
         order, moved = await paid_after.order(), await _moved(hospital)
-        await _end_soon(stack, [await one.charge_id() for one in (paid_after, *(visit for visit, _ in moved.payers))])
+        fetched, carried, _ = drugs = [await queued(await hospital.visit("entered")) for _ in range(3)]
+        await fetched.approved()
+        await fetched.paid()
+        await (await carried.handed_over()).ordered()
+        charges = [await one.charge_id() for one in (paid_after, *(visit for visit, _ in moved.payers))]
+        await _woken_soon(stack, {"charge": charges, "prescription": [fetched.id], "delivery": [str(UUID(await carried.parcel()))]})
         async with _crowd(hospital, moved):
             await backup(DataFolder(first), ports.postgres, kept)
         await hospital.pay(order)
         await paid_after.until("booked")
+        for act in ("prepare", "hand-out"):
+            await fetched.pharmacy(act)
+        await carried.carried(*CARRIED)
+        for one in (fetched, carried):
+            await one.until("completed")
         for leaver in (cancelled_after, left := await hospital.visit("booked")):
             await leaver.billed()
             await leaver.act("cancel")
@@ -98,17 +111,18 @@ async def drill(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Drill
     async with Stack(second, policy="standard", settings=RULES, ports=ports) as stack:
         hospital.stack, hospital.data = stack, second
         try:
-            yield Drill(hospital, stood, paid_after, cancelled_after, moved, lost, lost_orders, lost_ebills)
+            yield Drill(hospital, stood, paid_after, cancelled_after, moved, drugs, lost, lost_orders, lost_ebills)
         finally:
             await hospital.aclose()
 
 
-async def _end_soon(stack: Stack, charge_ids: list[str]) -> None:
-    """Their deadlines, which a run reads as it begins: the one that begins on the second machine has not to be waited for."""
+async def _woken_soon(stack: Stack, ids: dict[str, list[str]]) -> None:
+    """By process. A run reads its alarm as it begins: the one that begins on the second machine has not to be waited for."""
     engine = create_async_engine(stack.addresses.database_url)
     async with engine.begin() as db:
-        soon = text("update charge set due_at = now() + interval '60 s', wake_at = now() + interval '60 s' where id = any(:ids)")
-        await db.execute(soon, {"ids": [UUID(one) for one in charge_ids]})
+        for process, these in ids.items():
+            soon = "wake_at = now() + interval '60 s'" + (", due_at = now() + interval '60 s'" if process == "charge" else "")
+            await db.execute(text(f"update {process} set {soon} where id = any(:ids)"), {"ids": [UUID(one) for one in these]})
     await engine.dispose()
 
 
@@ -190,6 +204,21 @@ async def test_whose_money_was_on_its_way_has_paid_and_got_back_once(drill: Dril
         await visit.refund(within_s=WITHIN_S)
         bank = await drill.hospital.bank(*(one["order_id"] for one in (await visit.charge())["orders"]))
         assert [one["status"] for one in bank["refunds"]] == ["SUCCESS"]
+
+
+async def test_drugs_that_were_fetched_or_delivered_after_the_backup_are_found_to_be(drill: Drill) -> None:
+    """Asked as ever, HIS and carrier say so; and who stood in the queue goes on."""
+    fetched, carried, queue = drill.drugs
+    for one in (fetched, carried):
+        await one.until("completed", within_s=WITHIN_S)
+    await queue.until("queued")
+    await queue.approved()
+    await queue.paid()
+    for act in ("prepare", "hand-out"):
+        await queue.pharmacy(act)
+    await queue.until("completed")
+    for one in drill.drugs:
+        await one.visit.to("closed")
 
 
 async def test_what_the_outside_did_meanwhile_is_found_and_nothing_else(drill: Drill) -> None:
