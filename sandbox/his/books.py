@@ -14,7 +14,7 @@ _BOOKS: Final = {
     "settlements": "SELECT payment_no, invoice_id, channel, channel_no, amount_fen, cash_fen, account_fen, fund_fen FROM his_settlement "
     "ORDER BY rowid",
     "reversals": "SELECT refund_no, invoice_id, amount_fen, cash_fen, account_fen, fund_fen, reason FROM his_reversal ORDER BY rowid",
-    "encounters": "SELECT id, visit_no, appointment_id, status FROM his_encounter_now WHERE class = 'VR' ORDER BY start_ms, id",
+    "encounters": "SELECT id, visit_no, appointment_id, patient_id, status FROM his_encounter_now WHERE class = 'VR' ORDER BY start_ms, id",
     "prescriptions": "SELECT number, patient_id, encounter_id, practitioner_id, icd10, authored_ms, valid_until_ms, prepared_ms, "
     "coalesce(fetched_ms, dispensed_ms) AS dispensed_ms, CASE WHEN fetched_ms IS NULL THEN returned_ms END AS returned_ms, "
     "(SELECT count(*) FROM his_provenance WHERE number = rx.number) AS signed "

@@ -90,6 +90,10 @@ class Books:
         signed = self.prescriptions[one.prescription_id] if one.prescription_id else self.records[cast(UUID, one.record_id)]
         return signed.visit_id
 
+    def staff_id(self, account_id: UUID) -> str | None:
+        """The hospital's number of who has this account."""
+        return next((one.staff_id for one in self.ours.accounts if one.id == account_id), None)
+
     def is_wanted(self, refund: ours.Refund) -> bool:
         """Whether it gives back what a charge had wanted; only of that the HIS may know."""
         return self.payments[refund.payment_id].unwanted is None

@@ -110,15 +110,22 @@ def _differences(
     books: Books, content: ours.Content, prescription: ours.Prescription, filed: theirs.Prescription, lines: list[theirs.Line]
 ) -> Iterator[str]:
     """What differs, and not how: what somebody takes stands in no finding."""
-    written = json.loads(books.seal.open("prescription_content.content", content.id, content.content))["prescribed"]["items"]
+    prescribed = json.loads(books.seal.open("prescription_content.content", content.id, content.content))["prescribed"]
     there = [(one.drug_id, Decimal(one.dose), one.frequency, one.route, one.days, one.packs) for one in lines]
-    if [_line(item) for item in written] != there:
+    if [_line(item) for item in prescribed["items"]] != there:
         yield "lines"
-    if filed.encounter_id != books.visits[prescription.visit_id].encounter_id:
+    visit = books.visits[prescription.visit_id]
+    if filed.encounter_id != visit.encounter_id:
         yield "visit"
     until = prescription.valid_until
     if content.id == prescription.content_id and (until is None or filed.valid_until_ms != int(until.timestamp() * 1000)):
         yield "validity"
+    if filed.patient_id != visit.his_patient_id:
+        yield "patient"
+    if filed.practitioner_id != books.staff_id(prescription.account_id):
+        yield "doctor"
+    if filed.icd10 != prescribed["diagnosis_code"]:
+        yield "diagnosis"
 
 
 def _line(item: dict[str, Any]) -> tuple[str, Decimal, str, str, int, int]:

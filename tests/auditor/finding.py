@@ -57,6 +57,7 @@ class Kind(StrEnum):
     FILING_PRICE = "filing.price"
     RECORD_UNKNOWN = "record.unknown"
     RECORD_STATE = "record.state"
+    RECORD_DIFFERS = "record.differs"
     PARCEL_UNKNOWN = "parcel.unknown"
     PARCEL_TWICE = "parcel.twice"
     PARCEL_DIFFERS = "parcel.differs"
@@ -135,10 +136,10 @@ WORDS: dict[Kind, str] = {
     Kind.REVERSAL_DIFFERS: "a reversal is another amount, bill or split at the HIS",
     Kind.REVERSAL_UNKNOWN: "the HIS reversed what is not cleared here",
     Kind.BOOKING_STATE: "a live or used claim stands otherwise at the HIS",
-    Kind.BOOKING_DIFFERS: "a claim and its appointment name other numbers or slots",
+    Kind.BOOKING_DIFFERS: "a claim and its appointment name other numbers, slots or patients",
     Kind.BOOKING_UNCLAIMED: "the HIS holds a place for no live claim",
     Kind.BOOKING_LEFT: "a claim takes a place of a visit that is over",
-    Kind.ENCOUNTER_DIFFERS: "an online visit stands otherwise at the HIS",
+    Kind.ENCOUNTER_DIFFERS: "an online visit stands otherwise, or is another patient's, at the HIS",
     Kind.ENCOUNTER_LEFT: "an online visit that was left has not ended at the HIS",
     Kind.SIGNATURE_UNKNOWN: "somebody was asked to sign at the CA what we do not know",
     Kind.SIGNATURE_MISSING: "a signature that was proved here was not made at the CA",
@@ -147,11 +148,12 @@ WORDS: dict[Kind, str] = {
     Kind.SIGNATURE_ALONE: "one person signed both as doctor and as pharmacist",
     Kind.FILING_UNKNOWN: "the HIS holds a prescription that is none of ours",
     Kind.FILING_STATE: "a prescription stands otherwise at the HIS",
-    Kind.FILING_DIFFERS: "a prescription has other lines, another visit or another end of its validity at the HIS",
+    Kind.FILING_DIFFERS: "a prescription has other lines, another visit, patient, doctor, diagnosis or end of its validity at the HIS",
     Kind.FILING_UNSIGNED: "a prescription stands at the HIS without both signatures, there or here",
     Kind.FILING_PRICE: "a prescription's price is another one at the HIS, or on its charge",
     Kind.RECORD_UNKNOWN: "the HIS holds a record that is none of ours",
     Kind.RECORD_STATE: "a signed record is missing, unsigned, or of another visit at the HIS",
+    Kind.RECORD_DIFFERS: "a record is of another patient, by another doctor, or of another diagnosis at the HIS",
     Kind.PARCEL_UNKNOWN: "the carrier has an order for no parcel of ours",
     Kind.PARCEL_TWICE: "the carrier has two orders under one number, or two that it carries of one prescription",
     Kind.PARCEL_DIFFERS: "a parcel has another waybill at the carrier",

@@ -126,6 +126,8 @@ def _claims(books: Books) -> Iterator[Finding]:
         said, told = (claim.appointment_id, claim.slot_id, claim.invoice_id), (there.id, there.slot_id, bills.get(there.id))
         if said != told:
             yield Finding(kind=Kind.BOOKING_DIFFERS, about=about, ours=_line(said), theirs=_line(told), visit=visit.id)
+        if there.patient_id != visit.his_patient_id:
+            yield Finding(kind=Kind.BOOKING_DIFFERS, about=about, ours="its patient", theirs="another patient", visit=visit.id)
 
 
 def _unclaimed(books: Books) -> Iterator[Finding]:
@@ -166,6 +168,8 @@ def _encounters(books: Books) -> Iterator[Finding]:
             yield Finding(kind=Kind.ENCOUNTER_DIFFERS, about=about, ours=visit.state, theirs=told, visit=visit.id)
         elif there and visit.state in VISIT_ENDS and status not in {"finished", "cancelled"}:
             yield Finding(kind=Kind.ENCOUNTER_LEFT, about=about, ours=visit.state, theirs=f"{there.id} {status}", visit=visit.id)
+        if there and there.patient_id != visit.his_patient_id:
+            yield Finding(kind=Kind.ENCOUNTER_DIFFERS, about=about, ours="its patient", theirs="another patient", visit=visit.id)
     for number, there in there_by_visit.items():
         about = f"visit_no={number} encounter={there.id}"
         yield Finding(kind=Kind.ENCOUNTER_DIFFERS, about=about, ours="no such visit", theirs=there.status)

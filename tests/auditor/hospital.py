@@ -78,6 +78,11 @@ class Visit:
     encounter_id: str | None
     charge: str
 
+    @property
+    def his_patient_id(self) -> str:
+        """Whose it is at the HIS."""
+        return f"pat-{self.id.hex}"
+
 
 class Hospital:
     """Our database and the outside's pages, with one slot and one account."""
@@ -134,6 +139,7 @@ class Hospital:
         await self.insert("patient", id=visit.id, birth_on=AT.date(), his_ids="[]", **patient)
         process = {"state": how.moves[-1], "version": len(how.moves), "policy": "test-1"}
         whose = {"account_id": self.account_id, "patient_id": visit.id, "claim_id": visit.claim_id, "encounter_id": encounter_id}
+        whose |= {"his_patient_id": visit.his_patient_id}
         await self.insert("revisit", id=visit.id, charge_id=visit.charge_id, **process, **whose)
         await self.moved("revisit", visit.id, visit.id, "checking", *how.moves, by=self.account_id if stage == "declined" else None)
         await story.bound(self, visit.id)
@@ -148,13 +154,13 @@ class Hospital:
 
     def _at_the_his(self, visit: Visit, how: Stage) -> None:
         held = {"id": visit.appointment_id, "claim_no": visit.claim_id.hex, "slot_id": SLOT, "status": how.appointment}
-        self.outside.appointments.append(held)
+        self.outside.appointments.append(held | {"patient_id": visit.his_patient_id})
         status = {"open": "issued", "settled": "balanced"}.get(how.charge, "cancelled")
         bill = {"id": visit.invoice_id, "appointment_id": visit.appointment_id, "status": status, "total_fen": FEE_FEN}
         self.outside.invoices.append(bill | {"prescription_no": None, "reversed_fen": 0})
         if how.encounter:
             begun = {"id": visit.encounter_id, "visit_no": visit.id.hex, "appointment_id": visit.appointment_id, "status": how.encounter}
-            self.outside.encounters.append(begun)
+            self.outside.encounters.append(begun | {"patient_id": visit.his_patient_id})
         if how.charge == "settled":
             self.settled(visit)
 

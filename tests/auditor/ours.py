@@ -26,6 +26,7 @@ class Visit:
     refusal: str | None
     account_id: UUID
     patient_id: UUID
+    his_patient_id: str | None
     doctor_id: str | None
     intake_id: UUID | None
     note_id: UUID | None

@@ -62,6 +62,7 @@ class RecordSigning:
     version: int
     step: str | None
     visit_id: UUID
+    account_id: UUID
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from tests.auditor.signatures import sm3
 from tests.auditor.wax import VAULT, Plain
 
 DOCTOR, PHARMACIST = "doc-1", "pha-1"
+ICD10: Final = "J44.900"
+RECORD: Final = json.dumps({"document": "record", "record": {"diagnosis_code": ICD10, "diagnosis_text": "慢阻肺"}})
 ITEM: Final = {"drug_code": "tio", "dose": "1", "frequency": "qd", "route": "inhaled", "days": 7, "packs": 1}
 LINE: Final = {name: ITEM[name] for name in ("dose", "frequency", "route", "days", "packs")} | {"drug_id": "tio"}
 MS: Final = int(AT.timestamp() * 1000)
@@ -99,6 +101,11 @@ class Prescription:
     """As its visit, with the numbers of its own charge."""
 
 
+def for_whom(visit: Visit) -> Row:
+    """For whom, by whom and for what it is written."""
+    return {"patient_id": visit.his_patient_id, "practitioner_id": DOCTOR, "icd10": ICD10}
+
+
 class Pharmacy:
     """A hospital in which people prescribe."""
 
@@ -148,19 +155,19 @@ class Pharmacy:
         if visit.id not in {one["revisit_id"] for one in await self.hospital.wire.fetch("select revisit_id from record")}:
             await story.written(self.hospital, visit.id)
         if states[-1] == "filed":
-            self.outside.records.append({"number": id.hex, "encounter_id": visit.encounter_id, "signed": 1})
+            self.outside.records.append({"number": id.hex, "encounter_id": visit.encounter_id, "signed": 1} | for_whom(visit))
         return id
 
     async def content(self, prescription_id: UUID, content_id: UUID) -> None:
         """A week of 噻托溴铵."""
-        text = json.dumps({"prescribed": {"items": [ITEM], "diagnosis_code": "J44.900"}, "diagnosis_text": "慢阻肺"})
+        text = json.dumps({"prescribed": {"items": [ITEM], "diagnosis_code": ICD10}, "diagnosis_text": "慢阻肺"})
         sealed = VAULT.seal("prescription_content.content", content_id, text)
         whose = {"prescription_id": prescription_id, "account_id": self.accounts["doctor"]}
         await self.hospital.insert("prescription_content", id=content_id, content=sealed, **whose)
 
     async def signed(self, document_id: UUID, content_id: UUID | None, side: str, *, proved: bool = True) -> UUID:
         """Asked, and signed at the CA; proved here. Without a content it is of a record."""
-        number, text, value = new(), f"text {content_id} {side}", f"{new().hex}" * 4
+        number, text, value = new(), f"text {content_id} {side}" if content_id else RECORD, f"{new().hex}" * 4
         sealed: dict[str, Any] = {"text": VAULT.seal("signature.text", number, text)}
         if proved:
             sealed |= {"signature": VAULT.seal("signature.signature", number, json.dumps({"value": value})), "signed_at": AT}
@@ -193,7 +200,7 @@ class Pharmacy:
         """At the HIS, with its one line."""
         marks = {name: MS if name in how.marks else None for name in ("prepared_ms", "dispensed_ms", "returned_ms")}
         head = {"number": number, "encounter_id": visit.encounter_id, "signed": 1, "valid_until_ms": MS}
-        self.outside.prescriptions.append(head | marks)
+        self.outside.prescriptions.append(head | marks | for_whom(visit))
         self.outside.prescription_lines.append({"number": number, "status": how.lines} | LINE)
         bill = {"id": invoice_id, "appointment_id": None, "prescription_no": number, "status": how.bill, "total_fen": FEE_FEN}
         self.outside.invoices.append(bill | {"reversed_fen": 0})

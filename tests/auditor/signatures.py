@@ -41,7 +41,7 @@ def _of_one(books: Books, one: ours.Signature) -> Iterator[Finding]:
         return
     text = books.seal.open("signature.text", one.id, one.text)
     value = json.loads(books.seal.open("signature.signature", one.id, one.signature))["value"]
-    staff_id = next(account.staff_id for account in books.ours.accounts if account.id == one.account_id)
+    staff_id = books.staff_id(one.account_id)
     said, told = (sm3(text), value, staff_id), (task.digest, task.signature, task.staff_id)
     if said != told:
         names = ("digest", "signature", "signer")

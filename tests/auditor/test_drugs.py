@@ -151,6 +151,20 @@ async def test_it_is_valid_for_longer_or_of_another_visit_at_the_his(pharmacy: P
     assert (found.kind, found.ours) == (Kind.FILING_DIFFERS, "another visit validity")
 
 
+async def test_it_is_for_another_patient_by_another_doctor_or_for_another_diagnosis(pharmacy: Pharmacy) -> None:
+    await pharmacy.prescription("choosing")
+    filed = pharmacy.outside.prescriptions[0]
+    right = dict(filed)
+
+    for column, value, word in (("patient_id", "pat-x", "patient"), ("practitioner_id", "doc-x", "doctor"), ("icd10", "I10", "diagnosis")):
+        filed.update(right | {column: value})
+
+        [found] = await pharmacy.hospital.audit(standing=CHOOSING)
+
+        assert (found.kind, found.ours) == (Kind.FILING_DIFFERS, f"another {word}")
+        assert "I10" not in told([found])
+
+
 async def test_another_price_at_the_his(pharmacy: Pharmacy) -> None:
     await pharmacy.prescription("choosing")
     pharmacy.outside.invoices[-1]["total_fen"] = FEE_FEN + 1

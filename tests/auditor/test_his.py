@@ -7,6 +7,7 @@ from tests.auditor import Kind
 from tests.auditor.hospital import FEE_FEN, SLOT, Hospital, one
 
 ARRIVED = ("requested", "cleared", "accepted", "arrived")
+HELD = {"id": "apt-x", "slot_id": SLOT, "patient_id": "pat-x"}
 
 
 async def test_a_bill_for_another_amount(hospital: Hospital) -> None:
@@ -149,6 +150,16 @@ async def test_a_claim_names_another_slot_than_its_appointment(hospital: Hospita
     assert await hospital.kinds() == {Kind.BOOKING_DIFFERS}
 
 
+@pytest.mark.parametrize(("name", "kind"), [("appointments", Kind.BOOKING_DIFFERS), ("encounters", Kind.ENCOUNTER_DIFFERS)])
+async def test_for_another_patient(hospital: Hospital, name: str, kind: Kind) -> None:
+    visit = await hospital.visit("closed")
+    getattr(hospital.outside, name)[0]["patient_id"] = "pat-x"
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.theirs, found.visit) == (kind, "another patient", visit.id)
+
+
 @pytest.mark.parametrize("status", ["pending", "booked", "checked-in"])
 async def test_the_his_holds_a_place_that_was_let_go(hospital: Hospital, status: str) -> None:
     visit = await hospital.visit("unpaid")
@@ -160,7 +171,9 @@ async def test_the_his_holds_a_place_that_was_let_go(hospital: Hospital, status:
 
 
 async def test_the_his_holds_a_place_for_a_claim_that_does_not_exist(hospital: Hospital) -> None:
-    hospital.outside.appointments.append({"id": "apt-x", "claim_no": new().hex, "slot_id": SLOT, "status": "pending"})
+    hospital.outside.appointments.append(
+        {"id": "apt-x", "claim_no": new().hex, "slot_id": SLOT, "patient_id": "pat-x", "status": "pending"}
+    )
 
     assert await hospital.kinds() == {Kind.BOOKING_UNCLAIMED}
 
@@ -168,7 +181,9 @@ async def test_the_his_holds_a_place_for_a_claim_that_does_not_exist(hospital: H
 async def test_what_the_hospitals_own_window_books_is_not_ours(hospital: Hospital) -> None:
     """It numbers otherwise, and takes places all the same."""
     numbers = {"payment_no": "window-1", "invoice_id": "inv-x", "channel": "cash", "channel_no": "1"}
-    hospital.outside.appointments.append({"id": "apt-x", "claim_no": "window-1", "slot_id": SLOT, "status": "booked"})
+    hospital.outside.appointments.append(
+        {"id": "apt-x", "claim_no": "window-1", "slot_id": SLOT, "patient_id": "pat-x", "status": "booked"}
+    )
     hospital.outside.settlements.append(numbers | {"amount_fen": FEE_FEN})
     hospital.outside.reversals.append({"refund_no": "window-2", "invoice_id": "inv-x", "amount_fen": FEE_FEN})
     assert await hospital.audit() == []
@@ -240,7 +255,9 @@ async def test_an_online_visit_that_the_his_does_not_know(hospital: Hospital) ->
 
 
 async def test_an_online_visit_at_the_his_of_nobody(hospital: Hospital) -> None:
-    hospital.outside.encounters.append({"id": "enc-x", "visit_no": new().hex, "appointment_id": "apt-x", "status": "in-progress"})
+    hospital.outside.encounters.append(
+        {"id": "enc-x", "visit_no": new().hex, "appointment_id": "apt-x", "patient_id": "pat-x", "status": "in-progress"}
+    )
 
     assert await hospital.kinds() == {Kind.ENCOUNTER_DIFFERS}
 

@@ -2,7 +2,7 @@
 
 from models.kernel.ids import new
 from tests.auditor import Kind
-from tests.auditor.pharmacy import Pharmacy
+from tests.auditor.pharmacy import Pharmacy, for_whom
 
 FILED = ("signing", "filing", "filed")
 
@@ -15,7 +15,9 @@ async def test_records_that_were_signed_or_not(pharmacy: Pharmacy) -> None:
 
 
 async def test_the_his_has_a_record_that_nobody_here_signed(pharmacy: Pharmacy) -> None:
-    pharmacy.outside.records.append({"number": new().hex, "encounter_id": "enc-x", "signed": 1})
+    pharmacy.outside.records.append(
+        {"number": new().hex, "encounter_id": "enc-x", "signed": 1} | for_whom(await pharmacy.hospital.visit("closed"))
+    )
 
     assert await pharmacy.hospital.kinds() == {Kind.RECORD_UNKNOWN}
 
@@ -33,6 +35,21 @@ async def test_a_record_stands_otherwise_at_the_his(pharmacy: Pharmacy) -> None:
         [found] = await pharmacy.hospital.audit()
 
         assert (found.kind, found.ours, found.theirs, found.visit) == (Kind.RECORD_STATE, "filed", word, visit.id)
+
+
+async def test_it_is_of_another_patient_by_another_doctor_or_of_another_diagnosis(pharmacy: Pharmacy) -> None:
+    visit = await pharmacy.hospital.visit("closed")
+    await pharmacy.record(visit, *FILED)
+    record = pharmacy.outside.records[0]
+    right = dict(record)
+
+    for column, value, word in (("patient_id", "pat-x", "patient"), ("practitioner_id", "doc-x", "doctor"), ("icd10", "I10", "diagnosis")):
+        record.update(right | {column: value})
+
+        [found] = await pharmacy.hospital.audit()
+
+        assert (found.kind, found.ours, found.visit) == (Kind.RECORD_DIFFERS, f"another {word}", visit.id)
+        assert "I10" not in str(found)
 
 
 async def test_a_signature_of_a_record_that_the_ca_does_not_know(pharmacy: Pharmacy) -> None:

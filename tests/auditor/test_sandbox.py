@@ -136,3 +136,5 @@ async def _told_to_us(hospital: Hospital, visit: Visit, booked: Json, transactio
     await hospital.do("update charge set invoice_id = $1 where id = $2", invoice_id, visit.charge_id)
     await hospital.do("update payment set transaction_id = $1", transaction_id)
     await hospital.do("update message set receipt = $1", receipt)
+    [patient_id] = [id for one in booked["participant"] for kind, _, id in [one["actor"]["reference"].partition("/")] if kind == "Patient"]
+    await hospital.do("update revisit set his_patient_id = $1", patient_id)

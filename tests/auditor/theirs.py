@@ -46,6 +46,7 @@ class Appointment:
     id: str
     claim_no: str
     slot_id: str
+    patient_id: str
     status: str
 
 
@@ -96,6 +97,7 @@ class Encounter:
     id: str
     visit_no: str
     appointment_id: str
+    patient_id: str
     status: str
 
 
@@ -104,7 +106,10 @@ class Prescription:
     """`signed` counts its Provenance, of both signatures; times are milliseconds since 1970."""
 
     number: str
+    patient_id: str
     encounter_id: str
+    practitioner_id: str
+    icd10: str
     signed: int
     valid_until_ms: int | None
     prepared_ms: int | None
@@ -132,6 +137,9 @@ class Record:
 
     number: str
     encounter_id: str
+    patient_id: str
+    practitioner_id: str
+    icd10: str
     signed: int
 
 

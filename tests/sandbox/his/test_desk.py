@@ -100,7 +100,8 @@ async def test_the_books_say_what_happened(client: Client, clock: Clock, hospita
     }
     [settlement] = books["settlements"]
     assert (settlement["payment_no"], settlement["amount_fen"], settlement["cash_fen"]) == ("pay-c1", 5000, 5000)
-    assert books["encounters"] == [{"id": visit["id"], "visit_no": "v1", "appointment_id": seen["id"], "status": "in-progress"}]
+    begun = {"visit_no": "v1", "appointment_id": seen["id"], "patient_id": "pat-eligible", "status": "in-progress"}
+    assert books["encounters"] == [begun | {"id": visit["id"]}]
     assert [row["remaining"] for row in books["slots"]] == [5]
     newest, oldest = hospital.console()
     assert (newest["患者"], newest["预约"], newest["账单"]) == ("李国强", "已取消", "已作废")
