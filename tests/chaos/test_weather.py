@@ -6,7 +6,7 @@ from pathlib import Path
 import httpx
 import pytest_asyncio
 
-from tests.chaos.weather import Fault, Faults
+from tests.chaos.weather import Fault, Faults, told_of
 from tests.sandbox.conftest import running
 
 LOST = Fault("sms", "POST /SendSms", "lost", 0, None)
@@ -43,3 +43,11 @@ async def test_one_that_waits_for_nothing_is_taken_back_for_another(outside: htt
 
     assert [one["kind"] for one in (await outside.get("/faults")).json()] == ["tampered"]
     assert (faults.asked, faults.met) == ({"sms lost": 1, "sms tampered": 1}, {})
+
+
+def test_a_refusal_that_another_step_may_meet_is_known_by_the_partys_own_word() -> None:
+    """Set for who cancels a prescription, and met by who writes one."""
+    call = "PUT /fhir/R4/MedicationRequest/{id}"
+
+    assert told_of(Fault("his", call, "refused", 0, "settled")) == {"prescription.paid", "his.settled"}
+    assert told_of(LOST) == set()

@@ -80,9 +80,14 @@ def _fault(chance: Random, spot: Spot) -> Fault:
 
 
 def told_of(fault: Fault) -> set[str]:
-    """With which codes of ours people may be refused when that one is met."""
-    spots = [one for one in SPOTS if (one.system, one.call) == (fault.system, fault.call) and fault.code in one.refusals]
-    return {after.code for one in spots for after in [one.refusals[str(fault.code)]] if isinstance(after, Told)}
+    """With which codes of ours people may be refused when that one is met.
+
+    Of a call that several steps make it may be met by one that such a refusal was not meant for: it tells it as the party's own.
+    """
+    of_call = [one for one in SPOTS if (one.system, one.call) == (fault.system, fault.call)]
+    told = {after.code for one in of_call for code, after in one.refusals.items() if code == fault.code and isinstance(after, Told)}
+    foreign = fault.code is not None and any(fault.code not in one.refusals for one in of_call)
+    return told | {f"{fault.system}.{fault.code}"} if foreign else told
 
 
 @dataclass
