@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -14,12 +15,16 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from api.app import create_app
 from models.account import Role
 from models.kernel import ids
+from models.patient import Relation
 from models.prescription import PrescriptionState
+from models.queue import QueueList
 from models.revisit import State
+from models.stores import patient as patients
 from models.stores.database import Database
-from tests.account.builders import staff_signed_in
+from tests.account.builders import patient_signed_in, staff_signed_in
 from tests.api.rights import EVERYBODY, HELD, HERE, LATER, LISTS, OPEN, PUBLIC, RIGHTS, WORDS
-from tests.api.world import knocks, names_in, standing, worlds
+from tests.api.world import knocks, names_in, standing, stands, surveyed, worlds
+from tests.builders import NAME
 from tests.client import Hands, key, speaking, wiring
 from tests.prescription.builders import a_prescription
 from tests.settings import settings
@@ -29,16 +34,24 @@ STREAM: Final = "GET /v1/events"
 NOT_HERE: Final = {"GET /v1/invoices/{invoice_id}/pdf"}
 """What the issuer has not given in this world."""
 NOT_WRITTEN: Final = {
-    "GET /v1/revisits/{revisit_id}/intake": "intake.missing",
     "GET /v1/revisits/{revisit_id}/decline": "revisit.not_declined",
     "GET /v1/revisits/{revisit_id}/record": "record.not_written",
-    "GET /v1/revisits/{revisit_id}/survey": "survey.missing",
 }
 """What this visit's people have not said yet."""
 NOT_THEIRS: Final = ("R", "GET /v1/revisits/{revisit_id}/prescriptions")
 """A pharmacist reads what came to the pharmacists, one by one, and no visit."""
 STANDS_IN: Final = {"POST /v1/revisits/{revisit_id}/describe": State.DESCRIBING}
 """Where a visit must stand for an id to be looked at; else it is seen by its doctor."""
+NOTHING_OF_ONES_OWN: Final = {
+    "GET /v1/consent-texts/revisit": "the hospital's notice, the same for everybody",
+    "GET /v1/drugs": "the hospital's catalogue",
+    "GET /v1/revisits/{revisit_id}/files/{file_id}": "a picture",
+    "GET /v1/revisits/{revisit_id}/queue": "how many wait, and nobody's name",
+    "GET /v1/prescriptions/{prescription_id}/signatures/proof": "nothing is signed in this world (tests/prescription)",
+    "GET /v1/invoices/{invoice_id}/pdf": "the issuer has not given it in this world (tests/invoice)",
+    "GET /v1/invoices/{invoice_id}/red/pdf": "the same",
+}
+"""What is read without a word of one's own in it, and why."""
 OF_ALL: Final = {"GET /v1/departments", "GET /v1/slots"}
 """The hospital's own directory: the same for everybody."""
 BUG: Final = 500
@@ -172,17 +185,60 @@ async def test_one_topic_of_anothers_closes_the_whole_stream(
 
 
 async def test_no_list_shows_what_is_another_persons(api: httpx.AsyncClient, database: Database, clock: Hands, folder: Path) -> None:
-    """Nothing that a patient or a doctor may read of their own names anything of a like visit of others."""
-    mine, theirs = await worlds(database, clock, folder)
-    wrong, seen = list[str](), set[tuple[str, str]]()
-    for letter in "PD":
-        for door in (one for one, rights in RIGHTS.items() if one.startswith("GET") and letter in rights and one not in OF_ALL | {STREAM}):
-            answer = await knocks(api, door, mine.by_role[letter], mine.ids)
-            seen |= {(door, name) for name in LISTS.get(door, ()) if mine.ids[name] in answer.text}
-            wrong += [f"{letter} {door} shows their {name}" for name, id in theirs.ids.items() if id in answer.text]
+    """Nothing that a patient or a doctor may read of their own names anything of a like visit of others, wherever the two stand.
+
+    Each shows something of one's own in one of these states, but for what is written down.
+    """
+    first, second = await worlds(database, clock, folder)
+    last_month = clock().replace(day=1) - timedelta(days=2)
+    wrong, seen, empty = list[str](), set[tuple[str, str]](), {(letter, door) for letter in "PD" for door in _readings_of(letter)}
+    for one in (first, second):
+        await surveyed(database, one, last_month)
+    for state in (State.BOOKED, State.WAITING, State.CONSULTING, State.ENDED, State.DECLINED):
+        for one in (first, second):
+            await stands(database, one, state)
+        for letter, mine, theirs in [(letter, *pair) for letter in "PD" for pair in ((first, second), (second, first))]:
+            for door, beside in [(one, each) for one in _readings_of(letter) for each in _asked_with(one, last_month)]:
+                answer = await knocks(api, door, mine.by_role[letter], mine.ids, beside=beside)
+                assert answer.status_code != 422, f"{door} {answer.text}"
+                seen |= {(door, name) for name in LISTS.get(door, ()) if mine.ids[name] in answer.text}
+                wrong += [f"{letter} {door} shows their {name}" for name, id in theirs.ids.items() if id in answer.text]
+                if answer.is_success and any(id in answer.text for id in mine.ids.values()):
+                    empty.discard((letter, door))
 
     assert "\n".join(wrong) == ""
     assert seen == {(door, name) for door, names in LISTS.items() for name in names}
+    assert {door for _, door in empty} == set(NOTHING_OF_ONES_OWN)
+
+
+def _readings_of(letter: str) -> list[str]:
+    return [door for door, rights in RIGHTS.items() if door.startswith("GET") and letter in rights and door not in OF_ALL | {STREAM}]
+
+
+def _asked_with(door: str, last_month: datetime) -> list[dict[str, object]]:
+    """What a list is asked with to show its rows: each that it has."""
+    each = {
+        "GET /v1/queue/{schedule_id}": [{"list": one.value} for one in QueueList],
+        "GET /v1/surveys/mine": [{"month": f"{last_month:%Y-%m}"}],
+        "GET /v1/drugs": [{"q": "噻"}],
+    }
+    return cast(list[dict[str, object]], each.get(door, [{}]))
+
+
+async def test_who_knows_name_and_number_reads_nothing_of_another_account(
+    api: httpx.AsyncClient, database: Database, clock: Hands, folder: Path
+) -> None:
+    """The number of a patient is known to many: what it leads to is the patient, and no visit, bill or word of theirs."""
+    [world] = await worlds(database, clock, folder, count=1)
+    account_id, who = await patient_signed_in(database, clock)
+    async with database.transaction() as db:
+        await patients.bind(db, account_id, NAME, world.visit.person.id_number, Relation.OTHER, clock())
+    known, wrong = {"patient_id", "past_prescription"}, list[str]()
+    for door in _readings_of("P"):
+        answer = await knocks(api, door, who, world.ids)
+        wrong += [f"{door} shows their {name}" for name, id in world.ids.items() if name not in known and id in answer.text]
+
+    assert "\n".join(wrong) == ""
 
 
 async def test_a_pharmacist_reaches_what_came_to_the_pharmacists(

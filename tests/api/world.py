@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -18,22 +18,27 @@ from models.kernel import ids
 from models.kernel.errors import known
 from models.message import MessageState, Template
 from models.prescription import PrescriptionState
-from models.record import RecordState
+from models.record import Record, RecordContent, RecordState
 from models.refill import PastPrescriptions
 from models.refund import Cause
-from models.revisit import State
+from models.revisit import DeclineReason, State
+from models.stores import chat as chats
 from models.stores import delivery as deliveries
 from models.stores import drug as drugs
+from models.stores import intake as intakes
 from models.stores import invoice as invoices
 from models.stores import message as messages
 from models.stores import patient as patients
 from models.stores import payment as payments
 from models.stores import policy as policies
+from models.stores import record as records
 from models.stores import refill as refills
 from models.stores import refund as refunds
+from models.stores import revisit as revisits
 from models.stores import suspension as suspensions
 from models.stores.database import Database
 from models.stores.files import Files
+from models.survey import ANSWERS_MIN
 from models.tables.message import MessageRow
 from models.tables.record import RecordSigningRow
 from models.tables.revisit import FileRow, RevisitRow
@@ -48,6 +53,7 @@ from tests.prescription.builders import a_prescription
 from tests.process.hospital import past_visit
 from tests.record.builders import Visit, a_visit_of_people
 from tests.refill.builders import SHELF, a_past_prescription
+from tests.survey.builders import a_survey, answered, asked
 
 LEFT: Final = frozenset({"audit"})
 """Tables in which a refused request may leave a row: that somebody looked at a visit of their own."""
@@ -87,6 +93,7 @@ async def _a_world(database: Database, clock: Hands, folder: Path, state: State,
     told: dict[str, UUID | str] = {"revisit_id": visit.id, "patient_id": visit.person.patient_id, "past_prescription": past}
     told |= {"schedule_id": visit.unit.id, "doctor_id": visit.unit.doctor_id, "file_id": await _a_file(database, folder, visit)}
     told |= await _with_money(database, clock, visit) | await _with_drugs(database, clock, visit, past)
+    told |= {"doctor_account_id": visit.unit.doctor_account_id} | await _with_words(database, clock, visit)
     async with database.transaction() as db:
         signing = {"state": RecordState.SIGNING, "policy": "test-1", "visit_id": visit.id, "round": 1}
         told["record_id"] = record_id = ids.new()
@@ -140,6 +147,38 @@ async def _with_drugs(database: Database, clock: Hands, visit: Visit, past: str)
         where: dict[str, Any] = {"prescription_id": prescription_id, "visit_id": visit.id, "address_id": await an_address(db)}
         parcel = await deliveries.begin(db, **where, policy="test-1", at=clock())
     return {"prescription_id": prescription_id, "draft_id": draft_id, "delivery_id": parcel.id}
+
+
+async def _with_words(database: Database, clock: Hands, visit: Visit) -> dict[str, UUID | str]:
+    """The same words, which nobody else has said, wherever somebody may say something; and an earlier visit."""
+    said, note_id, at = f"夜间咳嗽加重，无发热。{ids.new().hex[-8:]}", ids.new(), clock()
+    patient, doctor = visit.person.account_id, visit.unit.doctor_account_id
+    before = past_visit(f"enc-{ids.new().hex[-8:]}", at - timedelta(days=40))
+    async with database.transaction() as db:
+        await intakes.keep(db, ids.new(), visit.id, said, ())
+        await chats.say(db, ids.new(), visit.id, patient, "patient", said, at)
+        content = RecordContent(complaint="咳嗽", history=said, advice="继续原方案。")
+        record = Record(content=content, diagnosis_code="J44.900", diagnosis_text="慢性阻塞性肺疾病")
+        await records.save(db, ids.new(), visit.id, doctor, record, at)
+        await revisits.keep_note(db, note_id, visit.id, doctor, said)
+        await revisits.keep_past_visits(db, visit.id, (before,))
+        await asked(db, visit.id, visit.unit, at)
+        await answered(db, visit.id, at, remark=said)
+    return {"note_id": note_id, "said": said, "past_encounter_id": before.encounter_id}
+
+
+async def surveyed(database: Database, world: World, at: datetime) -> None:
+    """So many have said then what they think of its doctor that nobody of them can be told."""
+    async with database.transaction() as db:
+        for _ in range(ANSWERS_MIN):
+            await a_survey(db, world.visit.unit, at, {})
+
+
+async def stands(database: Database, world: World, state: State) -> None:
+    """Its visit has come there; who gave it back said why."""
+    why = {"declined_for": DeclineReason.IN_PERSON, "note_id": UUID(world.ids["note_id"])} if state is State.DECLINED else {}
+    async with database.transaction() as db:
+        await db.execute(update(RevisitRow).where(RevisitRow.id == world.visit.id).values(state=state, **why))
 
 
 async def knocks(
