@@ -1,0 +1,67 @@
+"""In a terminal: what it takes, what it says, and that no secret has to stand in the command line."""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.auditor.hospital import KEY, KEY_ID, Hospital
+
+
+async def audited(hospital: Hospital, *wishes: str, **environ: str) -> tuple[int | None, str]:
+    """How it ended, and all that it said."""
+    command = [sys.executable, "-m", "tests.auditor", "--database-url", hospital.database_url, "--sandbox-url", hospital.sandbox_url]
+    known = {name: value for name, value in os.environ.items() if not name.startswith("FUZHEN_")}
+    both = asyncio.subprocess.STDOUT
+    process = await asyncio.create_subprocess_exec(*command, *wishes, env=known | environ, stdout=asyncio.subprocess.PIPE, stderr=both)
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
+
+
+def stack(folder: Path, key: str = KEY) -> Path:
+    """What it reads of a stack's folder."""
+    (folder / "secrets").mkdir()
+    (folder / "files").mkdir()
+    (folder / "secrets" / "column-key").write_text(key)
+    return folder
+
+
+async def test_the_key_and_the_files_are_those_of_the_stacks_folder(hospital: Hospital, tmp_path: Path) -> None:
+    await hospital.visit("closed")
+    data = str(stack(tmp_path))
+    assert await audited(hospital, "--quiet", "--data", data) == (0, "nothing differs\n")
+    await hospital.do("update invoice set file = 'invoice/x.pdf'")
+
+    ended, said = await audited(hospital, "--quiet", "--data", data)
+
+    assert (ended, said.splitlines()[0], "no such file" in said) == (1, "1 findings", True)
+
+
+async def test_the_key_may_stand_in_the_environment_and_what_it_opens_not_is_told(hospital: Hospital) -> None:
+    await hospital.visit("closed")
+    assert await audited(hospital, "--quiet", FUZHEN_COLUMN_KEYS=json.dumps({KEY_ID: KEY})) == (0, "nothing differs\n")
+
+    ended, said = await audited(hospital, "--quiet", FUZHEN_COLUMN_KEYS=json.dumps({KEY_ID: "00" * 16}))
+
+    assert (ended, "content.sealed" in said) == (1, True)
+
+
+async def test_without_a_key_it_says_so(hospital: Hospital, tmp_path: Path) -> None:
+    ended, said = await audited(hospital)
+    assert (ended, said.count("\n")) == (2, 1)
+    assert "give the stack's folder with --data, or set FUZHEN_COLUMN_KEYS" in said
+
+    ended, said = await audited(hospital, "--data", str(tmp_path))
+    assert (ended, said.count("\n")) == (2, 1)
+    assert f"{tmp_path / 'secrets' / 'column-key'}: No such file or directory" in said
+
+
+@pytest.mark.parametrize("given", ["k1=00", "{}", '{"k1": "00"}', '{"k1": "xy"}', '{"k1": 1}', "[1]"])
+async def test_what_is_no_key_is_said(hospital: Hospital, given: str) -> None:
+    ended, said = await audited(hospital, FUZHEN_COLUMN_KEYS=given)
+
+    assert (ended, said.count("\n")) == (2, 1)
+    assert "must be keys of 16 bytes in hexadecimal" in said
