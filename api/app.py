@@ -103,6 +103,7 @@ class Api(FastAPI):
                     if parameter["name"] == KEY_HEADER:
                         parameter["required"] = True
                         parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255}
+                        problems.told_of_a_wish(operation)
         return cast(dict[str, Any], self.openapi_schema)
 
 

@@ -56,10 +56,8 @@ class LinesOut(BaseModel):
     "",
     status_code=201,
     responses=problems(
-        malformed=("request.key_missing", "request.key_malformed"),
         missing=("revisit.missing",),
         conflict=("chat.not_now",),
-        invalid=("request.key_reused",),
     ),
 )
 async def say(revisit_id: UUID, body: LineIn, me: MayWrite, intent: Intent, db: Writing, now: Now) -> LineOut:

@@ -46,7 +46,7 @@ class DeclineIn(Body):
     responses=problems(
         conflict=("revisit.not_now", "process.busy", "prescription.signed"),
         missing=("revisit.missing",),
-        invalid=("request.key_reused", "decline.reason"),
+        invalid=("decline.reason",),
     ),
 )
 async def decline(revisit_id: UUID, body: DeclineIn, me: MayDecline, intent: Intent, pathways: AskPathways, wiring: Wired) -> ActionOut:

@@ -206,8 +206,6 @@ class DecideIn(Body):
     responses=problems(
         conflict=("delivery.not_now", "process.busy", "delivery.picked_up", "delivery.moved_on"),
         missing=("delivery.missing",),
-        malformed=("request.key_missing",),
-        invalid=("request.key_reused",),
     ),
 )
 async def decide(delivery_id: UUID, body: DecideIn, me: MayDecide, intent: Intent, pathways: AskPathways, wiring: Wired) -> ActionOut:

@@ -72,10 +72,9 @@ class FileOut(BaseModel):
     max_body_size=FILE_SIZE_MAX + _MULTIPART_BYTES,
     form_limits={"max_files": 1, "max_fields": 0},
     responses=problems(
-        malformed=("request.key_missing", "request.key_malformed"),
         missing=("revisit.missing",),
         conflict=("intake.not_now", "intake.too_many_files"),
-        invalid=("intake.file_empty", "intake.file_too_large", "intake.file_type", "request.key_reused"),
+        invalid=("intake.file_empty", "intake.file_too_large", "intake.file_type"),
     ),
 )
 async def upload(revisit_id: UUID, file: UploadFile, me: MayWrite, intent: Intent, wiring: Wired, storage: Storage) -> FileOut:

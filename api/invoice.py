@@ -263,8 +263,6 @@ async def red_pdf(invoice_id: UUID, me: MayRead, wiring: Wired) -> Response:
     responses=problems(
         conflict=("invoice.not_now", "process.busy"),
         missing=("invoice.missing",),
-        malformed=("request.key_missing",),
-        invalid=("request.key_reused",),
     ),
 )
 async def retry(invoice_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
@@ -279,8 +277,6 @@ async def retry(invoice_id: UUID, me: MayAct, intent: Intent, pathways: AskPathw
     responses=problems(
         missing=("charge.missing",),
         conflict=("invoice.not_settled", "invoice.issued_already"),
-        malformed=("request.key_missing",),
-        invalid=("request.key_reused",),
     ),
 )
 async def issue(charge_id: UUID, me: MayAct, intent: Intent, wiring: Wired, now: Now, pathways: AskPathways) -> InvoiceTaskOut:

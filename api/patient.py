@@ -75,9 +75,8 @@ class SupplementOut(BaseModel):
     "",
     status_code=201,
     responses=problems(
-        malformed=("request.key_missing", "request.key_malformed"),
         conflict=("patient.too_many",),
-        invalid=("patient.id_number", "request.key_reused"),
+        invalid=("patient.id_number",),
     ),
 )
 async def bind(body: PatientIn, me: MayBind, intent: Intent, db: Writing, now: Now) -> PatientOut:
@@ -104,9 +103,7 @@ async def one(patient_id: UUID, me: MayRead, db: Reading) -> PatientOut:
 @router.post(
     "/{patient_id}/supplements",
     status_code=201,
-    responses=problems(
-        malformed=("request.key_missing", "request.key_malformed"), missing=("patient.missing",), invalid=("request.key_reused",)
-    ),
+    responses=problems(missing=("patient.missing",)),
 )
 async def supply(patient_id: UUID, body: SupplementIn, me: MayBind, intent: Intent, db: Writing, now: Now) -> SupplementOut:
     """Store what the hospital's data is wanting; a visit's `complete` then names it."""

@@ -44,7 +44,7 @@ router = APIRouter(tags=["prescription"])
 MayWrite = Annotated[Principal, Depends(may("prescription:write"))]
 MayChoose = Annotated[Principal, Depends(may("prescription:choose"))]
 OUT_OF_TURN = ("prescription.not_now", "process.busy")
-ACT = problems(conflict=OUT_OF_TURN, missing=("prescription.missing",), invalid=("request.key_reused",))
+ACT = problems(conflict=OUT_OF_TURN, missing=("prescription.missing",))
 
 
 class PrescriptionIn(Body, PrescriptionContent):
@@ -63,7 +63,6 @@ class OpenedOut(BaseModel):
     responses=problems(
         conflict=("prescription.visit_over", "prescription.too_many", "prescription.rounds_exhausted"),
         missing=("revisit.missing",),
-        invalid=("request.key_reused",),
     ),
 )
 async def write(
@@ -98,7 +97,7 @@ async def begin_draft(
     responses=problems(
         conflict=(*OUT_OF_TURN, "prescription.rounds_exhausted"),
         missing=("prescription.missing",),
-        invalid=("request.key_reused", "prescription.content"),
+        invalid=("prescription.content",),
     ),
 )
 async def amend(
@@ -126,7 +125,7 @@ class SubmitIn(Body):
     responses=problems(
         conflict=(*OUT_OF_TURN, "prescription.visit_over", "prescription.rounds_exhausted"),
         missing=("prescription.missing",),
-        invalid=("request.key_reused", "prescription.rules"),
+        invalid=("prescription.rules",),
     ),
 )
 async def submit(
@@ -191,7 +190,7 @@ class ChooseIn(Body):
     responses=problems(
         conflict=OUT_OF_TURN,
         missing=("prescription.missing",),
-        invalid=("request.key_reused", "delivery.address_missing", "delivery.unreachable"),
+        invalid=("delivery.address_missing", "delivery.unreachable"),
     ),
 )
 async def choose(prescription_id: UUID, body: ChooseIn, me: MayChoose, intent: Intent, wiring: Wired, pathways: AskPathways) -> ActionOut:

@@ -178,6 +178,22 @@ def told_of_a_reading(responses: Mapping[str, Any]) -> None:
                 example["summary"] = example["value"]["title"] = said
 
 
+_OF_A_WISH: Final[dict[Kind, tuple[str, ...]]] = {
+    "malformed": ("request.key_missing", "request.key_malformed"),
+    "invalid": ("request.key_reused",),
+}
+_WITHOUT_A_BODY: Final[dict[Kind, tuple[str, ...]]] = {"malformed": ("request.unexpected",)}
+
+
+def told_of_a_wish(operation: dict[str, Any]) -> None:
+    """In the document, of a route that asks for a key: how the key itself is refused, and a body where none is read."""
+    for codes in (_OF_A_WISH, {} if "requestBody" in operation else _WITHOUT_A_BODY):
+        for kind, added in codes.items():
+            status = str(STATUS[kind])
+            named = tuple(operation["responses"][status]["content"][MEDIA_TYPE]["examples"])
+            operation["responses"][status] = _documented(kind, STATUS[kind], (*named, *added))
+
+
 def _documented(kind: Kind, status: int, codes: Sequence[str]) -> dict[str, Any]:
     def example(code: str) -> dict[str, Any]:
         told = Problem(

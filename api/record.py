@@ -115,8 +115,6 @@ async def read(revisit_id: UUID, me: MayRead, wiring: Wired) -> RecordOut:
     responses=problems(
         conflict=("record.not_now", "record.missing", "record.signing", "record.signed", "record.too_many", "signature.no_certificate"),
         missing=("revisit.missing",),
-        malformed=("request.key_missing",),
-        invalid=("request.key_reused",),
     ),
 )
 async def sign(revisit_id: UUID, me: MayWrite, intent: Intent, wiring: Wired, now: Now, pathways: AskPathways) -> SigningOut:
@@ -143,7 +141,7 @@ async def sign(revisit_id: UUID, me: MayWrite, intent: Intent, wiring: Wired, no
 @router.post(
     "/v1/records/{record_id}/withdraw",
     response_model=ActionOut,
-    responses=problems(conflict=_OUT_OF_TURN, missing=("record.no_signing",), invalid=("request.key_reused",)),
+    responses=problems(conflict=_OUT_OF_TURN, missing=("record.no_signing",)),
 )
 async def withdraw(record_id: UUID, me: MayWrite, intent: Intent, pathways: AskPathways) -> ActionOut:
     """撤回签名, before it is confirmed: the record is a draft again."""
@@ -168,7 +166,7 @@ async def stuck(me: MayFile, db: Reading, after: After = None, limit: Limit = LI
 @router.post(
     "/v1/records/{record_id}/retry",
     response_model=ActionOut,
-    responses=problems(conflict=_OUT_OF_TURN, missing=("record.no_signing",), invalid=("request.key_reused",)),
+    responses=problems(conflict=_OUT_OF_TURN, missing=("record.no_signing",)),
 )
 async def retry(record_id: UUID, me: MayFile, intent: Intent, pathways: AskPathways) -> ActionOut:
     """重新归档, when what was in the way at the HIS is mended."""

@@ -143,7 +143,6 @@ class DraftOut(OpenedOut):
             *("refill.unstable", "refill.nothing_left", "refill.not_copied"),
         ),
         missing=("revisit.missing", "refill.missing"),
-        invalid=("request.key_reused",),
     ),
 )
 async def copy(revisit_id: UUID, body: CopyIn, me: MayWrite, intent: Intent, wiring: Wired, now: Now, pathways: AskPathways) -> DraftOut:

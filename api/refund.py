@@ -184,7 +184,6 @@ class RefundIn(Body):
     responses=problems(
         conflict=("refund.not_paid", "refund.visit_open", "refund.exceeds_paid", "refund.nothing_left", "refund.under_way"),
         missing=("charge.missing",),
-        invalid=("request.key_reused",),
     ),
 )
 async def begin(charge_id: UUID, body: RefundIn, me: MayAct, intent: Intent, wiring: Wired, now: Now, pathways: AskPathways) -> RefundOut:

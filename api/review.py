@@ -32,7 +32,6 @@ ACT = problems(
     conflict=(*OUT_OF_TURN, "review.not_held"),
     missing=("prescription.missing",),
     forbidden=("review.own",),
-    invalid=("request.key_reused",),
 )
 
 
@@ -81,7 +80,7 @@ def _waiting(one: reading.Waiting, me: Principal, now: datetime, people: Mapping
     "/v1/reviews/next",
     status_code=200,
     response_model=WaitingOut,
-    responses=problems(invalid=("request.key_reused",)) | {204: {"description": "None is free now; the same key may ask again."}},
+    responses=problems() | {204: {"description": "None is free now; the same key may ask again."}},
 )
 async def following(me: MayReview, intent: Intent, wiring: Wired, now: Now) -> WaitingOut | Response:
     """下一张: the oldest that nobody has, held for who asks as by `claim`; the same key again is the same prescription."""
@@ -139,7 +138,6 @@ class ClaimIn(Body):
         conflict=(*OUT_OF_TURN, "review.held"),
         missing=("prescription.missing",),
         forbidden=("review.own",),
-        invalid=("request.key_reused",),
     ),
 )
 async def claim(prescription_id: UUID, body: ClaimIn, me: MayReview, intent: Intent, pathways: AskPathways) -> ActionOut:
@@ -161,7 +159,6 @@ async def release(prescription_id: UUID, me: MayReview, intent: Intent, pathways
         conflict=(*OUT_OF_TURN, "review.not_held", "signature.broken"),
         missing=("prescription.missing",),
         forbidden=("review.own",),
-        invalid=("request.key_reused",),
     ),
 )
 async def approve(prescription_id: UUID, me: MayReview, intent: Intent, pathways: AskPathways) -> ActionOut:

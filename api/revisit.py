@@ -46,7 +46,7 @@ MayAct = Annotated[Principal, Depends(may("revisit:act"))]
 MayAccept = Annotated[Principal, Depends(may("revisit:accept"))]
 MayEnd = Annotated[Principal, Depends(may("revisit:end"))]
 OUT_OF_TURN = ("revisit.not_now", "process.busy")
-ACT = problems(conflict=OUT_OF_TURN, missing=("revisit.missing",), malformed=("request.key_missing",), invalid=("request.key_reused",))
+ACT = problems(conflict=OUT_OF_TURN, missing=("revisit.missing",))
 ACCEPT = problems(conflict=(*OUT_OF_TURN, "slot.stopped"), missing=("revisit.missing",))
 
 
@@ -128,9 +128,7 @@ class SelfCheckIn(Body):
 @router.post(
     "/v1/revisits/{revisit_id}/self-check",
     response_model=ActionOut,
-    responses=problems(
-        conflict=(*OUT_OF_TURN, "consent.text_changed"), missing=("revisit.missing",), invalid=("consent.stability", "request.key_reused")
-    ),
+    responses=problems(conflict=(*OUT_OF_TURN, "consent.text_changed"), missing=("revisit.missing",), invalid=("consent.stability",)),
 )
 async def self_check(revisit_id: UUID, body: SelfCheckIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
     """Emergency self-check (P-2.2): any symptom ends the visit with the advice to seek emergency care.

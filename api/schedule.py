@@ -156,7 +156,7 @@ class SyncOut(BaseModel):
 @router.post(
     "/schedule/syncs",
     status_code=202,
-    responses=problems(malformed=("request.key_missing", "request.key_malformed")),
+    responses=problems(),
 )
 async def sync(me: MaySync, intent: Intent, pathways: AskPathways) -> SyncOut:
     """Pull the mirror now, beside the pulls by the clock. While one runs it is the one that is answered: a repeat does no harm."""

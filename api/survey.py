@@ -121,11 +121,7 @@ class AnswersIn(Body):
     responses=problems(
         conflict=("revisit.not_now", "process.busy", "survey.answered", "survey.closed", "survey.version"),
         missing=("revisit.missing",),
-        malformed=("request.key_missing",),
-        invalid=(
-            *("survey.unknown_question", "survey.incomplete", "survey.wrong_kind", "survey.score", "survey.too_long", "survey.remark"),
-            "request.key_reused",
-        ),
+        invalid=("survey.unknown_question", "survey.incomplete", "survey.wrong_kind", "survey.score", "survey.too_long", "survey.remark"),
     ),
 )
 async def answer(revisit_id: UUID, body: AnswersIn, me: MayFill, intent: Intent, pathways: AskPathways, wiring: Wired) -> ActionOut:

@@ -11,6 +11,7 @@ from starlette.background import BackgroundTask
 
 from api.act import request_id
 from api.pathways import AskPathways
+from api.problems import problems
 from api.wiring import Now, Wired, Wiring
 from gateways.his.inbound import BillTold, DrugsTold, HisAccount, HisMessage, ScheduleTold, open_message
 from models.kernel import ids
@@ -40,7 +41,12 @@ class Noted(News):
     version: str | None = None
 
 
-@router.post(PATH, status_code=204, response_class=Response, responses={401: {"description": "Not signed by the HIS."}})
+@router.post(
+    PATH,
+    status_code=204,
+    response_class=Response,
+    responses=problems(anonymous=("his.signature",), malformed=("his.malformed",), invalid=("his.unknown_event",)),
+)
 async def told(request: Request, wiring: Wired, now: Now, pathways: AskPathways) -> Response:
     """Something happened in the hospital: 204 once it is kept; a problem when it cannot be trusted or read, and the HIS comes again."""
     his = wiring.settings.his

@@ -59,6 +59,15 @@ def test_a_key_is_required_where_it_is_asked_for(document: Json) -> None:
     assert all(parameter["required"] and parameter["schema"]["maxLength"] == 255 for parameter in keys)
 
 
+def test_who_asks_with_a_key_reads_how_a_key_is_refused(document: Json) -> None:
+    """And, where nothing else may be said, that it was not read."""
+    for name, operation in operations(document):
+        asked = any(parameter["name"] == "Idempotency-Key" for parameter in operation.get("parameters", ()))
+        malformed, invalid = [set(operation["responses"][status]["content"][MEDIA_TYPE]["examples"]) for status in ("400", "422")]
+        assert (malformed >= {"request.key_missing", "request.key_malformed"}, "request.key_reused" in invalid) == (asked, asked), name
+        assert ("request.unexpected" in malformed) == (asked and "requestBody" not in operation), name
+
+
 def test_the_document_is_made_once(document: Json) -> None:
     assert document["info"]["title"] == "Fuzhen 复诊"
     assert "Problem" in document["components"]["schemas"]
