@@ -11,6 +11,7 @@ from uuid import UUID
 
 from tests.auditor import ours, theirs
 from tests.auditor.ours import Ours
+from tests.auditor.ours_sealed import Sealed
 from tests.auditor.seal import Seal
 from tests.auditor.theirs import Theirs
 
@@ -93,6 +94,17 @@ class Books:
     def staff_id(self, account_id: UUID) -> str | None:
         """The hospital's number of who has this account."""
         return next((one.staff_id for one in self.ours.accounts if one.id == account_id), None)
+
+    def opened(self, table: str, row_id: UUID, *columns: str) -> list[str] | None:
+        """Sealed columns of a row in the open, compared and never told; None without any key."""
+        if not self.seal.has_keys:
+            return None
+        values = [self._sealed[table, row_id, one] for one in columns]
+        return [self.seal.open(one.bound, one.row_id, one.value) for one in values]
+
+    @cached_property
+    def _sealed(self) -> dict[tuple[str, UUID, str], Sealed]:
+        return {(one.table, one.row_id, one.column): one for one in self.ours.sealed}
 
     def is_wanted(self, refund: ours.Refund) -> bool:
         """Whether it gives back what a charge had wanted; only of that the HIS may know."""

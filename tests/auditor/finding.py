@@ -156,7 +156,7 @@ WORDS: dict[Kind, str] = {
     Kind.RECORD_DIFFERS: "a record is of another patient, by another doctor, or of another diagnosis at the HIS",
     Kind.PARCEL_UNKNOWN: "the carrier has an order for no parcel of ours",
     Kind.PARCEL_TWICE: "the carrier has two orders under one number, or two that it carries of one prescription",
-    Kind.PARCEL_DIFFERS: "a parcel has another waybill at the carrier",
+    Kind.PARCEL_DIFFERS: "a parcel has another waybill, receiver, phone or place at the carrier",
     Kind.PARCEL_STATE: "a parcel stands otherwise at the carrier",
     Kind.PARCEL_UNFIT: "a prescription and its parcels do not tell one story",
     Kind.EBILL_UNKNOWN: "the issuer has an e-bill that is none of ours",

@@ -129,7 +129,7 @@ def _reasons(books: Books) -> Counter[tuple[UUID, str]]:
 
 
 def _phones(books: Books) -> Iterator[Finding]:
-    """One blind index is one phone."""
+    """One blind index is one phone, and it is the phone that is sealed beside it."""
     by_number = {one.id.hex: one for one in books.ours.messages}
     phone_of: dict[bytes, str] = {}
     index_of: dict[str, bytes] = {}
@@ -139,6 +139,8 @@ def _phones(books: Books) -> Iterator[Finding]:
             continue
         same_phone = phone_of.setdefault(message.phone_bidx, text.phone) == text.phone
         same_index = index_of.setdefault(text.phone, message.phone_bidx) == message.phone_bidx
-        if not (same_phone and same_index):
+        sealed = books.opened("message", message.id, "phone")
+        same_sealed = sealed is None or sealed == [text.phone]
+        if not (same_phone and same_index and same_sealed):
             about = f"message={message.id} template={message.template}"
             yield Finding(kind=Kind.MESSAGE_DIFFERS, about=about, ours="one phone", theirs="another phone", visit=message.visit_id)

@@ -1,5 +1,6 @@
 """The carrier's own books: which orders it has, where it has seen each, and whether that is what we say of the parcel."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 
@@ -44,7 +45,7 @@ def check(books: Books) -> Iterator[Finding]:
         if len(same) > 1:
             yield Finding(kind=Kind.PARCEL_TWICE, about=about, ours="one parcel", theirs=told, visit=mine and mine.visit_id)
     for delivery in books.ours.deliveries:
-        yield from _of_one(delivery, orders.get(delivery.id.hex, []), scans.get(delivery.id.hex, []))
+        yield from _of_one(books, delivery, orders.get(delivery.id.hex, []), scans.get(delivery.id.hex, []))
     parcels: dict[object, list[ours.Delivery]] = by(books.ours.deliveries, "prescription_id")
     for prescription in books.ours.prescriptions:
         mine_ = sorted(parcels.get(prescription.id, []), key=lambda one: one.attempt)
@@ -72,13 +73,26 @@ def stands(parcel: theirs.Parcel, scans: list[theirs.Scan]) -> str:
     return word
 
 
-def _of_one(delivery: ours.Delivery, orders: list[theirs.Parcel], scans: list[theirs.Scan]) -> Iterator[Finding]:
+def _of_one(books: Books, delivery: ours.Delivery, orders: list[theirs.Parcel], scans: list[theirs.Scan]) -> Iterator[Finding]:
     about, visit = f"delivery={delivery.id} prescription={delivery.prescription_id}", delivery.visit_id
     told = stands(orders[0], scans) if orders else ABSENT
     if told not in AT_THE_CARRIER[delivery.state]:
         yield Finding(kind=Kind.PARCEL_STATE, about=about, ours=delivery.state, theirs=told, visit=visit)
     if orders and delivery.waybill is not None and delivery.waybill != orders[0].waybill_no:
         yield Finding(kind=Kind.PARCEL_DIFFERS, about=about, ours=delivery.waybill, theirs=orders[0].waybill_no, visit=visit)
+    to = books.opened("delivery_address", delivery.address_id, "name", "phone", "place") if orders else None
+    if to and (differs := list(_differences(to, orders[0]))):
+        wrong = " ".join(differs)
+        yield Finding(kind=Kind.PARCEL_DIFFERS, about=about, ours=f"another {wrong}", theirs=f"another {wrong}", visit=visit)
+
+
+def _differences(to: list[str], order: theirs.Parcel) -> Iterator[str]:
+    """What differs of the receiver, and not how."""
+    name, phone, place = to
+    parts = json.loads(place)
+    where = "".join(parts[one] for one in ("province", "city", "county", "detail"))
+    told = (order.receiver, order.phone, order.address)
+    yield from (word for word, left, right in zip(("receiver", "phone", "place"), (name, phone, where), told, strict=True) if left != right)
 
 
 def _of_prescription(books: Books, prescription: ours.Prescription, parcels: list[ours.Delivery]) -> Iterator[Finding]:

@@ -17,6 +17,8 @@ ICD10: Final = "J44.900"
 RECORD: Final = json.dumps({"document": "record", "record": {"diagnosis_code": ICD10, "diagnosis_text": "慢阻肺"}})
 ITEM: Final = {"drug_code": "tio", "dose": "1", "frequency": "qd", "route": "inhaled", "days": 7, "packs": 1}
 LINE: Final = {name: ITEM[name] for name in ("dose", "frequency", "route", "days", "packs")} | {"drug_id": "tio"}
+PLACE: Final = {"province": "北京市", "city": "北京市", "county": "东城区", "detail": "某路1号"}
+RECEIVER: Final = {"receiver": "张三", "phone": "13800000001", "address": "北京市北京市东城区某路1号"}
 MS: Final = int(AT.timestamp() * 1000)
 SCANS: Final = {
     "picked_up": ("50", "已收取"),
@@ -210,7 +212,7 @@ class Pharmacy:
     ) -> None:
         """A parcel of it, and where the carrier saw it."""
         address_id, moves = new(), _DELIVERY_MOVES[state]
-        sealed = {"name": Plain("sealed"), "phone": Plain("sealed"), "place": Plain("sealed")}
+        sealed = {"name": Plain(RECEIVER["receiver"]), "phone": Plain(RECEIVER["phone"]), "place": Plain(json.dumps(PLACE))}
         await self.hospital.insert("delivery_address", id=address_id, account_id=self.hospital.account_id, **sealed)
         whose = {"visit_id": visit.id, "prescription_id": prescription_id, "address_id": address_id, "attempt": attempt, "policy": "test-1"}
         known = {"state": state, "version": len(moves), "waybill": f"SF{id.hex[-8:]}", "decision": decision}
@@ -227,5 +229,5 @@ class Pharmacy:
     def ordered(self, id: UUID, waybill: str | None = None) -> Row:
         """An order at the carrier."""
         number = {"order_id": id.hex, "waybill_no": waybill or f"SF{id.hex[-8:]}"}
-        self.outside.parcels.append(number | {"filter_result": 2, "cancelled_at": None})
+        self.outside.parcels.append(number | {"filter_result": 2, "cancelled_at": None} | RECEIVER)
         return self.outside.parcels[-1]

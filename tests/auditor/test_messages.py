@@ -55,6 +55,17 @@ async def test_two_people_got_their_messages_on_one_phone(hospital: Hospital) ->
     assert "1380000000" not in told(found)
 
 
+async def test_the_one_message_to_a_phone_went_to_another(hospital: Hospital) -> None:
+    """No other message of either phone tells of it: what is sealed does."""
+    await hospital.message(None, "sign_in_code", phone="13800000001")
+    hospital.outside.texts[0]["phone"] = "13800000002"
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.theirs) == (Kind.MESSAGE_DIFFERS, "another phone")
+    assert "1380000000" not in told([found])
+
+
 async def test_a_message_went_twice_and_is_not_marked(hospital: Hospital) -> None:
     message_id = await hospital.message(await hospital.visit("closed"), "revisit_ended")
     hospital.deliver(message_id, "revisit_ended")

@@ -4,6 +4,7 @@ import pytest
 
 from models.kernel.ids import new
 from tests.auditor import Kind
+from tests.auditor.finding import told
 from tests.auditor.hospital import one
 from tests.auditor.pharmacy import Pharmacy
 
@@ -112,6 +113,20 @@ async def test_another_waybill(pharmacy: Pharmacy) -> None:
     [found] = await pharmacy.hospital.audit()
 
     assert (found.kind, found.theirs) == (Kind.PARCEL_DIFFERS, "SF-x")
+
+
+async def test_it_goes_to_somebody_else_or_elsewhere(pharmacy: Pharmacy) -> None:
+    await pharmacy.prescription("delivered")
+    order = pharmacy.outside.parcels[0]
+    right = dict(order)
+
+    for column, value, word in (("receiver", "李四", "receiver"), ("phone", "13800000002", "phone"), ("address", "某路2号", "place")):
+        order.update(right | {column: value})
+
+        [found] = await pharmacy.hospital.audit()
+
+        assert (found.kind, found.ours) == (Kind.PARCEL_DIFFERS, f"another {word}")
+        assert value not in told([found])
 
 
 @pytest.mark.parametrize(

@@ -177,12 +177,16 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """An order at the carrier; `filter_result` is 1 while somebody looks at the place, 2 where it goes, 3 where it does not."""
+    """An order at the carrier; `filter_result` is 1 while somebody looks at the place, 2 where it goes, 3 where it does not. To whom it
+    goes, and where, is compared and never told."""
 
     order_id: str
     waybill_no: str
     filter_result: int
     cancelled_at: str | None
+    receiver: str
+    phone: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
