@@ -17,6 +17,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import CHECKS, CheckFunction, load_all_checks
+from schemathesis.config import GenerationConfig
+from schemathesis.core.failures import FailureGroup
+from schemathesis.core.parameters import ParameterLocation
+from schemathesis.generation.meta import CoverageScenario
 from schemathesis.schemas import APIOperation
 
 from tests.journeys.people import Json, key
@@ -30,6 +34,11 @@ CONFORMING: Final = cast(
 )
 AWAY: Final = 503
 """Described everywhere, and never to be seen where all parts are up."""
+PROBLEM: Final = "application/problem+json"
+KEY: Final = "Idempotency-Key"
+SENT_AWAY: Final = (b'"account.anonymous"', b'"account.forbidden"')
+CURSOR: Final = "after"
+"""What only the API can make: beside one that it did not make, nothing else of a request is looked at."""
 NOBODYS: Final = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 
@@ -86,8 +95,8 @@ class Line:
         case = operation.Case(path_parameters=told, query=dict(query), **with_body)
         return self._sent(case)
 
-    def _sent(self, case: Case) -> tuple[int, bytes]:
-        headers = self._headers | ({} if case.operation.method.lower() == "get" else {"Idempotency-Key": key()})
+    def _sent(self, case: Case, *, keyed: bool = True) -> tuple[int, bytes]:
+        headers = self._headers | ({} if case.operation.method.lower() == "get" or not keyed else {KEY: key()})
         answer = case.call(session=self._session, headers=headers, timeout=WITHIN_S)
         self._heard(case, answer)
         return answer.status_code, answer.content
@@ -95,25 +104,49 @@ class Line:
     def _heard(self, case: Case, answer: Any) -> None:
         label = case.operation.label
         self.answered.setdefault(label, Counter())[answer.status_code] += 1
+        faults = list[BaseException]()
         try:
-            assert answer.status_code != AWAY, f"503 of a hospital that is up: {answer.content[:600]!r}"
             case.validate_response(answer, checks=CONFORMING, headers=self._headers)
+        except FailureGroup as group:  # no Exception
+            faults += group.exceptions
         except Exception as fault:  # noqa: BLE001  each is told, whatever it is
-            self.wrong.append(f"{label}: {fault}"[:3000])
+            faults.append(fault)
+        told = [str(fault) for fault in faults] + ["503 of a hospital that is up"] * (answer.status_code == AWAY)
+        code = answer.json()["code"] if PROBLEM in "".join(answer.headers.get("content-type", "")) else None
+        if code and code not in _named(case, answer):
+            told.append(f"{answer.status_code} by a code that is not named: {code}")
+        self.wrong += [f"{label}: {one}\n{answer.content[:600]!r}"[:3000] for one in told]
 
     async def generated(self, ids: Mapping[str, str], tries: int) -> None:
-        """All routes, so often in each of four manners: what fits and what does not, on ids of one's own and of nobody."""
+        """All routes, at each bound that their description has, and so often in each of four manners: what fits and what does not, on ids
+        of one's own and of nobody."""
         await asyncio.to_thread(self._generated, ids, tries)  # its client waits
 
     def _generated(self, ids: Mapping[str, str], tries: int) -> None:
         for operation in self.operations.values():
             mine = {name: ids[name] for name in _names_in(operation.path) if name in ids}
+            self._at_the_bounds(operation, mine)
             for manner in GenerationMode:
                 for own in ({}, mine) if mine else ({},):
                     try:
                         self._tried(operation, manner, own, tries)
                     except Unsatisfiable:  # a route without parameters can be asked for in one manner alone
                         continue
+
+    def _at_the_bounds(self, operation: Operation, mine: dict[str, str]) -> None:
+        """By its examples, the least and the most of each field, just beside them, and beyond; one thing at a time, the rest in order."""
+        for manner in GenerationMode:
+            for case in operation.schema.iter_coverage_cases(operation, generation_modes=[manner], generation_config=GenerationConfig()):
+                changed, where = case.meta.phase.data, case.meta.phase.data.parameter_location
+                if changed.scenario is CoverageScenario.UNSPECIFIED_HTTP_METHOD:
+                    continue  # of which the description says nothing
+                if where is not ParameterLocation.PATH:
+                    case.path_parameters |= dict.fromkeys(_names_in(operation.path), NOBODYS) | mine
+                if changed.parameter != CURSOR:
+                    case.query.pop(CURSOR, None)
+                _, said = self._sent(case, keyed=where is not ParameterLocation.HEADER)
+                if any(code in said for code in SENT_AWAY):
+                    return  # before anything was looked at
 
     def _tried(self, operation: Operation, manner: GenerationMode, own: dict[str, str], tries: int) -> None:
         @settings(
@@ -127,6 +160,8 @@ class Line:
         @given(case=operation.as_strategy(generation_mode=manner, path_parameters=own or None))
         def once(case: Case) -> None:
             self._sent(case)
+            if case.query.pop(CURSOR, None):
+                self._sent(case)
 
         once()
 
@@ -136,6 +171,12 @@ def _described(api: str) -> tuple[Operation, ...]:
     """Every operation of the API at that address, read once."""
     found = schemathesis.openapi.from_url(f"{api}/openapi.json").get_all_operations()
     return tuple(cast(Operation, cast(Any, one).ok()) for one in found)
+
+
+def _named(case: Case, answer: Any) -> set[str]:
+    """The codes by which the operation may be refused with that status."""
+    said = case.operation.definition.raw["responses"].get(str(answer.status_code), {})
+    return set(said.get("content", {}).get(PROBLEM, {}).get("examples", {}))
 
 
 def _names_in(path: str) -> list[str]:
