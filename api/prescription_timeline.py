@@ -174,7 +174,7 @@ class PrescriptionOut(BaseModel):
     )
 
 
-@router.get("/v1/prescriptions/{prescription_id}", responses=problems(missing=("prescription.missing",)))
+@router.get("/v1/prescriptions/{prescription_id}", responses=problems(missing=("prescription.missing",), conflict=("sealed.broken",)))
 async def one(prescription_id: UUID, me: MayRead, wiring: Wired, now: Now) -> PrescriptionOut:
     """For its doctor, for pharmacists once it has come to them, and for the patient's side once it is signed.
 

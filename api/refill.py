@@ -91,7 +91,9 @@ class PastPrescriptionsOut(BaseModel):
     items: list[PastPrescriptionOut]
 
 
-@router.get("/v1/patients/{patient_id}/past-prescriptions", responses=problems(missing=("patient.missing",)))
+@router.get(
+    "/v1/patients/{patient_id}/past-prescriptions", responses=problems(missing=("patient.missing",), unavailable=("refill.not_told",))
+)
 async def past_prescriptions(patient_id: UUID, me: MayOpen, wiring: Wired, now: Now, pathways: AskPathways) -> PastPrescriptionsOut:
     """What this person went home with from the hospital in the last three years, online or not, and whether it may be had again (续方).
 
