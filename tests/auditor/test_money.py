@@ -88,10 +88,18 @@ async def test_an_order_that_can_be_paid_and_that_nobody_here_knows(hospital: Ho
 
 
 async def test_the_orders_of_money_that_came_are_gone(hospital: Hospital) -> None:
-    await hospital.visit("closed")
-    await hospital.do("delete from charge_order")
+    """The one that a charge names is missed first of all."""
+    visit = await hospital.visit("closed")
+    payment_id = await hospital.unwanted(visit, "second")
+    await hospital.given_back(visit, "cleared", "accepted", "arrived", payment_id=payment_id, cause="second")
+    assert await hospital.audit() == []
+    await hospital.do("delete from charge_order where id <> $1", visit.order_id)
 
-    assert await hospital.kinds() == {Kind.ORDER_UNKNOWN}
+    [found] = await hospital.audit()
+    assert (found.kind, found.ours, found.theirs, found.visit) == (Kind.ORDER_UNKNOWN, "no such order", "paid", visit.id)
+
+    await hospital.do("delete from charge_order")
+    assert await hospital.kinds() == {Kind.ROW_MISSING}
 
 
 async def test_money_of_one_charge_on_an_order_of_another(hospital: Hospital) -> None:
