@@ -89,7 +89,11 @@ class House:
             yield followed
 
     async def refused(self, topics: str, bearer: dict[str, str] | None = None) -> tuple[int, str]:
-        answer = await self.client.get("/v1/events", params={"topics": topics}, headers=bearer or self.bearer)
+        try:
+            async with asyncio.timeout(15):
+                answer = await self.client.get("/v1/events", params={"topics": topics}, headers=bearer or self.bearer)
+        except TimeoutError:
+            pytest.fail(f"{topics} is followed by who should be refused")
         return answer.status_code, answer.json()["code"]
 
     async def move(self, revisit_id: UUID, version: int) -> None:

@@ -1,5 +1,6 @@
 """A world for each of several people: one visit with all that can belong to it, and everybody who may come to it."""
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import httpx
+import pytest
 from sqlalchemy import func, insert, select, text, update
 
 from models.account import Role
@@ -55,6 +57,7 @@ from tests.record.builders import Visit, a_visit_of_people
 from tests.refill.builders import SHELF, a_past_prescription
 from tests.survey.builders import a_survey, answered, asked
 
+ENDS_WITHIN_S: Final = 15
 LEFT: Final = frozenset({"audit"})
 """Tables in which a refused request may leave a row: that somebody looked at a visit of their own."""
 
@@ -197,7 +200,11 @@ async def knocks(
         return await api.request(method, path, headers=who | key(), files={"file": ("a.png", a_png(), "image/png")})
     if method == "GET":
         asked: Any = QUERIES.get(door, {}) | dict(beside or {})
-        return await api.request(method, path, headers=who, params=asked or None)
+        try:
+            async with asyncio.timeout(ENDS_WITHIN_S):
+                return await api.request(method, path, headers=who, params=asked or None)
+        except TimeoutError:
+            pytest.fail(f"{door} with {asked} is answered without an end: who should be refused follows")
     whole: Any = BODIES.get(door, {}) if body is None else body
     return await api.request(method, path, headers=who | key(), json=whole | dict(beside or {}))
 
