@@ -94,6 +94,7 @@ class House:
                 answer = await self.client.get("/v1/events", params={"topics": topics}, headers=bearer or self.bearer)
         except TimeoutError:
             pytest.fail(f"{topics} is followed by who should be refused")
+        assert not answer.is_success, f"{topics} is followed by who should be refused"
         return answer.status_code, answer.json()["code"]
 
     async def move(self, revisit_id: UUID, version: int) -> None:
