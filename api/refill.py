@@ -10,6 +10,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends
 from pydantic import BaseModel, Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.act import as_doctor, request_id
 from api.idempotency import Intent, once
@@ -20,12 +21,13 @@ from api.security import may
 from api.wiring import Body, Now, Wired
 from models.account import Principal
 from models.drug import Drug
-from models.eligibility import PastNumber, Refusal
+from models.eligibility import HisPatient, PastNumber, Refusal
 from models.kernel import ids
 from models.kernel.errors import DomainError, known
 from models.patient import Relation
 from models.prescription_his import PastPrescription
 from models.refill import Copied, LeftOut, Look, copy_of, draft_of, judge_refill
+from models.stores import account as accounts
 from models.stores import audit
 from models.stores import consent as consents
 from models.stores import drug as catalogue
@@ -92,12 +94,14 @@ class PastPrescriptionsOut(BaseModel):
 
 
 @router.get(
-    "/v1/patients/{patient_id}/past-prescriptions", responses=problems(missing=("patient.missing",), unavailable=("refill.not_told",))
+    "/v1/patients/{patient_id}/past-prescriptions",
+    responses=problems(missing=("patient.missing",), forbidden=("refill.not_proved",), unavailable=("refill.not_told",)),
 )
 async def past_prescriptions(patient_id: UUID, me: MayOpen, wiring: Wired, now: Now, pathways: AskPathways) -> PastPrescriptionsOut:
     """What this person went home with from the hospital in the last three years, online or not, and whether it may be had again (续方).
 
-    Asked of the HIS; 503 `refill.not_told` when it says nothing in time. Each reading leaves an audit row.
+    Asked of the HIS; 503 `refill.not_told` when it says nothing in time. It is told to an account whose relation to the patient was proved,
+    or whose phone the hospital has for them, and to no other: 403 `refill.not_proved`. Each reading leaves an audit row.
     """
     async with wiring.database.transaction() as db:
         relation = (await patients.one(db, me.account_id, patient_id)).relation
@@ -111,6 +115,8 @@ async def past_prescriptions(patient_id: UUID, me: MayOpen, wiring: Wired, now: 
     if kept is None:
         raise DomainError("refill.not_told", "unavailable")
     async with wiring.database.reading() as db:
+        if not await _may_see(db, me.account_id, patient_id, kept.told.patient):
+            raise DomainError("refill.not_proved", "forbidden")
         months = (await policies.in_force(db, wiring.settings.policy, now)).rules.window_months
         drugs = await catalogue.catalogue(db, [line.drug_code for one in kept.told.prescriptions for line in one.lines])
     refusal = Refusal.NOT_FOUND if kept.told.patient is None else None
@@ -120,6 +126,13 @@ async def past_prescriptions(patient_id: UUID, me: MayOpen, wiring: Wired, now: 
         refusal_text=REFUSAL_TEXTS[refusal] if refusal else None,
         items=[PastPrescriptionOut.of(one, kept, drugs, now, months) for one in kept.told.prescriptions],
     )
+
+
+async def _may_see(db: AsyncSession, account_id: UUID, patient_id: UUID, person: HisPatient | None) -> bool:
+    """Of nobody there is nothing to see."""
+    if person is None or await patients.proved(db, account_id, patient_id):
+        return True
+    return await accounts.phone(db, account_id) in person.phones
 
 
 class CopyIn(Body):

@@ -68,6 +68,7 @@ SENTENCES: Final[dict[str, str]] = {
     "consent.self_check_first": "请先完成急症自查，再签署知情同意书。",
     "consent.stability": "复诊续方需先逐项确认病情是否稳定，其他复诊不需要，请刷新页面后重试。",
     "refill.not_told": "医院系统暂时未能查询到既往处方，请稍后重试，或从线上复诊进入。",
+    "refill.not_proved": "为保护隐私，既往处方只对患者在医院登记的手机号显示。请用该手机号登录，或到窗口更新登记，也可直接发起线上复诊。",
     "refill.missing": "本次就诊没有选择这张既往处方，请刷新页面后重试。",
     "refill.unstable": "患者未能确认病情稳定，请核实后再决定是否沿用既往处方。",
     "refill.nothing_left": "既往处方中的药品都不能在线上开具，请重新开方，或建议患者到院就诊。",

@@ -4,7 +4,7 @@ from datetime import date, datetime, time, timedelta
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from models.kernel.clock import SHANGHAI, business_day
 
@@ -48,6 +48,8 @@ class HisPatient(BaseModel):
     """HIS ids of the records, the one to book with first."""
     name: str
     birth_on: date
+    phones: tuple[str, ...] = Field(default=(), repr=False)
+    """On any of the records."""
     missing: tuple[RegulatorField, ...] = ()
 
 

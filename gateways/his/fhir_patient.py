@@ -69,6 +69,7 @@ def _joined(records: list[Patient]) -> HisPatient:
         ids=tuple(record.id for record in best_first),
         name=words_of(best_first[0].name),
         birth_on=best_first[0].birth_date,
+        phones=tuple(sorted({phone for record in records for phone in _phones(record)})),
         missing=_missing(records),
     )
 

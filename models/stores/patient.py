@@ -80,6 +80,12 @@ async def bound(db: AsyncSession, account_id: UUID, patient_id: UUID) -> None:
         raise DomainError("patient.missing", "missing")
 
 
+async def proved(db: AsyncSession, account_id: UUID, patient_id: UUID) -> bool:
+    """Whether the account's relation to the patient was proved: a name and a number are known to many."""
+    binding = select(BindingRow.verified_at).where(BindingRow.account_id == account_id, BindingRow.patient_id == patient_id)
+    return await db.scalar(binding) is not None
+
+
 async def name(db: AsyncSession, patient_id: UUID) -> str:
     """In full, for the HIS and for staff in charge."""
     sealed = (await db.scalars(select(PatientRow.name).where(PatientRow.id == patient_id))).one()

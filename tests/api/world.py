@@ -24,6 +24,7 @@ from models.record import Record, RecordContent, RecordState
 from models.refill import PastPrescriptions
 from models.refund import Cause
 from models.revisit import DeclineReason, State
+from models.stores import account as accounts
 from models.stores import chat as chats
 from models.stores import delivery as deliveries
 from models.stores import drug as drugs
@@ -141,9 +142,11 @@ async def _with_drugs(database: Database, clock: Hands, visit: Visit, past: str)
     draft_id = await a_prescription(database, clock, visit)
     encounter_id = f"enc-{past}"
     had = a_past_prescription(encounter_id, clock() - timedelta(days=30), number=past)
-    person = HisPatient(ids=(f"pat-{past}",), name="张秀英", birth_on=(clock() - timedelta(days=25_000)).date())
     seen = past_visit(encounter_id, clock() - timedelta(days=30))
     async with database.transaction() as db:
+        phones = (await accounts.phone(db, visit.person.account_id),)
+        born = (clock() - timedelta(days=25_000)).date()
+        person = HisPatient(ids=(f"pat-{past}",), name="张秀英", birth_on=born, phones=phones)
         await refills.remember(db, visit.id, had)
         told = PastPrescriptions(patient=person, visits=(seen,), prescriptions=(had,))
         await refills.keep(db, visit.person.patient_id, told, clock())

@@ -67,6 +67,17 @@ async def test_another_persons_prescription_begins_nothing_and_is_shown_to_nobod
     refused(await patient.post(f"/v1/patients/{patient.id}/revisits", both, key=key()), 422, "request.invalid")
 
 
+async def test_who_knows_a_name_and_a_number_is_told_nothing_of_what_was_taken(hospital: Hospital) -> None:
+    """Signed in by another phone than the hospital has for them."""
+    patient, other = await hospital.patient(), await hospital.patient()
+    assert (await past_of(patient))["lines"]
+
+    other.card = patient.card
+    await other.bind("self")
+
+    refused(await other.get(f"/v1/patients/{other.id}/past-prescriptions"), 403, "refill.not_proved")
+
+
 async def test_a_his_that_does_not_tell_is_no_empty_list(hospital: Hospital) -> None:
     """A silent one is asked again, while the screen waits."""
     patient = await hospital.patient()

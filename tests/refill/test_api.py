@@ -16,6 +16,7 @@ from models.prescription import PrescriptionState
 from models.prescription_his import PastPrescription
 from models.refill import PastPrescriptions
 from models.revisit import State
+from models.stores import account as accounts
 from models.stores import consent as consents
 from models.stores import drug as drugs
 from models.stores import prescription as prescriptions
@@ -49,10 +50,11 @@ def the_past(clock: Hands, **changes: Any) -> PastPrescription:
 
 
 async def told_by_the_his(database: Database, clock: Hands, visit: Visit, *past: PastPrescription) -> None:
-    """As the last look left it."""
-    person = HisPatient(ids=("pat-1",), name="张秀英", birth_on=(clock() - timedelta(days=25_000)).date())
-    told = PastPrescriptions(patient=person, visits=(past_visit("enc-1", clock() - timedelta(days=30)),), prescriptions=past)
+    """As the last look left it; the hospital has the patient's own phone."""
     async with database.transaction() as db:
+        phones = ("13900000000", await accounts.phone(db, visit.person.account_id))
+        person = HisPatient(ids=("pat-1",), name="张秀英", birth_on=(clock() - timedelta(days=25_000)).date(), phones=phones)
+        told = PastPrescriptions(patient=person, visits=(past_visit("enc-1", clock() - timedelta(days=30)),), prescriptions=past)
         await refills.keep(db, visit.person.patient_id, told, clock())
 
 
@@ -132,6 +134,33 @@ async def test_only_for_an_account_that_is_bound(api: httpx.AsyncClient, databas
     assert refusal(await listed(api, visit, visit.stranger)) == (404, "patient.missing")
     assert refusal(await listed(api, visit, visit.doctor)) == (403, "account.forbidden")
     assert await audited(database, visit.person.patient_id, "refill:read") == []
+
+
+async def test_who_only_knows_name_and_number_is_told_nothing(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit
+) -> None:
+    """The hospital has another phone, and nobody has proved that they belong together; the reading is in the audit all the same."""
+    await told_by_the_his(database, clock, visit, the_past(clock))
+    async with database.transaction() as db:
+        await db.execute(text("update patient_binding set verified_at = null"))
+
+    seen = [await listed(api, visit, who) for who in (visit.relative, visit.patient)]
+
+    assert refusal(seen[0]) == (403, "refill.not_proved")
+    assert "items" not in seen[0].json()
+    assert seen[1].status_code == 200
+    assert [purpose for _, purpose in await audited(database, visit.person.patient_id, "refill:read")] == ["relative", None]
+
+
+async def test_of_whom_the_hospital_does_not_know_there_is_nothing_to_hide(
+    api: httpx.AsyncClient, database: Database, clock: Hands, visit: Visit
+) -> None:
+    async with database.transaction() as db:
+        await refills.keep(db, visit.person.patient_id, PastPrescriptions(patient=None), clock())
+
+    told = (await listed(api, visit, visit.patient)).json()
+
+    assert (told["refusal"], told["items"]) == ("not_found", [])
 
 
 @pytest.mark.parametrize("before", [False, True], ids=["never looked at", "looked at long ago"])

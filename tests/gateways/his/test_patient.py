@@ -30,6 +30,7 @@ async def test_all_cards_of_a_person_are_one(hospital: Hospital, his: FhirHIS) -
     found = await his.patient(hospital.demo("two_cards")["id_number"])
     assert found is not None
     assert set(found.ids) == {"pat-two-cards-a", "pat-two-cards-b"}
+    assert len(found.phones) == len(set(found.phones)) >= 1
 
 
 async def test_missing_fields_are_named_and_completed_once(hospital: Hospital, his: FhirHIS) -> None:
@@ -39,7 +40,9 @@ async def test_missing_fields_are_named_and_completed_once(hospital: Hospital, h
     assert found.missing == (RegulatorField.PHONE, RegulatorField.ADDRESS)
 
     completed = await his.complete_patient(person["id"], phone="13900200002", address="北京市西城区展览馆路1号")
-    assert (completed.ids, completed.missing) == ((person["id"],), ())
+    assert (completed.ids, completed.missing, completed.phones) == ((person["id"],), (), ("13900200002",))
+    assert found.phones == ()
+    assert "13900200002" not in repr(completed)
     assert await his.complete_patient(person["id"], phone="13900200002", address="北京市西城区展览馆路1号") == completed
     assert await his.patient(person["id_number"]) == completed
 
