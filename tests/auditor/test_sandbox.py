@@ -1,6 +1,8 @@
 """The sandbox's own pages: one visit that was paid and given back over the real wires, and a stranger's payment."""
 
 import asyncio
+import json
+import os
 import sys
 from collections.abc import AsyncIterator, Iterator
 from datetime import datetime, time, timedelta
@@ -13,6 +15,7 @@ from models.kernel.clock import SHANGHAI, now
 from tests.auditor import Kind
 from tests.auditor.hospital import AT, FEE_FEN, UNIT, Hospital, Visit
 from tests.auditor.outside import Outside
+from tests.auditor.wax import KEY, KEY_ID
 from tests.auditor.wire import connect
 from tests.database import Server
 from tests.house.rooms import HOUSE
@@ -85,7 +88,8 @@ async def test_in_a_terminal(hospital: Hospital, merchant: Merchant) -> None:
     stranger = merchant.paid(total=700)
     command = ("-m", "tests.auditor", "--database-url", hospital.database_url, "--sandbox-url", hospital.sandbox_url)
 
-    told = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE, cwd=HOUSE)
+    environ = os.environ | {"FUZHEN_COLUMN_KEYS": json.dumps({KEY_ID: KEY})}
+    told = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=asyncio.subprocess.PIPE, cwd=HOUSE, env=environ)
     printed, _ = await told.communicate()
 
     assert told.returncode == 1

@@ -17,7 +17,7 @@ from tests.journeys.backstage import backstage
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import key, read
 from tests.journeys.prescription import queued
-from tests.journeys.visit import EXITS, STRAIGHT
+from tests.journeys.visit import EXITS, STRAIGHT, Visit
 
 pytestmark = pytest.mark.long
 
@@ -69,28 +69,30 @@ async def test_who_has_no_run_and_whose_alarm_does_not_ring_is_told_until_they_a
     await visit.to("closed")
 
 
-@pytest.mark.parametrize("state", ["booked", "paying", "consulting"])
-async def test_what_nothing_will_wake_is_looked_for(hospital: Hospital, state: str) -> None:
-    """Its alarm is gone; or, while it is paid for, its charge is."""
-    visit = await hospital.visit("entered" if state == "consulting" else state)
-    gone = {"booked": ("update revisit set wake_at = null where id = :id", "update revisit set wake_at = due_at where id = :id")}
-    gone |= {"paying": ("update revisit set charge_id = null where id = :id", "update revisit set charge_id = :charge where id = :id")}
-    given = {"id": visit.id, "charge": await visit.charge_id()}
+async def test_what_nothing_will_wake_is_looked_for(hospital: Hospital) -> None:
+    """An alarm that is gone, a charge that is; who waits for a doctor is somebody's task."""
+    booked, paying, consulting = visits = [await hospital.visit(state) for state in ("booked", "paying", "entered")]
+    spoilt = ((booked, "wake_at = null", "wake_at = due_at"), (paying, "charge_id = null", f"charge_id = '{await paying.charge_id()}'"))
     async with backstage(hospital) as behind:
 
-        async def seen() -> list[str]:
-            return [line for line in await forgotten(behind) if visit.id in line]
+        async def told() -> set[str]:
+            return {line for line in await forgotten(behind) if any(one.id in line for one in visits)}
 
-        async def done(statement: str) -> None:
+        async def written(visit: Visit, what: str) -> None:
             async with behind.transaction() as db:
-                await db.execute(text(statement), {name: value for name, value in given.items() if f":{name}" in statement})
+                await db.execute(text(f"update revisit set {what} where id = :id"), {"id": visit.id})
 
-        assert await seen() == []  # with an alarm, a charge, or its doctor
-        for spoilt, mended in [gone[state]] if state in gone else []:
-            await done(spoilt)
-            assert await seen() == [f"revisit={visit.id} stands as {state}, and nothing will wake it"]
-            await done(mended)
-    await visit.to("closed")
+        assert await told() == set()
+        for visit, gone, _ in spoilt:
+            await written(visit, gone)
+        assert await told() == {
+            f"revisit={booked.id} stands as booked, and nothing will wake it",
+            f"revisit={paying.id} stands as paying, and nothing will wake it",
+        }
+        for visit, _, back in spoilt:
+            await written(visit, back)
+    for visit in (booked, paying, consulting):
+        await visit.to("closed")
 
 
 async def test_what_was_said_and_handed_in_is_looked_for(hospital: Hospital) -> None:
