@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from itertools import cycle, islice
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -126,7 +126,9 @@ async def _walked(hospital: Hospital, told: Told, minutes: float, weather: Weath
     """Wave by wave, under one weather. Answers every visit that was begun."""
     stop = asyncio.Event()
     ways = chosen(told.seed, told.pathways) if minutes else in_turn(told.pathways)
-    walkers = await _walkers(hospital, told.seed, ways)
+    clinics = await hospital.clinics_to_come()
+    ways = _fitting(ways, len(clinics))
+    walkers = await _walkers(hospital, told.seed, ways, iter(clinics))
     asyncio.get_running_loop().call_later(minutes * 60, stop.set)
     blowing: asyncio.Task[None] | None = None
     try:
@@ -148,9 +150,14 @@ async def _walked(hospital: Hospital, told: Told, minutes: float, weather: Weath
     return [Visit(hospital, person, id) for person in people for id in await _visits_of(person)]
 
 
-async def _walkers(hospital: Hospital, seed: str, ways: Sequence[str]) -> list[Walker]:
+def _fitting(ways: Sequence[str], clinics: int) -> list[str]:
+    """Whoever would change a clinic needs one of their own; without one they are seen as most are."""
+    left = iter(range(clinics))
+    return [way if way not in OF_A_CLINIC or next(left, None) is not None else "seen" for way in ways]
+
+
+async def _walkers(hospital: Hospital, seed: str, ways: Sequence[str], clinics: Iterator[str]) -> list[Walker]:
     """One for each way, by its number, before there is any weather. Who will be absent is booked, and has little time left."""
-    clinics = cycle(await hospital.clinics_to_come())
     async with backstage(hospital) as behind:
         usual = iter(await crowd(behind, len(ways) + RIVALS * ways.count("contended")))
         others = {way: iter(await crowd(behind, ways.count(way), **wish)) for way, wish in REGISTERED.items()}
