@@ -26,9 +26,9 @@ CUT_SHORT_MAX: Final = 1 / 3
 REFUSAL: Final = re.compile(r"^\w+ /v1/\S+: (4\d\d) (.*)", re.DOTALL)
 """Of the house, as a walker tells it."""
 MOVED_ON: Final = re.compile(
-    r"\w+\.(not_now|moved_on)|charge\.(too_late|bill_changed)|slot\.(past|stopped|lock_lapsed)|prescription\.visit_over|revisit\.not_entered"
+    r"\w+\.(not_now|moved_on)|charge\.too_late|slot\.(past|stopped|lock_lapsed)|prescription\.visit_over|revisit\.not_entered"
 )
-"""Codes of a conflict that says so: the thing stands elsewhere by now, its time is over, or its bill at the HIS is another one."""
+"""Codes of a conflict that says so: the thing stands elsewhere by now, or its time is over."""
 CODE: Final = re.compile(r'"code":"([\w.-]+)"')
 WAIT: Final = re.compile(r"^waited \d+ s for .*; seen last: (.*)", re.DOTALL)
 STOOD: Final = re.compile(r"'state': '(\w+)'")
