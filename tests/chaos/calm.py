@@ -22,13 +22,14 @@ BY_PEOPLE: Final = frozenset(
     | {("delivery", state) for state in ("undeliverable", "returned", "overdue")}
 )
 """Tasks of somebody that may wait without an alarm, by process and state."""
+_ITS_CHARGE: Final = "select from charge where charge.id = waiting.charge_id and charge.state in ('open', 'paid')"
 BY_NEWS: Final = {
-    ("revisit", "paying"): "select from charge where id = revisit.charge_id and state in ('open', 'paid')",
-    ("revisit", "closing"): "select from charge where id = revisit.charge_id and state in ('open', 'paid')",
-    ("revisit", "ended"): "select from prescription where visit_id = revisit.id and state <> all(:prescription_ends)",
-    ("prescription", "paying"): "select from charge where id = prescription.charge_id and state in ('open', 'paid')",
-    ("prescription", "closing"): "select from charge where id = prescription.charge_id and state in ('open', 'paid')",
-    ("prescription", "shipping"): "select from delivery where id = prescription.delivery_id and state <> all(:delivery_ends)",
+    ("revisit", "paying"): _ITS_CHARGE,
+    ("revisit", "closing"): _ITS_CHARGE,
+    ("revisit", "ended"): "select from prescription where visit_id = waiting.id and state <> all(:prescription_ends)",
+    ("prescription", "paying"): _ITS_CHARGE,
+    ("prescription", "closing"): _ITS_CHARGE,
+    ("prescription", "shipping"): "select from delivery where delivery.id = waiting.delivery_id and state <> all(:delivery_ends)",
 }
 """What waits for the end of another process, and finds that one: without it nothing wakes them."""
 _TABLES: Final = {"record": "record_signing"}
@@ -77,7 +78,9 @@ async def forgotten(behind: Backstage) -> list[str]:
         for process, id, state, _ in still:
             waited_for = BY_NEWS.get((process, state), "select where false")
             given = {name: value for name, value in ends.items() if f":{name}" in waited_for}
-            if not await db.scalar(text(f"select exists ({waited_for}) from {_table(process)} where id = :id"), given | {"id": id}):
+            if not await db.scalar(
+                text(f"select exists ({waited_for}) from {_table(process)} as waiting where id = :id"), given | {"id": id}
+            ):
                 found.append(f"{process}={id} stands as {state}, and nothing will wake it")
     return found
 

@@ -127,7 +127,7 @@ async def _walked(hospital: Hospital, told: Told, minutes: float, weather: Weath
     stop = asyncio.Event()
     ways = chosen(told.seed, told.pathways) if minutes else in_turn(told.pathways)
     clinics = await hospital.clinics_to_come()
-    ways = _fitting(ways, len(clinics))
+    ways = fitting(ways, len(clinics))
     walkers = await _walkers(hospital, told.seed, ways, iter(clinics))
     asyncio.get_running_loop().call_later(minutes * 60, stop.set)
     blowing: asyncio.Task[None] | None = None
@@ -150,7 +150,7 @@ async def _walked(hospital: Hospital, told: Told, minutes: float, weather: Weath
     return [Visit(hospital, person, id) for person in people for id in await _visits_of(person)]
 
 
-def _fitting(ways: Sequence[str], clinics: int) -> list[str]:
+def fitting(ways: Sequence[str], clinics: int) -> list[str]:
     """Whoever would change a clinic needs one of their own; without one they are seen as most are."""
     left = iter(range(clinics))
     return [way if way not in OF_A_CLINIC or next(left, None) is not None else "seen" for way in ways]

@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+from tests.chaos.run import fitting
 from tests.chaos.ways import WAYS, chosen, of_walker
 from tests.chaos.weather import ROUND, SPOTS, blows, faults
 
@@ -34,3 +35,7 @@ def test_every_kind_of_fault_is_chosen_for_every_party_at_some_time() -> None:
     kinds = {(spot.system, kind) for spot in SPOTS for kind in spot.kinds}
     never = kinds - {(one.system, one.kind) for _, one in islice(faults("a"), MANY)}
     assert never == {("review", "refused")}  # no answer of it is asked for again
+
+
+def test_a_clinic_that_is_changed_is_one_walkers_own() -> None:
+    assert fitting(["moved", "seen", "replaced", "resumed", "stopped"], clinics=2) == ["moved", "seen", "replaced", "seen", "stopped"]
