@@ -4,7 +4,7 @@ A claim is committed before the HIS is asked for its lock, and let go only after
 for their claims sees the claim of every lock that is wanted. One thing is not seen: a number that was given back may be asked again under
 the same wish, and the HIS answers with the lock that is there. That follows at once or never, so a lock is released only when it was
 without a live claim at two looks, the second after the attempts of a step are over, and at a third right before its release. Should a
-hand pass even there, no money moves: a released lock's bill is closed, and an order is refused (`charge.bill_changed`).
+hand pass even there, no money moves: a released lock's bill is closed, and an order is refused (`charge.bill_closed`).
 """
 
 from collections import Counter

@@ -52,7 +52,7 @@ class ChargeActivities:
     async def order(self, now: Charge, wish: Order) -> Charge:
         """Opens a channel order, or answers with the one that is open. At most one can be paid at a time: another scene's is closed first.
 
-        Raises `charge.too_late`, `charge.bill_changed`, `charge.paid_elsewhere`.
+        Raises `charge.too_late`, `charge.bill_closed`, `charge.bill_changed`, `charge.paid_elsewhere`.
         """
         step = self._guard.step(now, "charge.order", wish, scene=wish.scene)
         order_id = ids.derived("charge_order", wish.id)
@@ -102,7 +102,9 @@ class ChargeActivities:
                 if charge.payable == "revisit":  # drugs may be paid at a window; a place of ours was before our rows were restored
                     _log.error("charge.paid_elsewhere", charge_id=str(charge.id), invoice_id=charge.invoice_id)
                 raise DomainError("charge.paid_elsewhere", "conflict")
-            if not bill.open or bill.amount_fen != charge.amount_fen:
+            if not bill.open:  # its clinic was stopped there, say, and we have not heard of it yet
+                raise DomainError("charge.bill_closed", "conflict")
+            if bill.amount_fen != charge.amount_fen:
                 raise DomainError("charge.bill_changed", "conflict")
             return await self._wechat_pay.order(
                 order_id.hex, scene=wish.scene, amount_fen=charge.amount_fen, description=DESCRIPTION, expires_at=expires_at

@@ -86,7 +86,10 @@ class OrderedOut(BaseModel):
     "/v1/charges/{charge_id}/orders",
     response_model=OrderedOut,
     responses=problems(
-        conflict=("charge.not_now", "charge.too_late", "charge.bill_changed", "charge.paid_elsewhere", "process.busy"),
+        conflict=(
+            *("charge.not_now", "charge.too_late", "charge.bill_closed", "charge.bill_changed", "charge.paid_elsewhere"),
+            "process.busy",
+        ),
         missing=("charge.missing",),
     ),
 )

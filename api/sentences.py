@@ -89,6 +89,7 @@ SENTENCES: Final[dict[str, str]] = {
     "charge.not_now": "该笔费用当前不能缴费，请查看就诊详情。",
     "charge.too_late": "号源保留时间将到，来不及缴费，请重新选择号源。",
     "charge.paid_elsewhere": "医院系统显示该笔费用已缴，请勿重复缴费，如有疑问请联系门诊办。",
+    "charge.bill_closed": "医院已撤销该笔费用，无需缴费，请返回就诊详情查看最新进展。",
     "charge.bill_changed": "医院费用已变更，请返回就诊详情查看后再缴费。",
     "signature.untrusted": "签名证书不是本院认可的机构签发，不能使用，请更换证书后重新签名。",
     "signature.certificate_expired": "签名时证书不在有效期内，请更新证书后重新签名。",

@@ -108,7 +108,7 @@ async def test_a_bill_that_is_no_longer_open_is_not_ordered(hospital: Hospital) 
     visit = await paying(hospital)
     hospital.his.invoices[(await hospital.claim(visit.id)).invoice_id or ""].status = "cancelled"
 
-    assert await refused(visit.orders()) == "charge.bill_changed"
+    assert await refused(visit.orders()) == "charge.bill_closed"
 
 
 async def test_a_place_that_the_his_has_as_paid_is_not_paid_again_and_somebody_is_called(hospital: Hospital) -> None:

@@ -45,6 +45,8 @@ class Hospital:
         self.hall = ""
         """A slot with room for every visit of the session, in a 就诊单元 that is open now."""
         self.unit: Json = {}
+        self._to_come: set[str] = set()
+        """就诊单元 that somebody was given: moved to this minute, it is theirs all the same, and no hall."""
         self._open_until = now()
         self._opening = asyncio.Lock()
         self._spare: dict[int, list[str]] = {}
@@ -165,6 +167,7 @@ class Hospital:
             on = (business_day(now()) + timedelta(days=ahead)).isoformat()
             found = await self.manager.ask("/v1/slots", doctor_id=f"doc-{DOCTOR}", on=on, limit="100")
             slots |= {one["schedule_id"]: one["id"] for one in reversed(found["items"]) if one["period"] in {"evening", "night"}}
+        self._to_come |= set(slots)
         return list(slots.values())
 
     async def slot_that_is_over(self) -> str:
@@ -194,7 +197,8 @@ class Hospital:
 
         async def look() -> list[Json]:
             found = await self.manager.ask("/v1/slots", doctor_id="doc-wangjianguo", limit="100")
-            return [one for one in found["items"] if datetime.fromisoformat(one["unit_ends_at"]) - now() > LEFT]
+            halls = [one for one in found["items"] if one["schedule_id"] not in self._to_come]
+            return [one for one in halls if datetime.fromisoformat(one["unit_ends_at"]) - now() > LEFT]
 
         return (await until("an open 就诊单元", look, bool))[0]
 
