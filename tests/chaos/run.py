@@ -126,7 +126,7 @@ async def _walked(hospital: Hospital, told: Told, minutes: float, weather: Weath
     """Wave by wave, under one weather. Answers every visit that was begun."""
     stop = asyncio.Event()
     ways = chosen(told.seed, told.pathways) if minutes else in_turn(told.pathways)
-    clinics = await hospital.clinics_to_come()
+    clinics = [one["id"] for one in await hospital.clinics_to_come()]
     ways = fitting(ways, len(clinics))
     walkers = await _walkers(hospital, told.seed, ways, iter(clinics))
     asyncio.get_running_loop().call_later(minutes * 60, stop.set)

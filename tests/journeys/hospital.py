@@ -160,13 +160,13 @@ class Hospital:
         self.hall = await self._opened(9_000)
         self._open_until = now() + STAYS_OPEN
 
-    async def clinics_to_come(self) -> list[str]:
+    async def clinics_to_come(self) -> list[Json]:
         """A slot of each 就诊单元 of the demo doctor that begins on another day, when no other doctor has one: nobody else is in it."""
-        slots: dict[str, str] = {}
+        slots: dict[str, Json] = {}
         for ahead in range(1, DAYS_AHEAD):
             on = (business_day(now()) + timedelta(days=ahead)).isoformat()
             found = await self.manager.ask("/v1/slots", doctor_id=f"doc-{DOCTOR}", on=on, limit="100")
-            slots |= {one["schedule_id"]: one["id"] for one in reversed(found["items"]) if one["period"] in {"evening", "night"}}
+            slots |= {one["schedule_id"]: one for one in reversed(found["items"]) if one["period"] in {"evening", "night"}}
         self._to_come |= set(slots)
         return list(slots.values())
 

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections import Counter
+from datetime import datetime, timedelta
 
 import httpx
 
+from models.kernel.clock import now
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import Json, key, read, refused, until
 from tests.journeys.visit import Visit
@@ -135,3 +137,16 @@ async def _taken_by_another_client(hospital: Hospital, slot: str) -> None:
         "If-None-Exist": f"identifier={number}|window-{slot[-12:]}",
     }
     read(await hospital.outside.post("/his/fhir/R4/Appointment", json=body, headers=headers))
+
+
+async def test_a_clinic_that_somebody_was_given_is_no_hall_even_when_it_is_held_at_this_minute(hospital: Hospital) -> None:
+    """Whoever has it may stop it, and everybody in the hall would be cancelled with it."""
+    theirs = (await hospital.clinics_to_come())[0]
+    by = round((now() + timedelta(minutes=61) - datetime.fromisoformat(theirs["unit_ends_at"])) / timedelta(minutes=1))
+    for minutes in (by // 2, by - by // 2):  # at most a day at a time
+        read(await hospital.outside.post(f"/his/desk/schedules/{theirs['schedule_id']}/move", json={"minutes": minutes}))
+    await hospital.pulled()
+
+    await hospital.hall_again()
+
+    assert hospital.unit["schedule_id"] != theirs["schedule_id"]
