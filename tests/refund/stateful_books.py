@@ -269,11 +269,13 @@ def at_an_end(books: Books, untouched: set[UUID]) -> None:
         came = sum(one["total_fen"] for one in books.bank_payments if one["out_trade_no"] in orders)
         back = sum(one["refund_fen"] for one in books.bank_refunds if one["out_trade_no"] in orders and one["status"] == "SUCCESS")
         out = sum(one["amount_fen"] for one in paid_out if one["charge_id"] == charge["id"])
-        at_window = sum(
-            one["amount_fen"]
+        withdrawn = [
+            one
             for one in books.refunds
             if one["charge_id"] == charge["id"] and one["state"] == "withdrawn" and one["trouble"] == "his.already-reversed"
-        )
+        ]
+        theirs = [one for one in books.reversals if one["invoice_id"] == charge["invoice_id"] and one["refund_no"] not in ours]
+        at_window = min(_sum(withdrawn), _sum(theirs))  # begun anew and withdrawn once more, it went there once all the same
         assert came - back - out == is_due + at_window, f"the bank kept {came - back - out} fen, {is_due} are due"
         taken = [one for one in books.settlements if one["invoice_id"] == charge["invoice_id"]]
         undone = [one for one in books.reversals if one["invoice_id"] == charge["invoice_id"] and one["refund_no"] in ours]

@@ -34,6 +34,13 @@ ONCE_FAILED: Final[dict[str, Program]] = {
         ("the_doctor_is_away", {}),
         ("goes_the_usual_way", {"which": 0, "steps": 6}),
     ),
+    "a window gave it back, and a refund of it is withdrawn and asked for once more": (
+        ("two_people_are_about_to_pay", {"begun": (6, "cancel", 0), "fate": None}),
+        ("a_window_gives_back", {"which": 0}),
+        ("a_refund_goes_its_way", {"which": 0, "status": "SUCCESS"}),
+        ("a_person_acts_on_what_is_stuck", {"which": 0, "what": "withdraw"}),
+        ("management_gives_back", {"which": 0, "fen": None, "people": 1}),
+    ),
 }
 
 
