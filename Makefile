@@ -55,7 +55,7 @@ test-long: $(VENV)/dev.stamp has-setpriv ## The tests that do not fit into `make
 bench: $(VENV)/dev.stamp has-setpriv ## How fast, as ratios to bare programs in one run; ONLY="reads claims" for some
 	$(BIN)/python -m bench $(ONLY)
 
-chaos: $(VENV)/dev.stamp has-setpriv ## Random people while machines die and the outside misbehaves; PATHWAYS=40 SEED=…
+chaos: $(VENV)/dev.stamp has-setpriv ## Random people while machines die and the outside misbehaves; PATHWAYS=40 SEED=… MINUTES=120, of weather; 0: none
 	@PATHWAYS="$(PATHWAYS)" SEED="$(SEED)" MINUTES="$(MINUTES)" $(BIN)/python -m tests.chaos
 
 lint: $(VENV)/dev.stamp has-node ## Style, types and the import law

@@ -38,8 +38,9 @@ def main() -> int:
     _say(f"{told.pathways} pathways in {told.seconds:.0f} s, {told.commands} commands answered, {told.repeats} requests repeated")
     for title, counted in (("Ways and their ends", told.walked), ("Parts struck", told.hits)):
         _say(f"\n{title}\n{_listed(counted)}")
-    _say("\n".join(["\nFaults outside: met, of those that were set", *_met(told.met, told.faults)]))
-    _say("\n".join(["\nNot met in this run", *told.unmet()]))
+    if minutes:
+        _say("\n".join(["\nFaults outside: met, of those that were set", *_met(told.met, told.faults)]))
+        _say("\n".join(["\nNot met in this run", *told.unmet()]))
     _say("\n".join(["\nCut short", *(f"{way}: {how[:300]}" for way, how in told.cut_short)]))
     if told.wrong:
         _say("\n".join([f"\nWrong, with SEED={seed} PATHWAYS={told.pathways}; rows and logs are kept in {folder}", *told.wrong]))

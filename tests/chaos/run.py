@@ -106,7 +106,7 @@ async def _settled(hospital: Hospital, told: Told, visits: Sequence[Visit]) -> N
     for part in hospital.stack.lost():  # nobody who was struck is left down: it ended by itself
         told.wrong.append(f"the {part} ended by itself; the end of its log: {hospital.log(part)[-1500:]}")
         await hospital.stack.start_part(part)
-    told.wrong += await rightly_waiting(hospital)
+    told.wrong += [f"as it stood: {one}" for one in await rightly_waiting(hospital)]
     hands = asyncio.Semaphore(AT_ONCE)
     ends = await asyncio.gather(*(_ended(hands, one) for one in visits))
     told.wrong += [f"{one.id} cannot be brought further than {end}" for one, end in zip(visits, ends, strict=True) if end not in EXITS]
@@ -185,11 +185,12 @@ async def _way(told: Told, hands: asyncio.Semaphore, name: str, walker: Walker) 
         try:
             visit = await WAYS[name][0](walker)
             told.walked[f"{name}: {(await visit.now())['state']}"] += 1
-        except (AssertionError, httpx.TransportError) as otherwise:
+        except Exception as otherwise:  # noqa: BLE001  whatever it is, the others walk on, and it is judged with all
             told.walked[f"{name}: otherwise"] += 1
             where = traceback.extract_tb(otherwise.__traceback__)
             own = next((one for one in reversed(where) if Path(one.filename).stem.startswith("exits")), where[-1])
-            told.cut_short.append((f"{name} at line {own.lineno}, {own.line}", str(otherwise)[:4000]))
+            said = str(otherwise) if isinstance(otherwise, AssertionError) else f"{type(otherwise).__name__}: {otherwise}"
+            told.cut_short.append((f"{name} at line {own.lineno}, {own.line}", said[:4000]))
 
 
 async def _visits_of(person: Patient) -> list[str]:

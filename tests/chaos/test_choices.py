@@ -3,7 +3,7 @@
 from itertools import islice
 
 from tests.chaos.run import fitting
-from tests.chaos.ways import WAYS, chosen, of_walker
+from tests.chaos.ways import WAYS, chosen, in_turn, of_walker
 from tests.chaos.weather import ROUND, SPOTS, blows, faults
 
 MANY = 2000
@@ -29,6 +29,12 @@ def test_every_way_every_blow_and_every_call_comes_before_any_comes_again() -> N
         *ROUND
     ]
     assert {(one.system, one.call) for _, one in islice(faults("a"), len(SPOTS))} == {(one.system, one.call) for one in SPOTS}
+
+
+def test_in_calm_all_ways_come_and_a_few_are_of_every_kind() -> None:
+    assert in_turn(len(WAYS) + 1) == [*WAYS, next(iter(WAYS))]
+    assert {WAYS[way][0].__module__.rpartition(".")[2] for way in in_turn(12)} >= {"exits", "exits_drugs", "exits_money", "exits_queue"}
+    assert len(set(in_turn(12))) == 12
 
 
 def test_every_kind_of_fault_is_chosen_for_every_party_at_some_time() -> None:

@@ -4,7 +4,9 @@ import pytest
 
 from tests.chaos.verdict import bugs, unexplained
 
-LATE = ("seen at line 1", "cancelled, timed_out instead of ('closed',)")
+LATE = ("seen at line 1", "cancelled, timed_out, instead of ('closed',)")
+PASSED_BY = ("seen at line 1", "closed, None, on the way to entered")
+CUT = ("seen at line 1", "ReadError: ")
 STANDS = ("seen at line 1", "waited 90 s for the visit to be ('closed',); seen last: {'state': 'consulting', 'reason': None}")
 ENDED = ("sent at line 1", "waited 90 s for the prescription to be ('ready',); seen last: {'id': '1', 'state': 'cancelled'}")
 SENT_BACK = (
@@ -20,7 +22,7 @@ NOT_BOOKED = ("seen at line 1", 'POST /v1/revisits/1/check-in: 409 {"type":"urn"
 OF_THE_HIS = ("seen at line 1", 'POST /v1/charges/1/orders: 422 {"code":"his.not-found"}')
 
 
-@pytest.mark.parametrize("how", [LATE, ENDED, MOVED_ON, AWAY, AT_A_DESK], ids=lambda how: how[1][:20])
+@pytest.mark.parametrize("how", [LATE, PASSED_BY, CUT, ENDED, MOVED_ON, AWAY, AT_A_DESK], ids=lambda how: how[1][:20])
 def test_a_deadline_and_a_part_that_is_away_explain_an_end_that_was_missed(how: tuple[str, str]) -> None:
     assert unexplained([how], 10, set(), calm=False) == []
     assert len(unexplained([how], 10, set(), calm=True)) == 1
@@ -37,6 +39,24 @@ def test_a_refusal_is_explained_by_a_fault_that_was_met_and_by_nothing_else(how:
 def test_what_stands_and_does_not_move_is_explained_by_nothing_but_a_refusal(how: tuple[str, str]) -> None:
     assert len(unexplained([how], 10, set(), calm=False)) == 1
     assert len(unexplained([SENT_BACK], 10, {"his.not-found"}, calm=False)) == 0
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "",  # of a bare assert
+        "KeyError: 'id'",
+        "ValueError: too many values to unpack (expected 1)",
+        "refused, no_record, instead of ('closed',)",
+        "waited 90 s for the refund to be arrived; seen last: {'state': 'withdrawn'}",
+        "POST /v1/revisits/1/check-in: 503 {}",
+        'POST /v1/charges/1/orders: 409 {"code":"charge.bill_closed"}',  # by a stop, and nobody's clinic is stopped beside them
+        "POST /his/desk/prescriptions/1/prepare: 500 boom",
+        '[\'{"code":"revisit.not_now"}\']',
+    ],
+)
+def test_what_no_weather_makes_is_explained_by_nothing(how: str) -> None:
+    assert len(unexplained([("seen at line 1", how)], 10, {"his.not-found"}, calm=False)) == 1
 
 
 def test_some_may_miss_their_ends_and_not_a_good_part_of_all() -> None:
@@ -70,3 +90,8 @@ def test_a_line_that_calls_somebody_is_a_bug(line: str) -> None:
 )
 def test_what_the_outside_said_is_none(line: str) -> None:
     assert list(bugs(f"{line}\n")) == []
+
+
+def test_of_a_line_that_was_cut_by_a_kill_what_is_left_counts() -> None:
+    torn = '{"event": "something.new", "request_id": "1", "level": "error", "at": "2026-11-2{"event": "his.bill", "level": "info"}'
+    assert list(bugs(f'{torn}\n{{"event": "x", "lev\n')) == [torn]

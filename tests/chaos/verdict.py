@@ -23,8 +23,13 @@ OF_THE_OUTSIDE: Final = re.compile(
 """Lines of level `error` that a party's answer is the reason of, or a payer: weather and ways make them. Any other is a bug of ours."""
 CUT_SHORT_MAX: Final = 1 / 3
 """Of all ways, and two in any case; a slow machine runs into deadlines of seconds more often."""
-REFUSAL: Final = re.compile(r"^\w+ /v1/\S+: (4\d\d) (.*)", re.DOTALL)
+REFUSAL: Final = re.compile(r"^\w+ /v1/\S+: (\d{3}) (.*)", re.DOTALL)
 """Of the house, as a walker tells it."""
+AT_A_DESK: Final = re.compile(r"^\w+ /(?!v1/)\S+: (404|409|422) ")
+"""People outside, to whom what was to come has not come: the way was cut short before."""
+AWAY: Final = re.compile(r"^(Connect|Read|Write|Pool|RemoteProtocol|Network)\w*: ")
+"""A line that was cut: the part at its other end was struck, and its wish could not be repeated."""
+ANOTHER_END: Final = re.compile(r"^(\w+), [\w.-]+,? (?:instead of|on the way to) ")
 MOVED_ON: Final = re.compile(
     r"\w+\.(not_now|moved_on)|charge\.too_late|slot\.(past|stopped|lock_lapsed)|prescription\.visit_over|revisit\.not_entered"
 )
@@ -32,7 +37,10 @@ MOVED_ON: Final = re.compile(
 CODE: Final = re.compile(r'"code":"([\w.-]+)"')
 WAIT: Final = re.compile(r"^waited \d+ s for .*; seen last: (.*)", re.DOTALL)
 STOOD: Final = re.compile(r"'state': '(\w+)'")
-ENDED: Final = frozenset[str]().union(*ENDS.values())
+BY_RULE: Final = frozenset[str]().union(*ENDS.values()) - {"refused", "declined", "withdrawn", "paid_out"}
+"""Ends to which a deadline leads, or another process: those that are left out come from a person or an answer alone."""
+LINE: Final = re.compile(r'"event": "([\w.]+)".*?"level": "(?:error|critical)"')
+"""In what is left of a line when its part was killed while it wrote."""
 _ANSWERED = text("""
 select version, after from timeline where process_id = :process_id and version = :version
 """)
@@ -59,35 +67,44 @@ def bugs(log: str) -> Iterator[str]:
             if line.startswith("Traceback"):
                 yield line
             continue
-        told = json.loads(line)
-        if told.get("level") in {"error", "critical"} and not OF_THE_OUTSIDE.fullmatch(told.get("event", "")):
+        try:
+            told = json.loads(line)
+        except ValueError:
+            events = LINE.findall(line)
+        else:
+            events = [told.get("event", "")] if told.get("level") in {"error", "critical"} else []
+        if any(not OF_THE_OUTSIDE.fullmatch(event) for event in events):
             yield line
 
 
 def unexplained(cut_short: Sequence[tuple[str, str]], pathways: int, refusals: Collection[str], *, calm: bool) -> list[str]:
     """What weather and deadlines do not explain of ways that ended otherwise, each a way and how it was cut short.
 
-    A conflict may say that the visit had moved on. Any other refusal by the house must be one of `refusals`, which the weather made, and so
-    must the reason why something stands that was waited for; only some may miss their ends. Where it was `calm`, none may.
+    A conflict may say that the visit had moved on, and what was waited for may have come to another end by a rule. Any other refusal by the
+    house must be one of `refusals`, which the weather made, and so must the reason why something stands; only some may miss their ends.
+    Whatever else breaks a way, a look that found something else than it must, say, is explained by nothing. Where it was `calm`, none may.
     """
     if calm:
         return [f"in calm {way} was cut short: {how}" for way, how in cut_short]
-    found = [f"{way} was cut short for no reason of the weather: {how}" for way, how in cut_short if _strange(how, refusals)]
+    found = [f"{way} was cut short for no reason of the weather: {how}" for way, how in cut_short if not _explained(how, refusals)]
     if len(cut_short) > max(2, pathways * CUT_SHORT_MAX):
         found.append(f"{len(cut_short)} of {pathways} ways were cut short")
     return found
 
 
-def _strange(how: str, refusals: Collection[str]) -> bool:
-    """Refused, and not because the thing had moved on; or waited for in vain, and what was seen last has not come to another end."""
+def _explained(how: str, refusals: Collection[str]) -> bool:
+    if any(code in how for code in refusals) or AT_A_DESK.match(how) or AWAY.match(how):
+        return True
     if waited := WAIT.match(how):
         stood = STOOD.search(waited[1])
-        return not (stood and stood[1] in ENDED) and not any(code in waited[1] for code in refusals)
+        return bool(stood and stood[1] in BY_RULE)
+    if otherwise := ANOTHER_END.match(how):
+        return otherwise[1] in BY_RULE
     refused = REFUSAL.match(how)
     code = CODE.search(refused[2]) if refused else None
-    if refused is None or (code and code[1] in refusals):
+    if not (refused and code):
         return False
-    return not (refused[1] == "409" and code and MOVED_ON.fullmatch(code[1]))
+    return refused[1] == "503" or (refused[1] == "409" and bool(MOVED_ON.fullmatch(code[1])))
 
 
 async def _books(hospital: Hospital) -> list[str]:

@@ -42,7 +42,9 @@ def chosen(seed: str, pathways: int) -> list[str]:
 
 
 def in_turn(pathways: int) -> list[str]:
-    """Each way once, and then again."""
+    """Each way once, and then again; fewer than all are taken from everywhere among them."""
+    if pathways < len(WAYS):
+        return [[*WAYS][number * len(WAYS) // pathways] for number in range(pathways)]
     return list(islice(cycle(WAYS), pathways))
 
 

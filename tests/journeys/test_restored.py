@@ -186,7 +186,14 @@ async def test_who_paid_after_the_backup_is_not_asked_to_pay_again(drill: Drill)
 
 
 async def test_who_left_after_the_backup_leaves_again_and_nothing_is_given_back_twice(drill: Drill) -> None:
-    """The backup has the place as booked. HIS and bank are asked under the same numbers, and say that it was done."""
+    """The backup has the place as booked, and the auditor names whom to ring up. Leaving again, HIS and bank are asked under the same
+    numbers, and say that it was done.
+    """
+    hospital, at = drill.hospital, drill.hospital.stack.addresses
+    how: dict[str, Any] = {"quiet": False, "standing": {"revisit.booked"}, "column_keys": hospital.column_keys, "files_dir": hospital.files}
+    found = await audit(at.database_url, at.sandbox, **how)
+    assert UUID(drill.cancelled_after.id) in {one.visit for one in found if one.kind is Kind.REFUND_UNKNOWN}, told(found)
+
     await drill.cancelled_after.act("cancel")
     await drill.cancelled_after.refund()
     bank = await drill.hospital.bank(*(one["order_id"] for one in (await drill.cancelled_after.charge())["orders"]))
