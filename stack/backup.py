@@ -4,14 +4,14 @@ Temporal's store is in no backup: every process begins again from its row. The d
 there before its row is; so whatever the rows name is among the files.
 """
 
-import json
 import signal
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from stack.data import COLUMN_KEY, FILES, INDEX_KEY, SECRETS, DataFolder
 from stack.errors import StackError
@@ -78,11 +78,12 @@ async def restore(kept: Path, data: DataFolder) -> Manifest:
 
     Raises StackError when the folder holds something, when the backup is not as it was taken, and when the database refuses it.
     """
+    await apart(lambda _: _refuse_links(kept))
     manifest = _manifest(kept)
     _refuse_inside(kept, data.path, "DATA=…")
     with fresh_folder(data.path, mode=0o711, setting="DATA=…") as path:
         fresh = DataFolder(path)
-        with fresh.held():
+        with fresh.held(making=True):
             seen = await apart(lambda stop: _copied(kept, path, stop))
             if (kept / DUMP).exists():
                 seen |= {DUMP: await apart(lambda _: sha256(kept / DUMP))}
@@ -152,12 +153,24 @@ def _refuse_in_another(to: Path) -> None:
         raise StackError(f"{to} is in the backup {older}, which would be spoilt. Choose another with TO=…")
 
 
+def _refuse_links(kept: Path) -> None:
+    """Nobody knows who keeps what a link leads to."""
+    if link := next((one for one in _parts(kept) if one.is_symlink()), None):
+        raise StackError(f"{link} is a link, and a backup holds none. Choose another with FROM=…")
+
+
+def _parts(kept: Path) -> Iterator[Path]:
+    for name in (MANIFEST, DUMP, FILES, SECRETS):
+        yield kept / name
+        yield from (kept / name).rglob("*")
+
+
 def _manifest(kept: Path) -> Manifest:
     try:
         return Manifest.model_validate_json((kept / MANIFEST).read_text())
-    except (OSError, ValidationError, UnicodeDecodeError, json.JSONDecodeError) as wrong:
-        why = wrong.strerror if isinstance(wrong, OSError) else type(wrong).__name__
-        raise StackError(f"{kept} is no whole backup ({MANIFEST}: {why}). Choose another with FROM=…") from None
+    except (OSError, ValueError) as wrong:
+        why = f"{MANIFEST}: {wrong.strerror}" if isinstance(wrong, OSError) else f"{MANIFEST} is not whole"
+        raise StackError(f"{kept} is no whole backup ({why}). Choose another with FROM=…") from None
 
 
 def _refuse_other(kept: Path, manifest: Manifest, seen: dict[str, str]) -> None:

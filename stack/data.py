@@ -13,6 +13,8 @@ FILES: Final = "files"
 SECRETS: Final = "secrets"
 COLUMN_KEY: Final = "column-key"
 INDEX_KEY: Final = "index-key"
+HALF_MADE: Final = ".half-made"
+"""In a folder that is being made: no stack runs on it, and whoever makes it anew may clear it."""
 
 
 class DataFolder:
@@ -22,23 +24,48 @@ class DataFolder:
         self.path = path.absolute()
         self.logs = self.path / "logs"
         self.secrets = self.path / SECRETS
+        self._lock = self.path / "lock"
+
+    @property
+    def half_made(self) -> bool:
+        """Whether its maker is still at it, or was killed."""
+        return (self.path / HALF_MADE).exists()
+
+    @property
+    def runs(self) -> bool:
+        """Whether a stack holds it at this moment."""
+        try:
+            lock = os.open(self._lock, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            return not alone(lock)
+        finally:
+            os.close(lock)
 
     @contextlib.contextmanager
-    def held(self) -> Generator[None]:
-        """Make the folder and hold it alone. The kernel lets go of the lock when we end, however we end."""
+    def held(self, *, making: bool = False) -> Generator[None]:
+        """Make the folder and hold it alone. The kernel lets go of the lock when we end, however we end.
+
+        Raises StackError when it cannot be had; a half-made one has only who is `making` it.
+        """
         try:
             # 0711: PostgreSQL's own account may pass through when we are root, and nobody can look around.
             self.path.mkdir(parents=True, exist_ok=True, mode=0o711)
-            lock = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            lock = os.open(self._lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         except OSError as refused:
             raise StackError(f"The data folder {self.path} cannot be used: {refused.strerror}. Choose another with DATA=…") from refused
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
+            ours = alone(lock)
+            if self.half_made and not making:
+                raise StackError(
+                    f"The data folder {self.path} is half made: who makes it is at it, or was killed. "
+                    "Restore it anew, or choose another with DATA=…"
+                )
+            if not ours:
                 raise StackError(
                     f"Another stack is running on the data folder {self.path}. Stop it, or start this one with DATA=… and PORT_BASE=…"
-                ) from None
+                )
             yield
         finally:
             os.close(lock)
@@ -70,3 +97,12 @@ class DataFolder:
                 os.fsync(file.fileno())
             fresh.replace(kept)
         return kept.read_text()
+
+
+def alone(handle: int) -> bool:
+    """Whether what is open here is ours alone from now on. The kernel lets go of it when we end, however."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

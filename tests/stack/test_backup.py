@@ -132,13 +132,19 @@ async def test_files_that_nobody_took_are_named_as_many_as_one_can_read(kept: Pa
         await restore(kept, DataFolder(tmp_path / "data"))
 
 
-@pytest.mark.parametrize("content", [None, "{", '{"taken_at": "2026-11-27T00:00:00Z"}', "\udcff"])
-async def test_a_folder_without_a_whole_manifest_is_no_backup(kept: Path, tmp_path: Path, content: str | None) -> None:
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, ": No such file or directory"),
+        *((cut, " is not whole") for cut in ("", "{", '{"taken_at": "2026-11-27T00:00:00Z"}', "\udcff")),
+    ],
+)
+async def test_a_folder_without_a_whole_manifest_is_no_backup(kept: Path, tmp_path: Path, content: str | None, why: str) -> None:
     (kept / "manifest.json").unlink()
     if content is not None:
         (kept / "manifest.json").write_bytes(content.encode(errors="surrogateescape"))
 
-    with pytest.raises(StackError, match=r"is no whole backup .*FROM="):
+    with pytest.raises(StackError, match=rf"is no whole backup \(manifest\.json{why}\)\. .*FROM="):
         await restore(kept, DataFolder(tmp_path / "data"))
 
 
@@ -244,15 +250,6 @@ async def test_two_at_once_make_one(stack: Stack, tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == ["kept"]
 
 
-async def test_what_a_killed_one_left_is_no_hindrance(stack: Stack, tmp_path: Path) -> None:
-    _full(tmp_path / "kept.new")
-    (tmp_path / "kept.new" / ".half-made").touch()
-    (tmp_path / "kept.new" / "secrets").mkdir()
-    await backup(stack.data, stack.port, tmp_path / "kept")
-    assert os.listdir(tmp_path) == ["kept"]
-    assert not (tmp_path / "kept" / "x").exists()
-
-
 async def test_a_strangers_folder_of_that_name_is_left_as_it_is(stack: Stack, taken: Path, tmp_path: Path) -> None:
     _full(tmp_path / "kept.new")
     for said in ("is in the way", "is not empty"):
@@ -279,14 +276,28 @@ async def test_without_what_opens_the_rows_there_is_no_backup(stack: Stack, tmp_
 async def test_no_backup_is_put_into_another(stack: Stack, kept: Path) -> None:
     with pytest.raises(StackError, match=r"which would be spoilt\. Choose another with TO=…"):
         await backup(stack.data, stack.port, kept / "files" / "inner")
+    (kept / "manifest.json").unlink()
+    _file(kept / ".half-made")
+    with pytest.raises(StackError, match=r"which is half made and will be cleared\. Choose another with TO=…"):
+        await backup(stack.data, stack.port, kept / "files" / "inner")
 
 
 async def test_what_cannot_be_read_is_named(kept: Path, tmp_path: Path) -> None:
-    (kept / PDF).unlink()
-    (kept / PDF).symlink_to(PDF)  # not even the superuser reads it
+    shutil.rmtree(kept / "secrets")
+    _file(kept / "secrets")  # not even the superuser reads what is in it
 
-    with pytest.raises(StackError, match=f"^{re.escape(str(kept / PDF))} cannot be read: [^.]*$"):
+    with pytest.raises(StackError, match=f"^{re.escape(str(kept / 'secrets'))} cannot be read: [^.]*$"):
         await restore(kept, DataFolder(tmp_path / "data"))
+
+
+@pytest.mark.parametrize("name", ["files", "secrets", "files/invoice", PDF, KEY, "database.dump", "manifest.json"])
+async def test_a_backup_is_not_read_through_a_link(kept: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (kept / name).symlink_to((kept / name).rename(tmp_path / "elsewhere" / "part"))
+
+    with pytest.raises(StackError, match=f"^{re.escape(str(kept / name))} is a link, and a backup holds none"):
+        await restore(kept, DataFolder(tmp_path / "data"))
+    assert sorted(os.listdir(tmp_path)) == ["elsewhere", "kept"]
 
 
 async def test_a_place_is_said_as_one_stands(kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
