@@ -1,10 +1,11 @@
 """One stack a folder, and secrets that are made once."""
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from stack.data import DataFolder
+from stack.data import HALF_MADE, DataFolder
 from stack.errors import StackError
 
 
@@ -16,6 +17,15 @@ def test_a_folder_is_held_by_one_stack_at_a_time(tmp_path: Path) -> None:
 
     with second.held():
         assert (tmp_path / "data" / "lock").exists()
+
+
+def test_a_half_made_folder_is_held_by_its_maker_alone(tmp_path: Path) -> None:
+    data = DataFolder(tmp_path)
+    (tmp_path / HALF_MADE).touch()
+
+    for making in (False, True):  # whether its maker is still at it or not
+        with data.held(making=True) if making else nullcontext(), pytest.raises(StackError, match="is half made"), data.held():
+            pytest.fail("held half made")
 
 
 def test_a_folder_that_cannot_be_used_is_told(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """What a person gets who starts the stack where it cannot run, or stops it before it does."""
 
+import os
 import socket
 from pathlib import Path
 
 import pytest
 
-from stack.data import DataFolder
+from stack.data import HALF_MADE, DataFolder
 from stack.errors import PartError
 from stack.ports import HOST
 from stack.supervisor import Stack
@@ -35,6 +36,18 @@ async def test_two_stacks_on_one_folder_are_a_clear_error(tmp_path: Path) -> Non
 
     assert code == 1
     assert f"Another stack is running on the data folder {tmp_path}" in second.text
+
+
+async def test_a_half_made_folder_is_a_clear_error_and_nothing_is_started(tmp_path: Path) -> None:
+    (tmp_path / HALF_MADE).touch()
+
+    async with terminal(*stack_up(tmp_path, free_base())) as run:
+        code = await run.ended()
+
+    assert code == 1
+    assert f"The data folder {tmp_path} is half made" in run.text
+    assert "Traceback" not in run.text
+    assert set(os.listdir(tmp_path)) == {HALF_MADE, "lock"}
 
 
 async def test_a_part_that_fails_shows_the_end_of_its_log_and_everything_is_stopped(tmp_path: Path) -> None:
