@@ -21,7 +21,11 @@ BIN := $(VENV)/bin
 unexport PYTHONDONTWRITEBYTECODE
 unexport PYTHONHOME
 unexport PYTHONPATH
-export DATA PORT_BASE POLICY
+# Folders by any name: as they were said, and for no shell to read.
+override DATA := $(value DATA)
+override TO := $(value TO)
+override FROM := $(value FROM)
+export DATA TO FROM PORT_BASE POLICY
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 # The pyright wheel brings pyright itself and only needs node; without this it would ask the registry for news at every start.
@@ -41,10 +45,10 @@ books: $(VENV)/stack.stamp ## Prove the books of the running stack; PORT_BASE=84
 	@$(BIN)/python -m stack books --port-base "$$PORT_BASE" --data "$$DATA"
 
 backup: $(VENV)/stack.stamp has-setpriv ## Copy rows, files and keys of the running stack; TO=… PORT_BASE=8400 DATA=var/stack
-	@$(BIN)/python -m stack backup --to "$(TO)" --port-base "$$PORT_BASE" --data "$$DATA"
+	@$(BIN)/python -m stack backup --to "$$TO" --port-base "$$PORT_BASE" --data "$$DATA"
 
 restore: $(VENV)/stack.stamp has-setpriv ## Put a backup into an empty folder; FROM=… DATA=var/stack
-	@$(BIN)/python -m stack restore --from "$(FROM)" --data "$$DATA"
+	@$(BIN)/python -m stack restore --from "$$FROM" --data "$$DATA"
 
 test: lint has-setpriv ## All checks, then every test that is not marked `long`; TESTS=tests/stack for some
 	$(BIN)/pytest -m "not long" -n 2 --dist loadfile $(TESTS)

@@ -344,6 +344,14 @@ async def test_the_commands_say_what_was_done(stack: Stack, tmp_path: Path) -> N
     assert at.text.startswith(f"Restored into {second}, as of 20")
 
 
+async def test_make_takes_any_name(stack: Stack, tmp_path: Path) -> None:
+    kept, second = (tmp_path / f'{name} "$HOME" $(HOME) `touch x` $$ it\'s # 备份' for name in ("kept", "second"))
+    for words in ((f"backup|TO={kept}|DATA={stack.data.path}|PORT_BASE={stack.port - 4}"), f"restore|FROM={kept}|DATA={second}"):
+        async with terminal("make", "-o", ".venv/stack.stamp", *words.split("|")) as at:
+            assert await at.ended() == 0, at.text
+    assert sorted(os.listdir(tmp_path)) == [kept.name, second.name]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_command_that_is_broken_off_leaves_nothing(stack: Stack, tmp_path: Path, number: signal.Signals) -> None:
     """While the database stalls, so that it surely is at work."""
