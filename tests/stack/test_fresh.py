@@ -14,6 +14,7 @@ from stack.data import HALF_MADE, DataFolder
 from stack.errors import PartError, StackError
 from stack.fresh import fresh_folder
 
+FILES = ("secrets/key", "backup.log", "database.dump", "lock", "manifest.json")
 STEPS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod"}
 """What changes something on a disk, as Python tells it before it is done."""
 
@@ -21,7 +22,7 @@ STEPS = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.chmod"}
 def make(target: Path, content: str, *, fails: bool = False) -> None:
     with fresh_folder(target, mode=0o700, setting="TO=…") as fresh:
         (fresh / "secrets").mkdir()
-        for name in ("secrets/key", "last"):
+        for name in FILES:
             (fresh / name).write_text(content)
         if fails:
             raise StackError("no more")
@@ -32,7 +33,7 @@ def content(folder: Path) -> dict[str, str]:
 
 
 def whole(text: str) -> dict[str, str]:
-    return {"secrets/key": text, "last": text}
+    return dict.fromkeys(FILES, text)
 
 
 def left(folder: Path, *, mark: bool = True) -> Path:
