@@ -178,6 +178,7 @@ def _refuse_taken(target: Path, elsewhere: str) -> None:
 def _begun(fresh: Path, mode: int) -> None:
     """With a mark, and without what somebody left who was killed."""
     (fresh / HALF_MADE).touch()
+    synced(fresh)
     _emptied(fresh)
     fresh.chmod(mode)
 
