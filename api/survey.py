@@ -210,7 +210,7 @@ class OwnResultOut(BaseModel):
 
 @router.get("/v1/surveys/mine", responses=problems())
 async def mine(
-    me: MayReadOwn, db: Reading, now: Now, month: Annotated[str, Query(pattern=r"^20\d\d-(0[1-9]|1[0-2])$", examples=["2026-11"])]
+    me: MayReadOwn, db: Reading, now: Now, month: Annotated[str, Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2026-11"])]
 ) -> OwnResultOut:
     """What my patients say of a month, so that nobody of them can be told: whole months alone, whose numbers do not change any more."""
     first = date.fromisoformat(f"{month}-01")

@@ -6,7 +6,9 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from models.kernel.text import plain
 
 
 class DrugKind(StrEnum):
@@ -101,7 +103,7 @@ class Drug(BaseModel):
     pack_unit: str = "盒"
     dose_unit: DoseUnit
     """The unit in which a dose is said (mg, g, 片, 吸, U …)."""
-    doses_in_pack: Decimal = Field(gt=0)
+    doses_in_pack: Annotated[Decimal, Field(gt=0), BeforeValidator(plain)]
     """How many of `dose_unit` one pack holds."""
 
 
@@ -110,7 +112,7 @@ class Item(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     drug_code: DrugCode
-    dose: Annotated[Decimal, Field(gt=0, le=100_000, max_digits=9, decimal_places=3)]
+    dose: Annotated[Decimal, Field(gt=0, le=100_000, max_digits=9, decimal_places=3), BeforeValidator(plain)]
     """One dose, in the drug's own unit."""
     frequency: Frequency
     route: Route

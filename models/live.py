@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal, Self, cast, get_args
 from uuid import UUID
 
+from models.kernel import ids
+
 Subject = Literal["revisit", "charge", "refund", "prescription", "record", "delivery", "chat"]
 """Refunds, prescriptions, signings of the record, parcels and chat go by the id of their visit."""
 
@@ -26,7 +28,7 @@ class Topic:
         subject, _, number = text.partition(":")
         if subject not in get_args(Subject):
             raise ValueError("no such subject")
-        return cls(cast(Subject, subject), UUID(number))
+        return cls(cast(Subject, subject), ids.read(number))
 
     def __str__(self) -> str:
         return f"{self.subject}:{self.id}"

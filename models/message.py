@@ -77,7 +77,7 @@ class Variable(StrEnum):
 
 _NAMES: Final = frozenset({Variable.DEPARTMENT, Variable.DOCTOR, Variable.CARRIER})
 """From the HIS's data, so of any length: cut where too long, and never a reason to break a move."""
-_VARIABLE: Final = re.compile(r"\$\{(\w+)\}")
+_VARIABLE: Final = re.compile(r"\$\{([a-z_]+)\}")
 
 
 class Waits(StrEnum):

@@ -14,7 +14,7 @@ from models.kernel.text import Line, Paragraph
 from models.process import Alarm, Command, Moves, Row
 from models.signature import Signature, SignatureReported, canonical
 
-DiagnosisCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]\d{2}(\.[0-9A-Zx]{1,6})?$")]
+DiagnosisCode = Annotated[str, StringConstraints(pattern=r"^[A-Z][0-9]{2}(\.[0-9A-Zx]{1,6})?$")]
 """ICD-10, e.g. `J44.100` (国临版 has up to three digits after the point and `x` extensions)."""
 
 

@@ -4,9 +4,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from models.kernel.text import Line
+from models.kernel.text import Line, plain
 
 
 class Level(StrEnum):
@@ -56,7 +56,7 @@ class Facts(BaseModel):
     age_months: int = Field(ge=0, le=2400)
     """Whole months, for doses of children."""
     sex: Literal["male", "female"]
-    weight_kg: Decimal | None = None
+    weight_kg: Annotated[Decimal, BeforeValidator(plain)] | None = None
     pregnant: bool | None = None
     """None: nobody has asked."""
     allergies: tuple[Line, ...] | None = None

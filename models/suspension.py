@@ -4,6 +4,7 @@ Its identity is the 就诊单元 and the version that the HIS gave it, so that t
 one. Or it is a doctor whom the hospital suspends here: all their 就诊单元 from then on.
 """
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, Literal
@@ -110,6 +111,9 @@ PAUSES_S = (1, 2, 5, 10, 30)
 """Between two looks at who has not gone yet."""
 
 
+_COUNTED: Final = re.compile(r"[0-9]+")
+
+
 def id_of(schedule_id: str, version: str) -> UUID:
     """Of a change of a 就诊单元."""
     return ids.derived("suspension", schedule_id, version)
@@ -122,6 +126,6 @@ def of_doctor(doctor_id: str, at: datetime) -> UUID:
 
 def is_newer(version: str, than: str) -> bool:
     """Versions of a resource in their order. Where they are no numbers, only another one can be told: it counts as newer."""
-    if version.isdecimal() and than.isdecimal():
+    if _COUNTED.fullmatch(version) and _COUNTED.fullmatch(than):
         return int(version) > int(than)
     return version != than

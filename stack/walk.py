@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from string import digits
 from typing import Any
 
 import httpx
@@ -70,7 +71,7 @@ class Walk:
     async def _code(self, phone: str, before: int) -> str:
         """The newest code on the phone, read where a person would read it."""
         texts = await self._until(f"a code on the phone {phone[:3]}****", lambda: self._codes(phone), lambda found: len(found) > before)
-        return "".join(char for char in texts[-1].partition("验证码")[2] if char.isdigit())[:6]
+        return "".join(char for char in texts[-1].partition("验证码")[2] if char in digits)[:6]
 
     async def _codes(self, phone: str) -> list[str]:
         return [one for one in await self.texts(phone) if "验证码" in one]

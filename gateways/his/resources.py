@@ -9,6 +9,7 @@ from pydantic.alias_generators import to_camel
 
 from models.kernel.errors import Unknown
 from models.kernel.money import Fen, fen_from_yuan
+from models.kernel.text import plain
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -29,7 +30,7 @@ class Element(BaseModel):
 class Money(Element):
     """Yuan on the wire; whole fen or unreadable."""
 
-    value: Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=13)]
+    value: Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=13), BeforeValidator(plain)]
     currency: Literal["CNY"]
 
     @property

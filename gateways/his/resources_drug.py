@@ -1,12 +1,16 @@
 """The FHIR R4 resources of drugs and prescriptions, and of each only what we read."""
 
 from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator
 
 from gateways.his.resources import Concept, DateTime, Element, Identifier, NamedReference, Period, Reference, Resource
+from models.kernel.text import plain
 
 
 class Quantity(Element):
-    value: Decimal
+    value: Annotated[Decimal, BeforeValidator(plain)]
     unit: str | None = None
 
 

@@ -21,7 +21,7 @@ from gateways.invoice.signing import signed
 from gateways.wire import LIMIT_S, Call, Wire
 from models.invoice import REVERSAL_REASON, Ebill, RedBill, Split, Standing, Wanted
 from models.kernel import ids
-from models.kernel.clock import SHANGHAI
+from models.kernel.clock import SHANGHAI, read_beijing
 from models.kernel.errors import DomainError, Unknown
 from models.kernel.money import fen_from_yuan, yuan
 
@@ -233,6 +233,6 @@ def _stamp(at: datetime) -> str:
 
 def _instant(text: str) -> datetime:
     try:
-        return datetime.strptime(text, "%Y%m%d%H%M%S%f").replace(tzinfo=SHANGHAI)
+        return read_beijing(text, "%Y%m%d%H%M%S%f")
     except ValueError:
         raise Unknown("a time that is none") from None

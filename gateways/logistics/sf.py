@@ -16,7 +16,7 @@ from gateways.logistics.signing import digest
 from gateways.wire import LIMIT_S, Call, Wire
 from models.delivery import Mark, Reach, Receiver, TrackEvent, Waybill
 from models.kernel import ids
-from models.kernel.clock import SHANGHAI, Clock, now
+from models.kernel.clock import Clock, now, read_beijing
 from models.kernel.errors import DomainError, Kind, Unknown
 
 CARGO: Final = "医用物品"
@@ -276,6 +276,6 @@ def _event(sequence: int, route: _Route) -> TrackEvent:
 def _instant(text: str) -> datetime:
     """Beijing time without a zone [C]."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=SHANGHAI)
+        return read_beijing(text, "%Y-%m-%d %H:%M:%S")
     except ValueError:
         raise Unknown("a time that is none") from None

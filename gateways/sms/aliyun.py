@@ -15,7 +15,7 @@ from structlog.typing import FilteringBoundLogger
 from gateways.sms.acs3 import canonical_query, signed_headers
 from gateways.sms.port import Fate
 from gateways.wire import LIMIT_S, Answer, Call, Wire
-from models.kernel.clock import SHANGHAI, Clock, business_day, now
+from models.kernel.clock import Clock, business_day, now, read_beijing
 from models.kernel.errors import DomainError, Kind, Unknown
 
 _VERSION = "2017-05-25"
@@ -73,7 +73,7 @@ class _Detail(BaseModel):
     def at(self) -> datetime | None:
         """In Beijing; None for what is no time: who asks then has a clock."""
         try:
-            return datetime.strptime(self.received or "", "%Y-%m-%d %H:%M:%S").replace(tzinfo=SHANGHAI)
+            return read_beijing(self.received or "", "%Y-%m-%d %H:%M:%S")
         except ValueError:
             return None
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
+from models.kernel import ids
 from models.kernel.errors import DomainError
 
 REPORTS_MAX = 500
@@ -23,7 +24,7 @@ class Reported(BaseModel):
     def message_id(self) -> UUID | None:
         """None: no number of ours."""
         try:
-            return UUID(hex=self.number)
+            return ids.read(self.number)
         except ValueError:
             return None
 

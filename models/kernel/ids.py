@@ -1,15 +1,24 @@
 """Ids: random for what is new, derived for what must come out the same when it is asked again."""
 
 import hashlib
+import re
 import uuid
 from uuid import UUID
 
 NAMESPACE = UUID("8f2c1f5e-51a5-5d0f-9c43-6f757a68656e")
+_WRITTEN = re.compile(r"[0-9A-Fa-f]{32}|[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}")
 
 
 def new() -> UUID:
     """A random id. Never inside a workflow."""
     return uuid.uuid4()
+
+
+def read(text: str) -> UUID:
+    """An id as it is written, with its hyphens or as 32 digits; raises `ValueError`. `UUID` alone takes any script's digits."""
+    if not _WRITTEN.fullmatch(text):
+        raise ValueError("not an id")
+    return UUID(text)
 
 
 def derived(*parts: object) -> UUID:

@@ -6,6 +6,7 @@ from typing import Annotated, NewType
 from pydantic import Field
 
 from models.kernel.errors import DomainError
+from models.kernel.text import plain
 
 Fen = NewType("Fen", int)
 FEN_MAX = 10**11
@@ -18,8 +19,9 @@ _EXACT = Context(traps=[Inexact])
 def fen_from_yuan(wire: str | Decimal) -> Fen:
     """Exact fen of a yuan amount; raises `money.sub_fen` rather than round, `money.malformed` for what is no amount of money."""
     try:
+        plain(wire)
         amount = Decimal(wire)
-    except InvalidOperation as error:
+    except (InvalidOperation, ValueError) as error:
         raise DomainError("money.malformed", "invalid") from error
     if not amount.is_finite() or amount.copy_abs() > FEN_MAX // 100:
         raise DomainError("money.malformed", "invalid")

@@ -1,14 +1,20 @@
 """Mobile numbers of mainland China, as people type them: stored and compared as eleven digits."""
 
+import re
 from typing import Annotated
 
 import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType
 from pydantic import AfterValidator, StringConstraints
 
+_TYPED = re.compile(r"\+?[0-9][0-9 ()-]*")
+"""Before it is parsed: phonenumbers also takes other scripts' digits, the letters on a telephone's keys and words around a number."""
+
 
 def normalised(text: str) -> str:
     """`+86 138 1234 5678` → `13812345678`; raises `ValueError` for what is no mobile number of the mainland."""
+    if not _TYPED.fullmatch(text):
+        raise ValueError("not a phone number")
     try:
         number = phonenumbers.parse(text, "CN")
     except NumberParseException:

@@ -1,5 +1,6 @@
 """Text that people type: what is let in, and how personal values are masked."""
 
+import re
 import unicodedata
 from datetime import date
 from typing import Annotated
@@ -10,6 +11,8 @@ from models.kernel.errors import DomainError
 
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _MARKS = "10X98765432"
+_ID_NUMBER = re.compile(r"[0-9]{17}[0-9Xx]")
+_DECIMAL = re.compile(r"[-+0-9.Ee]+")
 
 
 def _clean(text: str) -> str:
@@ -31,7 +34,7 @@ Paragraph = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1
 def check_id_number(number: str) -> date:
     """GB 11643: check digit and birth date of an 18-digit ID number [L]; answers the birth date, raises `patient.id_number`."""
     body, mark = number[:17], number[17:].upper()
-    if len(number) != 18 or not (body.isascii() and body.isdigit()):
+    if not _ID_NUMBER.fullmatch(number):
         raise DomainError("patient.id_number", "invalid")
     if mark != _MARKS[sum(int(digit) * weight for digit, weight in zip(body, _WEIGHTS, strict=True)) % 11]:
         raise DomainError("patient.id_number", "invalid")
@@ -39,6 +42,13 @@ def check_id_number(number: str) -> date:
         return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError as error:
         raise DomainError("patient.id_number", "invalid") from error
+
+
+def plain(said: object) -> object:
+    """For a BeforeValidator of a `Decimal`: a text of ASCII digits. Python would take any script's, and `1_0` for ten."""
+    if isinstance(said, str) and not _DECIMAL.fullmatch(said):
+        raise ValueError("not a number in plain digits")
+    return said
 
 
 def masked_name(name: str) -> str:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from models.charge import MOVES, ChannelOrder, Charge, ChargeState, OrderState, Scene
+from models.kernel import ids
 from models.kernel.errors import DomainError
 from models.stores import steps
 from models.tables.charge import ChargeOrderRow, ChargeRow
@@ -187,7 +188,7 @@ async def closed(db: AsyncSession, *order_ids: UUID) -> None:
 async def of_order_no(db: AsyncSession, order_no: str) -> UUID | None:
     """The charge that a channel order belongs to, by the channel's `out_trade_no`; None for a number that is not ours."""
     try:
-        order_id = UUID(hex=order_no)
+        order_id = ids.read(order_no)
     except ValueError:
         return None
     return await db.scalar(select(ChargeOrderRow.charge_id).where(ChargeOrderRow.id == order_id))

@@ -207,7 +207,7 @@ async def keep_tracks(db: AsyncSession, delivery_id: UUID, events: Iterable[Trac
 async def of_push(db: AsyncSession, order_no: str, waybill: str) -> UUID | None:
     """The parcel that both numbers are of; before the carrier's answer is known, ours alone. None for what is not ours."""
     try:
-        number = UUID(hex=order_no)
+        number = ids.read(order_no)
     except ValueError:
         return None
     known = func.coalesce(DeliveryRow.waybill, waybill) == waybill

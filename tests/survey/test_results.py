@@ -165,3 +165,11 @@ async def test_others_results_are_not_a_doctors_to_read(
     for path, who in (("surveys/results", doctor), ("surveys/mine", manager)):
         answer = await api.get(f"/v1/{path}", params=DAY | {"month": "2026-02"}, headers=who)
         assert (answer.status_code, answer.json()["code"]) == (403, "account.forbidden")
+
+
+@pytest.mark.parametrize("month", ["2026-13", "1999-12", "2026-2", "２０２６-02", "20２6-02"])
+async def test_a_month_that_is_none_is_refused(api: httpx.AsyncClient, database: Database, clock: Hands, month: str) -> None:
+    _, doctor = await staff_signed_in(database, clock, Role.DOCTOR)
+    answer = await api.get("/v1/surveys/mine", params={"month": month}, headers=doctor)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")

@@ -282,6 +282,8 @@ async def _told(hospital: Hospital, desk: SuspensionDesk) -> int:
     return (await progress(hospital, desk.id)).stopped
 
 
-@pytest.mark.parametrize(("version", "than", "newer"), [("10", "9", True), ("9", "10", False), ("2", "2", False), ("b", "a", True)])
+@pytest.mark.parametrize(
+    ("version", "than", "newer"), [("10", "9", True), ("9", "10", False), ("2", "2", False), ("b", "a", True), ("９", "10", True)]
+)
 def test_versions_are_in_their_order(version: str, than: str, newer: bool) -> None:
     assert is_newer(version, than=than) is newer
