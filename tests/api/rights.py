@@ -200,6 +200,46 @@ LISTS: Final[dict[str, tuple[str, ...]]] = {
     "GET /v1/prescriptions/mine": ("draft_id",),
 }
 """Lists of what is one's own, and what of it must stand there, so that nothing of another's is missed for want of rows."""
+SHOWS: Final[dict[str, tuple[str, ...]]] = {
+    "GET /v1/patients/{patient_id}": (),
+    "GET /v1/patients/{patient_id}/revisits": ("past_prescription", "revisit_id"),
+    "GET /v1/patients/{patient_id}/past-prescriptions": ("past_prescription",),
+    "GET /v1/patients/{patient_id}/invoices": ("charge_id", "invoice_id", "revisit_id"),
+    "GET /v1/revisits/{revisit_id}": ("past_prescription", "patient_id"),
+    "GET /v1/revisits/{revisit_id}/timeline": ("charge_id", "doctor_id", "past_prescription", "patient_id", "refund_id", "suspension_id"),
+    "GET /v1/revisits/{revisit_id}/past-visits": ("past_encounter_id",),
+    "GET /v1/revisits/{revisit_id}/again": ("past_prescription", "patient_id", "said"),
+    "GET /v1/revisits/{revisit_id}/decline": ("said",),
+    "GET /v1/revisits/{revisit_id}/intake": ("file_id", "past_encounter_id", "past_prescription", "said"),
+    "GET /v1/queue/{schedule_id}": ("revisit_id",),
+    "GET /v1/revisits/{revisit_id}/chat": ("said",),
+    "GET /v1/revisits/{revisit_id}/record": ("record_id", "said"),
+    "GET /v1/revisits/{revisit_id}/history": (
+        "charge_id",
+        "delivery_id",
+        "doctor_id",
+        "draft_id",
+        "invoice_id",
+        "prescription_id",
+        "record_id",
+        "refund_id",
+        "suspension_id",
+    ),
+    "GET /v1/revisits/{revisit_id}/history/events": (),
+    "GET /v1/revisits/{revisit_id}/prescriptions": ("draft_id", "prescription_id"),
+    "GET /v1/prescriptions/{prescription_id}": ("delivery_id", "revisit_id"),
+    "GET /v1/deliveries/{delivery_id}": ("prescription_id", "revisit_id"),
+    "GET /v1/deliveries/{delivery_id}/receiver": (),
+    "GET /v1/charges/{charge_id}": ("revisit_id",),
+    "GET /v1/charges/{charge_id}/invoices": ("invoice_id", "revisit_id"),
+    "GET /v1/charges/{charge_id}/ledger": (),
+    "GET /v1/revisits/{revisit_id}/ledger": (),
+    "GET /v1/refunds/{refund_id}": ("charge_id", "revisit_id"),
+    "GET /v1/invoices/{invoice_id}": ("charge_id", "revisit_id"),
+    "GET /v1/suspensions/{suspension_id}": ("doctor_id", "revisit_id"),
+    "GET /v1/revisits/{revisit_id}/survey": ("said",),
+}
+"""Of each reading by an id: what else of the same visit stands there, by the alphabet, and nothing of another. None: it has no id."""
 QUERIES: Final = {"GET /v1/queue/{schedule_id}": {"list": "consulting"}, "GET /v1/slots": {"limit": "100"}}
 """What a list is asked with to show its rows."""
 

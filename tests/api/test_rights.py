@@ -5,25 +5,28 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, cast
+from uuid import UUID
 
 import httpx
 import pytest
 import pytest_asyncio
 from fastapi import FastAPI
 from fastapi.routing import APIRoute, iter_route_contexts
+from sqlalchemy import update
 
 from api.app import create_app
 from models.account import Role
 from models.kernel import ids
 from models.patient import Relation
 from models.prescription import PrescriptionState
-from models.queue import QueueList
+from models.queue import IF_BOOKED, LISTED, QueueList
 from models.revisit import State
 from models.stores import patient as patients
 from models.stores.database import Database
+from models.tables.revisit import RevisitRow
 from tests.account.builders import patient_signed_in, staff_signed_in
-from tests.api.rights import EVERYBODY, HELD, HERE, LATER, LISTS, OPEN, PUBLIC, RIGHTS, WORDS
-from tests.api.world import knocks, names_in, standing, stands, surveyed, worlds
+from tests.api.rights import EVERYBODY, HELD, HERE, LATER, LISTS, OPEN, PUBLIC, RIGHTS, SHOWS, WORDS
+from tests.api.world import family, knocks, names_in, standing, stands, surveyed, worlds
 from tests.builders import NAME
 from tests.client import Hands, key, speaking, wiring
 from tests.prescription.builders import a_prescription
@@ -31,6 +34,7 @@ from tests.settings import settings
 
 ENDS_SESSION: Final = "DELETE /v1/account/sessions/current"
 STREAM: Final = "GET /v1/events"
+MESSAGES: Final = "GET /v1/messages"
 NOT_HERE: Final = {"GET /v1/invoices/{invoice_id}/pdf"}
 """What the issuer has not given in this world."""
 NOT_WRITTEN: Final = {
@@ -223,6 +227,78 @@ def _asked_with(door: str, last_month: datetime) -> list[dict[str, object]]:
         "GET /v1/drugs": [{"q": "噻"}],
     }
     return cast(list[dict[str, object]], each.get(door, [{}]))
+
+
+def test_each_reading_of_one_thing_is_in_the_table_of_what_it_shows() -> None:
+    assert set(SHOWS) == {door for door in RIGHTS if door.startswith("GET") and names_in(door)} - set(NOTHING_OF_ONES_OWN)
+
+
+async def test_what_is_asked_of_one_patient_shows_nothing_of_the_other(
+    api: httpx.AsyncClient, database: Database, clock: Hands, folder: Path
+) -> None:
+    """An account has two patients, a doctor two visits, the offices all: whatever has an id in its path, or takes a visit's beside it,
+    shows what belongs to that one, and nothing of the other. What it shows besides what it was asked with stands in the table.
+    """
+    both, wrong, seen = await family(database, clock, folder), list[str](), {door: set[str]() for door in SHOWS}
+    asked = [(door, dict[str, str]()) for door in RIGHTS if door.startswith("GET") and names_in(door)]
+    for state in (State.BOOKED, State.CONSULTING, State.DECLINED):
+        for one in both:
+            await stands(database, one, state)
+        for mine, theirs in (both, reversed(both)):
+            foreign = {name: id for name, id in theirs.ids.items() if id not in mine.ids.values()}
+            of_visit = [(MESSAGES, {"visit_id": mine.ids["revisit_id"]})]
+            for door, beside in [*asked, *of_visit]:
+                for letter, each in [
+                    (letter, each) for letter in RIGHTS[door] for each in ([beside] if beside else _asked_with(door, clock()))
+                ]:
+                    answer = await knocks(api, door, mine.by_role[letter], mine.ids, beside=each)
+                    wrong += [f"{letter} {door} shows the other's {name}" for name, id in foreign.items() if id in answer.text]
+                    shown = {name for name, id in mine.ids.items() if id in answer.text and name not in names_in(door)}
+                    seen.setdefault(door, set()).update(shown if answer.is_success else ())
+
+    assert "\n".join(wrong) == ""
+    assert seen.pop(MESSAGES) >= {"message_id"}
+    assert {door: tuple(sorted(names)) for door, names in seen.items() if door in SHOWS} == SHOWS
+
+
+async def test_what_is_of_ones_other_patient_is_not_taken_for_this_one(
+    api: httpx.AsyncClient, database: Database, clock: Hands, folder: Path
+) -> None:
+    """An id of the other visit behind or beside the id of this one."""
+    wrong = list[str]()
+    mine, theirs = await family(database, clock, folder)
+    for door, rights in RIGHTS.items():
+        for letter, name in [(letter, name) for letter in rights for name in names_in(door)[1:]]:
+            answer = await knocks(api, door, mine.by_role[letter], mine.ids | {name: theirs.ids[name]})
+            wrong += [f"{letter} {door}, {name}: {answer.status_code}"] * (answer.status_code != 404)
+    for (door, name), code in ((one, code) for one, code in HERE.items() if one[0] != STREAM):
+        for one in (mine, theirs):
+            await stands(database, one, STANDS_IN.get(door, State.CONSULTING))
+        answer = await knocks(api, door, mine.by_role[RIGHTS[door][0]], mine.ids, beside={name: theirs.beside(name)})
+        wrong += [f"{door}, {name}: {answer.status_code} {answer.text[:120]}"] * (answer.json().get("code") != code)
+
+    assert "\n".join(wrong) == ""
+
+
+@pytest.mark.parametrize("state", State)
+async def test_a_doctor_reaches_a_visit_once_it_was_booked(
+    api: httpx.AsyncClient, database: Database, clock: Hands, folder: Path, state: State
+) -> None:
+    """And never one that was left before it was paid: nothing that asks for a visit's doctor, or for its things, finds it."""
+    [world] = await worlds(database, clock, folder, state, count=1)
+    charge_id, theirs = UUID(world.ids["charge_id"]), state in LISTED
+    wrong = list[str]()
+    for settled in (True, False):
+        async with database.transaction() as db:
+            paid = {"charge_id": charge_id if settled else None}
+            await db.execute(update(RevisitRow).where(RevisitRow.id == world.visit.id).values(**paid))
+        for door in (one for one in _readings_of("D") if "{revisit_id}" in one):
+            answer = await knocks(api, door, world.by_role["D"], world.ids)
+            found = answer.status_code != 404 or answer.json()["code"] == NOT_WRITTEN.get(door)
+            if found is not (theirs and (settled or state not in IF_BOOKED)):
+                wrong.append(f"{door}, settled {settled}: {answer.status_code} {answer.text[:80]}")
+
+    assert "\n".join(wrong) == ""
 
 
 async def test_who_knows_name_and_number_reads_nothing_of_another_account(

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +19,7 @@ from models.eligibility import HisPatient
 from models.kernel import ids
 from models.kernel.errors import known
 from models.message import MessageState, Template
+from models.patient import Relation
 from models.prescription import PrescriptionState
 from models.record import Record, RecordContent, RecordState
 from models.refill import PastPrescriptions
@@ -42,13 +43,16 @@ from models.stores import suspension as suspensions
 from models.stores.database import Database
 from models.stores.files import Files
 from models.survey import ANSWERS_MIN
+from models.suspension import Outcome
+from models.tables.directory import ScheduleRow
 from models.tables.message import MessageRow
 from models.tables.record import RecordSigningRow
-from models.tables.revisit import FileRow, RevisitRow
+from models.tables.revisit import FileRow, IntakeRow, RevisitRow
+from models.tables.suspension import SuspensionVisitRow
 from models.tables.table import Table
 from tests.account.builders import a_phone, staff_signed_in
 from tests.api.rights import BODIES, LETTERS, QUERIES
-from tests.builders import FEE_FEN, a_charge, rules
+from tests.builders import FEE_FEN, NAME, a_charge, rules
 from tests.client import Hands, key
 from tests.delivery.builders import an_address
 from tests.intake.builders import a_png
@@ -171,6 +175,26 @@ async def _with_words(database: Database, clock: Hands, visit: Visit) -> dict[st
         await asked(db, visit.id, visit.unit, at)
         await answered(db, visit.id, at, remark=said)
     return {"note_id": note_id, "said": said, "past_encounter_id": before.encounter_id}
+
+
+async def family(database: Database, clock: Hands, folder: Path) -> list[World]:
+    """Two worlds of one account, which opened a visit for each of its patients; the same doctor has both, in two clinics."""
+    first, second = await worlds(database, clock, folder)
+    account_id, doctor_id = first.visit.person.account_id, first.visit.unit.doctor_id
+    async with database.transaction() as db:
+        await patients.bind(db, account_id, NAME, second.visit.person.id_number, Relation.PARENT, clock())
+        opened = update(RevisitRow).where(RevisitRow.id == second.visit.id)
+        await db.execute(opened.values(account_id=account_id, doctor_id=doctor_id))
+        await db.execute(update(ScheduleRow).where(ScheduleRow.id == second.visit.unit.id).values(doctor_id=doctor_id))
+        said = select(IntakeRow.id).where(IntakeRow.revisit_id == RevisitRow.id).scalar_subquery()
+        await db.execute(update(RevisitRow).values(intake_id=said))
+        for one in (first, second):
+            described = update(IntakeRow).where(IntakeRow.revisit_id == one.visit.id)
+            await db.execute(described.values(file_ids=[one.ids["file_id"]]))
+            met = {"suspension_id": UUID(one.ids["suspension_id"]), "revisit_id": one.visit.id}
+            await db.execute(insert(SuspensionVisitRow).values(**met, outcome=Outcome.STOPPED, at=clock()))
+    second.visit = replace(second.visit, patient=first.visit.patient, doctor=first.visit.doctor)
+    return [first, second]
 
 
 async def surveyed(database: Database, world: World, at: datetime) -> None:
