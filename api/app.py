@@ -71,13 +71,10 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     ledger.router,
     history.router,
     events.router,
-    wechat_pay.router,
-    signature_webhook.router,
-    his.router,
-    sf.router,
-    sms.router,
 )
 """One a capability. Each carries its whole path (`/v1/…`), which is also the scope of its intents."""
+MACHINES: Final[tuple[APIRouter, ...]] = (wechat_pay.router, signature_webhook.router, his.router, sf.router, sms.router)
+"""Where no person comes: a machine of another house, on its own wire."""
 
 _WISHED: Final = frozenset({act.ActionOut.__name__, charge.OrderedOut.__name__})
 """What a route answers that asks a process for something."""
@@ -125,6 +122,8 @@ def create_app(wiring: Wiring) -> FastAPI:
     app.include_router(metrics.router)
     for router in ROUTERS:
         app.include_router(router, responses=problems.problems(), max_body_size=BODY_BYTES_MAX)
+    for router in MACHINES:
+        app.include_router(router, responses=problems.of_a_machine(), max_body_size=BODY_BYTES_MAX)
     docs.install(app)
     app.add_middleware(Journal)
     return app

@@ -1,6 +1,6 @@
 """Every refusal of the API as RFC 9457 `application/problem+json`. A kind becomes a status here and nowhere else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, cast, get_args
 
 import structlog
@@ -164,10 +164,33 @@ def problems(**codes: tuple[str, ...]) -> dict[int | str, dict[str, Any]]:
             told[STATUS[kind]] = _documented(kind, STATUS[kind], named)
     if codes:
         raise TypeError(f"{', '.join(codes)}: no kind of refusal")
-    told[413] = _documented("invalid", 413, ("request.too_large",))
     told[415] = _documented("malformed", 415, ("request.media_type",))
-    told[500] = _documented("unavailable", 500, ("internal",))
-    return told
+    return told | _at_any_door()
+
+
+def of_a_machine(**codes: tuple[str, ...]) -> dict[int | str, dict[str, Any]]:
+    """The same of a door for machines: nobody signs in there and no form is read, so beside the route's own codes there is little."""
+    named: dict[Kind, tuple[str, ...]] = {kind: codes[kind] for kind in cast(tuple[Kind, ...], get_args(Kind)) if kind in codes}
+    told: dict[int | str, dict[str, Any]] = {STATUS[kind]: _documented(kind, STATUS[kind], said) for kind, said in named.items()}
+    told[503] = _documented("unavailable", 503, ("service.unavailable",))
+    return told | _at_any_door()
+
+
+def _at_any_door() -> dict[int | str, dict[str, Any]]:
+    return {413: _documented("invalid", 413, ("request.too_large",)), 500: _documented("unavailable", 500, ("internal",))}
+
+
+def on_its_wire(said: Callable[[str], dict[str, str | int]], **codes: tuple[str, ...]) -> dict[int | str, dict[str, Any]]:
+    """Of a machine that is refused in words of its own: what is `said` for each code."""
+    fields = {name: {"type": "integer" if isinstance(value, int) else "string"} for name, value in said("").items()}
+    schema = {"type": "object", "properties": fields, "required": list(fields)}
+    return {
+        STATUS[cast(Kind, kind)]: {
+            "description": " · ".join(f"`{code}`" for code in named),
+            "content": {"application/json": {"schema": schema, "examples": {code: {"value": said(code)} for code in named}}},
+        }
+        for kind, named in codes.items()
+    }
 
 
 def told_of_a_reading(responses: Mapping[str, Any]) -> None:

@@ -11,7 +11,7 @@ from starlette.background import BackgroundTask
 
 from api.act import request_id
 from api.pathways import AskPathways
-from api.problems import problems
+from api.problems import of_a_machine
 from api.wiring import Now, Wired, Wiring
 from gateways.his.inbound import BillTold, DrugsTold, HisAccount, HisMessage, ScheduleTold, open_message
 from models.kernel import ids
@@ -45,7 +45,7 @@ class Noted(News):
     PATH,
     status_code=204,
     response_class=Response,
-    responses=problems(anonymous=("his.signature",), malformed=("his.malformed",), invalid=("his.unknown_event",)),
+    responses=of_a_machine(anonymous=("his.signature",), malformed=("his.malformed",), invalid=("his.unknown_event",)),
 )
 async def told(request: Request, wiring: Wired, now: Now, pathways: AskPathways) -> Response:
     """Something happened in the hospital: 204 once it is kept; a problem when it cannot be trusted or read, and the HIS comes again."""

@@ -11,7 +11,7 @@ from starlette.background import BackgroundTask
 
 from api.act import request_id
 from api.pathways import AskPathways, Pathways
-from api.problems import STATUS
+from api.problems import STATUS, on_its_wire
 from api.wiring import Wired
 from gateways.logistics.inbound import Pushed, read_push
 from models.delivery import DeliveryPushed
@@ -28,7 +28,11 @@ log = structlog.get_logger()
 Knock = tuple[UUID, DeliveryPushed]
 
 
-@router.post(PATH, responses={400: {"description": "No push of SF's."}, 404: {"description": "Of no parcel of ours."}})
+def _said(code: str) -> dict[str, str | int]:
+    return {"return_code": "1000", "return_msg": code}
+
+
+@router.post(PATH, responses=on_its_wire(_said, malformed=("logistics.malformed",), missing=(UNKNOWN,)))
 async def pushed(request: Request, wiring: Wired, pathways: AskPathways) -> JSONResponse:
     """Something happened to a parcel: return_code 0000 once it is kept; another code, and SF comes again, for what is not ours."""
     try:
@@ -36,7 +40,7 @@ async def pushed(request: Request, wiring: Wired, pathways: AskPathways) -> JSON
         kept = await _kept(wiring.database, told)
     except DomainError as refused:
         log.warning("logistics.push_refused", code=refused.code, **refused.params)
-        return JSONResponse({"return_code": "1000", "return_msg": refused.code}, STATUS[refused.kind])
+        return JSONResponse(_said(refused.code), STATUS[refused.kind])
     return JSONResponse({"return_code": "0000", "return_msg": "OK"}, background=BackgroundTask(_knock, pathways, kept))
 
 

@@ -7,7 +7,7 @@ from starlette.background import BackgroundTask
 
 from api.act import request_id
 from api.pathways import AskPathways
-from api.problems import STATUS
+from api.problems import STATUS, on_its_wire
 from api.wiring import Now, Wired
 from gateways.signature.inbound import SignatureAccount, open_notify
 from models.kernel import ids
@@ -21,7 +21,16 @@ PATH = "/webhooks/signature"
 log = structlog.get_logger()
 
 
-@router.post(PATH, status_code=204, response_class=Response, responses={401: {"description": "Not signed by the CA."}})
+def _said(code: str) -> dict[str, str | int]:
+    return {"code": code}
+
+
+@router.post(
+    PATH,
+    status_code=204,
+    response_class=Response,
+    responses=on_its_wire(_said, anonymous=("signature.notify_forged",), malformed=("signature.notify_malformed",)),
+)
 async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathways) -> Response:
     """A task has ended: 204 once it is kept; 4xx when it can't be trusted or read. Of a task that we don't know nothing is kept."""
     account = SignatureAccount(**wiring.settings.signature.plain(), notify_url=wiring.settings.public_url + PATH)
@@ -29,7 +38,7 @@ async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathw
         notify = open_notify(account, request.headers, await request.body(), now)
     except DomainError as refused:
         log.warning("signature.notify_refused", code=refused.code, **refused.params)
-        return JSONResponse({"code": refused.code}, STATUS[refused.kind])
+        return JSONResponse(_said(refused.code), STATUS[refused.kind])
     event = SignatureReported(id=ids.derived("inbox", "signature", notify.notify_id), request=request_id())
     async with wiring.database.transaction() as db:
         whose = await signatures.of_task(db, notify.number)

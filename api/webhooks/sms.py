@@ -6,7 +6,7 @@ import structlog
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from api.problems import STATUS
+from api.problems import STATUS, on_its_wire
 from api.wiring import Now, Wired
 from gateways.sms.inbound import read_push
 from models.kernel.errors import DomainError
@@ -18,7 +18,11 @@ UNKNOWN = "sms.unknown_message"
 log = structlog.get_logger()
 
 
-@router.post(PATH, responses={400: {"description": "No push of Aliyun's."}, 404: {"description": "Of no message of ours."}})
+def _said(code: str) -> dict[str, str | int]:
+    return {"code": 1, "msg": code}
+
+
+@router.post(PATH, responses=on_its_wire(_said, malformed=("sms.malformed",), missing=(UNKNOWN,)))
 async def reported(request: Request, wiring: Wired, now: Now) -> JSONResponse:
     """Something became of messages. With 200 they do not come again [C]; of none of ours, as before we know the receipt, they shall."""
     try:
@@ -29,7 +33,7 @@ async def reported(request: Request, wiring: Wired, now: Now) -> JSONResponse:
             raise DomainError(UNKNOWN, "missing", pushed=len(told))
     except DomainError as refused:
         log.warning("sms.report_refused", code=refused.code, **refused.params)
-        return JSONResponse({"code": 1, "msg": refused.code}, STATUS[refused.kind])
+        return JSONResponse(_said(refused.code), STATUS[refused.kind])
     if not all(ours):
         log.warning("sms.report_refused", code=UNKNOWN, pushed=len(told) - sum(ours))
     return JSONResponse({"code": 0, "msg": "接收成功"})

@@ -10,7 +10,7 @@ from starlette.background import BackgroundTask
 
 from api.act import request_id
 from api.pathways import AskPathways
-from api.problems import STATUS
+from api.problems import STATUS, on_its_wire
 from api.wiring import Now, Wired
 from gateways.wechat_pay.inbound import Notify, RefundNotify, WeChatPayAccount, open_notify
 from models.charge import Reported
@@ -28,7 +28,16 @@ PATH = "/webhooks/wechat-pay"
 log = structlog.get_logger()
 
 
-@router.post(PATH, status_code=204, response_class=Response, responses={401: {"description": "Not signed by WeChat Pay."}})
+def _said(code: str) -> dict[str, str | int]:
+    return {"code": "FAIL", "message": code}
+
+
+@router.post(
+    PATH,
+    status_code=204,
+    response_class=Response,
+    responses=on_its_wire(_said, anonymous=("wechat_pay.signature",), malformed=("wechat_pay.malformed",), invalid=("wechat_pay.foreign",)),
+)
 async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathways) -> Response:
     """A payment or a refund's end is reported: 204 once it is kept; 4xx with WeChat Pay's error body when it can't be trusted or read."""
     account = _account(wiring.settings.public_url + PATH, *wiring.settings.wechat_pay.plain().items())
@@ -36,7 +45,7 @@ async def notified(request: Request, wiring: Wired, now: Now, pathways: AskPathw
         notify = open_notify(account, request.headers, await request.body(), now)
     except DomainError as refused:
         log.warning("wechat_pay.notify_refused", code=refused.code, **refused.params)
-        return JSONResponse({"code": "FAIL", "message": refused.code}, STATUS[refused.kind])
+        return JSONResponse(_said(refused.code), STATUS[refused.kind])
     if isinstance(notify, RefundNotify):
         kept = await _refund_reported(wiring.database, notify)
     else:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest_asyncio
 from fastapi import FastAPI
 
@@ -90,3 +91,22 @@ def test_who_asks_a_process_for_something_reads_that_it_may_last(document: Json)
     assert last - asked == {"POST /v1/account/codes", "POST /v1/account/staff/codes", "POST /v1/schedule/syncs"}
     assert asked <= last
     assert all(operation["responses"]["202"]["description"] for _, operation in operations(document) if "202" in operation["responses"])
+
+
+async def test_a_machine_reads_what_it_is_refused_with_and_nothing_that_cannot_be(document: Json, api: httpx.AsyncClient) -> None:
+    """Asked by nobody of theirs, with nothing: each answers one of its own refusals, word for word."""
+    doors = {path: methods["post"]["responses"] for path, methods in document["paths"].items() if path.startswith("/webhooks/")}
+    assert set(doors) == {f"/webhooks/{one}" for one in ("his", "sf", "signature", "sms", "wechat-pay")}
+    for path, responses in doors.items():
+        assert "account." not in json.dumps(responses), path
+        if path == "/webhooks/wechat-pay":  # which has no keys here (tests/charge)
+            assert set(responses) == {"204", "400", "401", "413", "422", "500", "503"}
+            continue
+        answer = await api.post(path, content=b"?")
+        told = responses[str(answer.status_code)]["content"][answer.headers["content-type"]]
+        refusal = answer.json()
+        if path == "/webhooks/his":
+            assert refusal["code"] in told["examples"]
+        else:
+            assert refusal in [example["value"] for example in told["examples"].values()], path
+            assert set(refusal) == set(told["schema"]["required"]) == set(told["schema"]["properties"]), path

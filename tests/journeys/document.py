@@ -35,6 +35,8 @@ CONFORMING: Final = cast(
 AWAY: Final = 503
 """Described everywhere, and never to be seen where all parts are up."""
 PROBLEM: Final = "application/problem+json"
+JSON: Final = "application/json"
+"""In which a machine is refused, on its own wire."""
 KEY: Final = "Idempotency-Key"
 SENT_AWAY: Final = (b'"account.anonymous"', b'"account.forbidden"')
 CURSOR: Final = "after"
@@ -113,8 +115,11 @@ class Line:
             faults.append(fault)
         told = [str(fault) for fault in faults] + ["503 of a hospital that is up"] * (answer.status_code == AWAY)
         code = answer.json()["code"] if PROBLEM in "".join(answer.headers.get("content-type", "")) else None
-        if code and code not in _named(case, answer):
+        if code and code not in _named(case, answer, PROBLEM):
             told.append(f"{answer.status_code} by a code that is not named: {code}")
+        if not answer.ok and answer.headers.get("content-type") == JSON:
+            said = [example["value"] for example in _named(case, answer, JSON).values()]
+            told += [f"{answer.status_code} in words that are not named"] * (answer.json() not in said)
         self.wrong += [f"{label}: {one}\n{answer.content[:600]!r}"[:3000] for one in told]
 
     async def generated(self, ids: Mapping[str, str], tries: int) -> None:
@@ -173,10 +178,10 @@ def _described(api: str) -> tuple[Operation, ...]:
     return tuple(cast(Operation, cast(Any, one).ok()) for one in found)
 
 
-def _named(case: Case, answer: Any) -> set[str]:
-    """The codes by which the operation may be refused with that status."""
+def _named(case: Case, answer: Any, media_type: str) -> dict[str, Any]:
+    """By its code, how the operation may be refused with that status."""
     said = case.operation.definition.raw["responses"].get(str(answer.status_code), {})
-    return set(said.get("content", {}).get(PROBLEM, {}).get("examples", {}))
+    return said.get("content", {}).get(media_type, {}).get("examples", {})
 
 
 def _names_in(path: str) -> list[str]:
