@@ -8,13 +8,16 @@ from sandbox.his.hospital import Hospital
 _CONSOLE_ROWS: Final = 100
 _BOOKS: Final = {
     "appointments": "SELECT id, claim_no, slot_id, schedule_id, patient_id, status, cancel_reason FROM his_appointment ORDER BY rowid",
-    "invoices": "SELECT id, appointment_id, prescription_no, status, total_fen, "
+    "invoices": "SELECT id, appointment_id, prescription_no, patient_id, status, total_fen, "
     "(SELECT coalesce(sum(amount_fen), 0) FROM his_reversal WHERE invoice_id = bill.id) AS reversed_fen "
     "FROM his_invoice AS bill ORDER BY rowid",
     "settlements": "SELECT payment_no, invoice_id, channel, channel_no, amount_fen, cash_fen, account_fen, fund_fen FROM his_settlement "
     "ORDER BY rowid",
     "reversals": "SELECT refund_no, invoice_id, amount_fen, cash_fen, account_fen, fund_fen, reason FROM his_reversal ORDER BY rowid",
-    "encounters": "SELECT id, visit_no, appointment_id, patient_id, status FROM his_encounter_now WHERE class = 'VR' ORDER BY start_ms, id",
+    "encounters": "SELECT id, visit_no, appointment_id, patient_id, practitioner_id, status FROM his_encounter_now WHERE class = 'VR' "
+    "ORDER BY start_ms, id",
+    "patients": "SELECT id, id_number, json_extract(body, '$.name[0].text') AS name, json_extract(body, '$.birthDate') AS birth_on "
+    "FROM his_patient ORDER BY rowid",
     "prescriptions": "SELECT number, patient_id, encounter_id, practitioner_id, icd10, authored_ms, valid_until_ms, prepared_ms, "
     "coalesce(fetched_ms, dispensed_ms) AS dispensed_ms, CASE WHEN fetched_ms IS NULL THEN returned_ms END AS returned_ms, "
     "(SELECT count(*) FROM his_provenance WHERE number = rx.number) AS signed "
@@ -38,7 +41,7 @@ _BILL_NAMES: Final = {"issued": "待缴费", "balanced": "已缴费", "cancelled
 
 
 def books(hospital: Hospital) -> dict[str, object]:
-    """Every appointment, bill, settlement, reversal and online visit, with the client's numbers; the slots that anybody asked for."""
+    """Every appointment, bill, settlement, reversal and online visit, with the client's numbers; slots that were asked for; people."""
     return {name: [dict(row) for row in hospital.store.rows(sql)] for name, sql in _BOOKS.items()}
 
 

@@ -115,6 +115,7 @@ class Issuer:
             {name: row[name] for name in plain}
             | {name: None if row[column] is None else ten(row[column]) for name, column in numbers.items()}
             | {"undone_code": row["undone_code"], "red_code": row["red_code"], "reversed_at": row["reversed_at"]}
+            | _whose(row["told"])
             for row in rows
         ]
 
@@ -128,6 +129,12 @@ class Issuer:
         names = ", ".join(row)
         values = ", ".join(f":{name}" for name in row)
         db.execute(f"INSERT INTO invoice_bill ({names}) VALUES ({values})", row)  # noqa: S608  names of ours
+
+
+def _whose(told: str) -> dict[str, Any]:
+    """For whom and for what a bill was wanted."""
+    wish = OutpatientIn.model_validate_json(told)
+    return {"payer": wish.payer, "patient_no": wish.patient_no, "items": [one.charge_code for one in wish.charge_detail]}
 
 
 def ten(number: int) -> str:

@@ -23,6 +23,7 @@ from tests.auditor import (
     ours,
     owed,
     parcels,
+    people,
     processes,
     records,
     refunds,
@@ -30,6 +31,7 @@ from tests.auditor import (
     signatures,
     theirs,
     trail,
+    whose,
 )
 from tests.auditor.books import Books
 from tests.auditor.finding import Finding, Kind, told
@@ -43,6 +45,7 @@ CHECKS = (
     *(money.check, refunds.check, ledger.check, his.check, messages.check, processes.check),
     *(signatures.check, records.check, drugs.check, parcels.check, ebills.check, clinics.check),
     *(owed.check, contents.check, trail.check, files.check, once.check),
+    *(whose.check, people.check),
 )
 AT_ANY_TIME = frozenset(
     {Kind.SLOT_OVERSOLD, Kind.SLOT_TAKEN, Kind.LEDGER_UNBALANCED, Kind.LEDGER_LEGS, Kind.TIMELINE_TWICE, Kind.TIMELINE_GAP}

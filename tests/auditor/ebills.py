@@ -10,6 +10,8 @@ from tests.auditor.finding import Finding, Kind
 
 Bills = dict[str, theirs.Bill]
 """By number: the customer's, or that of the bill that a red one undoes."""
+ITEMS = {"revisit": "0101", "prescription": "0201"}
+"""By what a charge is for, the code of its item on a bill."""
 
 
 def check(books: Books) -> Iterator[Finding]:
@@ -24,6 +26,8 @@ def check(books: Books) -> Iterator[Finding]:
     yield from _of_nothing(books)
     for number, ebill in mine.items():
         yield from _of_one(ebill, there.get(number), reds)
+        if number in there:
+            yield from _whose(books, ebill, there[number])
     yield from _of_charges(books, mine, there, reds)
 
 
@@ -55,6 +59,17 @@ def _of_one(mine: ours.Ebill, there: theirs.Bill | None, reds: Bills) -> Iterato
     if mine.red_number and (red is None or (red.number, red.total_fen, red.split) != undone):
         their = f"{red.number}, {yuan(red.total_fen)}, {red.split}" if red else "not undone"
         yield Finding(kind=Kind.EBILL_RED, about=about, ours=f"undone by {mine.red_number}", theirs=their, visit=mine.visit_id)
+
+
+def _whose(books: Books, mine: ours.Ebill, there: theirs.Bill) -> Iterator[Finding]:
+    """Issued to who was treated, for what they were charged, whatever has become of it here; a name is compared and not told."""
+    charge, visit = books.charges[mine.charge_id], books.visits[mine.visit_id]
+    name = books.opened("patient", visit.patient_id, "name")
+    said, told = [visit.id.hex, [ITEMS[charge.payable]], name], [there.patient_no, there.items, name and [there.payer]]
+    wrong = " ".join(word for word, left, right in zip(("visit", "item", "payer"), said, told, strict=True) if left != right)
+    if wrong:
+        about = f"invoice={mine.id} charge={mine.charge_id}"
+        yield Finding(kind=Kind.EBILL_DIFFERS, about=about, ours=f"another {wrong}", theirs=f"another {wrong}", visit=mine.visit_id)
 
 
 def _of_charges(books: Books, mine: dict[str, ours.Ebill], there: Bills, reds: Bills) -> Iterator[Finding]:

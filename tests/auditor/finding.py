@@ -45,6 +45,7 @@ class Kind(StrEnum):
     BOOKING_LEFT = "booking.left"
     ENCOUNTER_DIFFERS = "encounter.differs"
     ENCOUNTER_LEFT = "encounter.left"
+    PATIENT_DIFFERS = "patient.differs"
     SIGNATURE_UNKNOWN = "signature.unknown"
     SIGNATURE_MISSING = "signature.missing"
     SIGNATURE_DIFFERS = "signature.differs"
@@ -94,6 +95,7 @@ class Kind(StrEnum):
     TIMELINE_GAP = "timeline.gap"
     ROW_MISSING = "row.missing"
     ROW_STRANGE = "row.strange"
+    ROW_WHOSE = "row.whose"
     ROW_OPEN = "row.open"
     ROW_FENCED = "row.fenced"
     ROWS_TWICE = "rows.twice"
@@ -127,7 +129,7 @@ WORDS: dict[Kind, str] = {
     Kind.LEDGER_BANK: "what stands at the channel by the ledger is not what the bank has of it",
     Kind.LEDGER_HIS: "the hospital's income by the ledger is not what the HIS has settled and not reversed",
     Kind.LEDGER_SIGN: "an account stands on the wrong side of zero",
-    Kind.BILL_DIFFERS: "a charge's bill is missing, or for another amount, at the HIS",
+    Kind.BILL_DIFFERS: "a charge's bill is missing, for another amount, or another patient's, at the HIS",
     Kind.BILL_STATE: "a bill has another state, or another sum of it was given back, at the HIS",
     Kind.SETTLEMENT_MISSING: "a charge is settled here and not at the HIS",
     Kind.SETTLEMENT_DIFFERS: "a settlement is another amount, bill, split or channel number at the HIS",
@@ -139,8 +141,9 @@ WORDS: dict[Kind, str] = {
     Kind.BOOKING_DIFFERS: "a claim and its appointment name other numbers, slots or patients",
     Kind.BOOKING_UNCLAIMED: "the HIS holds a place for no live claim",
     Kind.BOOKING_LEFT: "a claim takes a place of a visit that is over",
-    Kind.ENCOUNTER_DIFFERS: "an online visit stands otherwise, or is another patient's, at the HIS",
+    Kind.ENCOUNTER_DIFFERS: "an online visit stands otherwise, or is another patient's or doctor's, at the HIS",
     Kind.ENCOUNTER_LEFT: "an online visit that was left has not ended at the HIS",
+    Kind.PATIENT_DIFFERS: "a patient has another name, ID number or birth date at the HIS, or no such card",
     Kind.SIGNATURE_UNKNOWN: "somebody was asked to sign at the CA what we do not know",
     Kind.SIGNATURE_MISSING: "a signature that was proved here was not made at the CA",
     Kind.SIGNATURE_DIFFERS: "a signature is of another text, by another person, or another one, at the CA",
@@ -162,7 +165,7 @@ WORDS: dict[Kind, str] = {
     Kind.EBILL_UNKNOWN: "the issuer has an e-bill that is none of ours",
     Kind.EBILL_MISSING: "an e-bill that is issued here is unknown to the issuer",
     Kind.EBILL_STATE: "the issuer has an e-bill that has ended here without one",
-    Kind.EBILL_DIFFERS: "an e-bill has other numbers, another amount or another split at the issuer",
+    Kind.EBILL_DIFFERS: "an e-bill has other numbers, another amount, split, payer, visit or item at the issuer",
     Kind.EBILL_RED: "an e-bill that is undone here is not undone, or by another red bill, at the issuer",
     Kind.EBILL_TWICE: "more than one e-bill of a charge stands at the issuer",
     Kind.EBILL_TOTAL: "what stands at the issuer for a charge is not what the ledger has as earned",
@@ -190,6 +193,7 @@ WORDS: dict[Kind, str] = {
     Kind.TIMELINE_GAP: "a row and its timeline do not tell one story",
     Kind.ROW_MISSING: "a row is not there, or not named, and others tell of it",
     Kind.ROW_STRANGE: "a process stands in a state that it does not have",
+    Kind.ROW_WHOSE: "rows that belong together name other owners, or one says that it was done and not what",
     Kind.ROW_OPEN: "a process is not at its end",
     Kind.ROW_FENCED: "a step holds a row that nobody works on",
     Kind.ROWS_TWICE: "a list of the outside's has two rows under a number that is one row's own",

@@ -42,6 +42,8 @@ def _bills(books: Books) -> Iterator[Finding]:
             yield Finding(kind=Kind.BILL_DIFFERS, about=about, ours=yuan(charge.amount_fen), theirs=told, visit=visit)
         if bill is None:
             continue
+        if bill.patient_id != books.visits[visit].his_patient_id:
+            yield Finding(kind=Kind.BILL_DIFFERS, about=about, ours="its patient", theirs="another patient", visit=visit)
         undone: list[ours.Refund] = cleared.get(charge.id, [])
         back = sum(one.amount_fen for one in undone)
         fits = _may_be(books, charge, bill, all_back=bool(undone) and back >= charge.amount_fen)
@@ -156,7 +158,9 @@ def _was_told(books: Books, visit: ours.Visit) -> bool:
 
 
 def _encounters(books: Books) -> Iterator[Finding]:
+    """Who was accepted as their doctor was replaced stays with the one they were told of: nothing is asked of a clinic that has changed."""
     there_by_visit = {one.visit_no: one for one in books.theirs.encounters}
+    changed = {one.schedule_id for one in books.ours.suspensions if one.schedule_id}
     for visit in books.ours.visits:
         there = there_by_visit.pop(visit.id.hex, None)
         about = f"visit={visit.id} encounter={visit.encounter_id}"
@@ -170,6 +174,9 @@ def _encounters(books: Books) -> Iterator[Finding]:
             yield Finding(kind=Kind.ENCOUNTER_LEFT, about=about, ours=visit.state, theirs=f"{there.id} {status}", visit=visit.id)
         if there and there.patient_id != visit.his_patient_id:
             yield Finding(kind=Kind.ENCOUNTER_DIFFERS, about=about, ours="its patient", theirs="another patient", visit=visit.id)
+        if there and there.practitioner_id != visit.doctor_id and visit.schedule_id not in changed:
+            said, told = visit.doctor_id or "no doctor", there.practitioner_id
+            yield Finding(kind=Kind.ENCOUNTER_DIFFERS, about=about, ours=said, theirs=told, visit=visit.id)
     for number, there in there_by_visit.items():
         about = f"visit_no={number} encounter={there.id}"
         yield Finding(kind=Kind.ENCOUNTER_DIFFERS, about=about, ours="no such visit", theirs=there.status)

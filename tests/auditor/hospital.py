@@ -1,6 +1,7 @@
 """Visits written by hand into both sides' books, by plain SQL and plain rows, as a product without a fault would leave them."""
 
 import itertools
+import json
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ from tests.auditor.wire import Wire
 FEE_FEN = 5000
 AT = datetime(2026, 11, 26, 9, tzinfo=UTC)
 SLOT, UNIT = "slot-1", "unit-1"
+_PLACE = {"slot_id": SLOT, "schedule_id": UNIT, "doctor_id": "doc-1", "department_id": "dep-1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,12 @@ class Visit:
         """Whose it is at the HIS."""
         return f"pat-{self.id.hex}"
 
+    @property
+    def patient(self) -> Row:
+        """Who it is, as the HIS has them."""
+        number = f"110105{AT:%Y%m%d}{self.id.hex[-4:]}".upper()
+        return {"id": self.his_patient_id, "name": f"人{self.id.hex[-4:]}", "id_number": number, "birth_on": AT.date().isoformat()}
+
 
 class Hospital:
     """Our database and the outside's pages, with one slot and one account."""
@@ -135,11 +143,13 @@ class Hospital:
         encounter_id = f"enc-{number}" if how.encounter else None
         ids = (new(), new(), new(), new(), new())
         visit = Visit(*ids, f"4200{number}", f"apt-{number}", f"inv-{number}", encounter_id, how.charge)
-        patient = {"name": Plain("sealed"), "name_bidx": number.encode(), "id_number": Plain("sealed"), "id_number_bidx": number.encode()}
-        await self.insert("patient", id=visit.id, birth_on=AT.date(), his_ids="[]", **patient)
+        told = visit.patient
+        patient = {"name": Plain(told["name"]), "name_bidx": number.encode()}
+        patient |= {"id_number": Plain(told["id_number"]), "id_number_bidx": number.encode()}
+        await self.insert("patient", id=visit.id, birth_on=AT.date(), his_ids=json.dumps([visit.his_patient_id]), **patient)
         process = {"state": how.moves[-1], "version": len(how.moves), "policy": "test-1"}
         whose = {"account_id": self.account_id, "patient_id": visit.id, "claim_id": visit.claim_id, "encounter_id": encounter_id}
-        whose |= {"his_patient_id": visit.his_patient_id}
+        whose |= {"his_patient_id": visit.his_patient_id} | _PLACE
         await self.insert("revisit", id=visit.id, charge_id=visit.charge_id, **process, **whose)
         await self.moved("revisit", visit.id, visit.id, "checking", *how.moves, by=self.account_id if stage == "declined" else None)
         await story.bound(self, visit.id)
@@ -153,14 +163,15 @@ class Hospital:
         return visit
 
     def _at_the_his(self, visit: Visit, how: Stage) -> None:
+        self.outside.patients.append(visit.patient)
         held = {"id": visit.appointment_id, "claim_no": visit.claim_id.hex, "slot_id": SLOT, "status": how.appointment}
         self.outside.appointments.append(held | {"patient_id": visit.his_patient_id})
         status = {"open": "issued", "settled": "balanced"}.get(how.charge, "cancelled")
         bill = {"id": visit.invoice_id, "appointment_id": visit.appointment_id, "status": status, "total_fen": FEE_FEN}
-        self.outside.invoices.append(bill | {"prescription_no": None, "reversed_fen": 0})
+        self.outside.invoices.append(bill | {"prescription_no": None, "reversed_fen": 0, "patient_id": visit.his_patient_id})
         if how.encounter:
             begun = {"id": visit.encounter_id, "visit_no": visit.id.hex, "appointment_id": visit.appointment_id, "status": how.encounter}
-            self.outside.encounters.append(begun | {"patient_id": visit.his_patient_id})
+            self.outside.encounters.append(begun | {"patient_id": visit.his_patient_id, "practitioner_id": "doc-1"})
         if how.charge == "settled":
             self.settled(visit)
 
@@ -226,9 +237,19 @@ class Hospital:
         accepted = "accepted" in states and states[-1] != "paid_out"
         whose = {"payment_id": payment_id or (visit and visit.payment_id), "charge_id": visit and visit.charge_id}
         times = {"cleared_at": AT if "cleared" in states else None, "accepted_at": AT if accepted else None}
+        times |= {"arrived_at": AT if states[-1] in _OVER else None}
+        paid_out = {"voucher": "HZ-1"} if states[-1] == "paid_out" else {}
         process = {"state": states[-1], "version": len(states) - 1, "policy": "test-1", "number": refund_id.hex}
         await self.insert(
-            "refund", id=refund_id, visit_id=visit.id if visit else refund_id, cause=cause, amount_fen=fen, **whose, **times, **process
+            "refund",
+            id=refund_id,
+            visit_id=visit.id if visit else refund_id,
+            cause=cause,
+            amount_fen=fen,
+            **whose,
+            **times,
+            **process,
+            **paid_out,
         )
         await self.moved("refund", refund_id, visit.id if visit else refund_id, *states)
         if cause == "management":
@@ -302,13 +323,18 @@ class Hospital:
 
     # Our own story
 
-    async def moved(self, process: str, process_id: UUID, visit_id: UUID, *states: str, by: UUID | None = None) -> None:
-        """One line of the timeline for each move; all of them are done by somebody, and audited, or by nobody. A person opened it."""
+    async def moved(
+        self, process: str, process_id: UUID, visit_id: UUID, *states: str, by: UUID | None = None, opened_by: UUID | None = None
+    ) -> None:
+        """One line of the timeline for each move; all of them are done by somebody, and audited, or by nobody. A person opened it: the
+        patient, where no other is named."""
         if process in OPENED:
             first = {"step": "open", "name": f"{process}.open", "version": 0, "before": "", "after": states[0], "at": AT}
-            await self.insert("timeline", process=process, process_id=process_id, visit_id=visit_id, by=self.account_id, **first)
+            await self.insert(
+                "timeline", process=process, process_id=process_id, visit_id=visit_id, by=(opener := opened_by or self.account_id), **first
+            )
             if process in trail.OPENED:
-                await story.audited(self, self.account_id, trail.OPENED[process], process, process_id)
+                await story.audited(self, opener, trail.OPENED[process], process, process_id)
         for version, (before, after) in enumerate(itertools.pairwise(states), 1):
             name = f"{process}.step"
             line = {"step": f"step@{version}", "name": name, "version": version, "before": before, "after": after, "at": AT}

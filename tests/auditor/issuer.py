@@ -18,11 +18,13 @@ async def billed(hospital: "books.Hospital", visit: "books.Visit", fen: int, *, 
     moves = (*before, "issuing", "issued") if fen else (*before, "void")
     process: dict[str, Any] = {"state": moves[-1], "version": len(moves) - 1, "policy": "test-1"}
     whose: dict[str, Any] = {"visit_id": visit.id, "charge_id": visit.charge_id, "sequence": sequence, "cash_fen": fen}
-    issued: dict[str, Any] = {"code": CODE, "number": number, "check_code": "abc123", "issued_at": books.AT} if fen else {}
+    file = f"invoice/{invoice_id.hex[:2]}/{invoice_id}/1.pdf"
+    issued: dict[str, Any] = {"code": CODE, "number": number, "check_code": "abc123", "issued_at": books.AT, "file": file} if fen else {}
     await hospital.insert("invoice", id=invoice_id, **process, **whose, **issued)
     await hospital.moved("invoice", invoice_id, visit.id, *moves)
     if fen:
-        at_the_issuer(hospital, number, fen, bus_no=invoice_id.hex)
+        bill = at_the_issuer(hospital, number, fen, bus_no=invoice_id.hex)
+        bill |= {"payer": visit.patient["name"], "patient_no": visit.id.hex, "items": ["0101" if visit.appointment_id else "0201"]}
     return invoice_id
 
 
@@ -42,5 +44,6 @@ async def undone(hospital: "books.Hospital", visit: "books.Visit", back_fen: int
 
 def at_the_issuer(hospital: "books.Hospital", number: str, fen: int, *, bus_no: str | None = None, undoes: str | None = None) -> Row:
     """A bill under a number of ours, or a red one that undoes another."""
-    hospital.outside.bills.append({"code": CODE, "number": number, "bus_no": bus_no, "undoes": undoes, "total_fen": fen})
+    whose: Row = {"payer": "", "patient_no": "", "items": []}
+    hospital.outside.bills.append({"code": CODE, "number": number, "bus_no": bus_no, "undoes": undoes, "total_fen": fen} | whose)
     return hospital.outside.bills[-1]

@@ -28,6 +28,9 @@ class Visit:
     patient_id: UUID
     his_patient_id: str | None
     doctor_id: str | None
+    department_id: str | None
+    schedule_id: str | None
+    slot_id: str | None
     intake_id: UUID | None
     note_id: UUID | None
     unstable: bool | None
@@ -97,6 +100,8 @@ class Refund:
     cleared_at: datetime | None
     accepted_at: datetime | None
     """Of the present number."""
+    arrived_at: datetime | None
+    voucher: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +129,9 @@ class Claim:
     TABLE: ClassVar = "booking"
     id: UUID
     revisit_id: UUID
+    patient_id: UUID
     slot_id: str
+    schedule_id: str
     state: str
     appointment_id: str | None
     invoice_id: str | None
@@ -195,6 +202,7 @@ class Suspension:
     state: str
     version: int
     step: str | None
+    schedule_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +226,7 @@ class Inbox:
     event: str
     """JSON, as PostgreSQL writes it."""
     handled_at: datetime | None
+    outcome: str | None
 
     @property
     def order_no(self) -> str | None:

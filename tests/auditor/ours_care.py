@@ -25,6 +25,7 @@ class Prescription:
     amount_fen: int | None
     valid_until: datetime | None
     account_id: UUID
+    pharmacist_id: UUID | None
     copied_from: str | None
     note_id: UUID | None
 
@@ -36,6 +37,7 @@ class Content:
     TABLE: ClassVar = "prescription_content"
     id: UUID
     prescription_id: UUID
+    account_id: UUID
     content: bytes
 
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -45,8 +45,17 @@ class Doctor:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
+    """`his_ids`: their cards at the HIS, as it told them last, in JSON as PostgreSQL writes it."""
+
     TABLE: ClassVar = "patient"
     id: UUID
+    birth_on: date
+    his_ids: str
+
+    @property
+    def cards(self) -> list[str]:
+        """None before the HIS has told any."""
+        return json.loads(self.his_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +95,9 @@ class Past:
 @dataclass(frozen=True, slots=True)
 class Consent:
     TABLE: ClassVar = "consent"
+    id: UUID
     revisit_id: UUID
+    account_id: UUID
     scene: str
 
 
@@ -134,6 +145,7 @@ class Note:
 
     TABLE: ClassVar = "revisit_note"
     id: UUID
+    revisit_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +154,7 @@ class Remark:
 
     TABLE: ClassVar = "prescription_note"
     id: UUID
+    prescription_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +162,8 @@ class Survey:
     TABLE: ClassVar = "survey"
     id: UUID
     revisit_id: UUID
+    doctor_id: str
+    department_id: str
     state: str
     answer_id: UUID | None
 

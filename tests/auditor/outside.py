@@ -26,6 +26,7 @@ class Outside:
     settlements: list[Row] = field(default_factory=_rows)
     reversals: list[Row] = field(default_factory=_rows)
     encounters: list[Row] = field(default_factory=_rows)
+    patients: list[Row] = field(default_factory=_rows)
     slots: list[Row] = field(default_factory=_rows)
     texts: list[Row] = field(default_factory=_rows)
     prescriptions: list[Row] = field(default_factory=_rows)
@@ -42,7 +43,7 @@ class Outside:
             case "wechat_pay":
                 return {"orders": self.orders, "payments": self.payments, "refunds": self.refunds, "notifies": []}
             case "his":
-                names = ("appointments", "invoices", "encounters", "slots", "prescriptions", "prescription_lines", "records")
+                names = ("appointments", "invoices", "encounters", "patients", "slots", "prescriptions", "prescription_lines", "records")
                 money = {"settlements": _in_cash(self.settlements, "amount_fen"), "reversals": _in_cash(self.reversals, "amount_fen")}
                 return {name: getattr(self, name) for name in names} | money
             case "signature":

@@ -131,10 +131,11 @@ class Pharmacy:
         priced = {"invoice_id": money.invoice_id, "amount_fen": FEE_FEN} if how.lines else {}
         way = {"way": ("parcel" if how.parcel and how.parcel != _KEPT else "pickup") if how.charge else None, "delivery_id": delivery_id}
         way |= {"charge_id": own["charge_id"] if how.charge else None}
+        way |= {"pharmacist_id": self.accounts["pharmacist"] if "pharmacist" in how.sides else None}
         numbers = {"visit_id": visit.id, "account_id": self.accounts["doctor"], "content_id": content_id, "policy": "test-1"}
         state = {"state": how.moves[-1], "version": len(how.moves), "valid_until": AT}
         await self.hospital.insert("prescription", id=id, **numbers, **state, **priced, **way)
-        await self.hospital.moved("prescription", id, visit.id, "drafting", *how.moves)
+        await self.hospital.moved("prescription", id, visit.id, "drafting", *how.moves, opened_by=self.accounts["doctor"])
         await story.told(self.hospital, visit.id, *(template for state, template in TOLD.items() if state in how.moves))
         await self.content(id, content_id)
         signatures = tuple([await self.signed(id, content_id, side) for side in how.sides])
@@ -152,7 +153,7 @@ class Pharmacy:
         id = new()
         whose = {"visit_id": visit.id, "account_id": self.accounts["doctor"], "round": 1, "policy": "test-1"}
         await self.hospital.insert("record_signing", id=id, state=states[-1], version=len(states) - 1, **whose)
-        await self.hospital.moved("record", id, visit.id, *states)
+        await self.hospital.moved("record", id, visit.id, *states, opened_by=self.accounts["doctor"])
         await self.signed(id, None, "doctor", proved="filing" in states)
         if visit.id not in {one["revisit_id"] for one in await self.hospital.wire.fetch("select revisit_id from record")}:
             await story.written(self.hospital, visit.id)
@@ -189,7 +190,7 @@ class Pharmacy:
         await self.hospital.do("alter table timeline disable trigger never_changed")
         await self.hospital.do("delete from timeline where process_id = $1", prescription.id)
         await self.hospital.do("update prescription set version = 4 where id = $1", prescription.id)
-        await self.hospital.moved("prescription", prescription.id, prescription.money.id, *moves)
+        await self.hospital.moved("prescription", prescription.id, prescription.money.id, *moves, opened_by=self.accounts["doctor"])
 
     def task(self, number: UUID, staff_id: str, digest: str, value: str) -> Row:
         """Signed at the CA."""
@@ -205,7 +206,7 @@ class Pharmacy:
         self.outside.prescriptions.append(head | marks | for_whom(visit))
         self.outside.prescription_lines.append({"number": number, "status": how.lines} | LINE)
         bill = {"id": invoice_id, "appointment_id": None, "prescription_no": number, "status": how.bill, "total_fen": FEE_FEN}
-        self.outside.invoices.append(bill | {"reversed_fen": 0})
+        self.outside.invoices.append(bill | {"reversed_fen": 0, "patient_id": visit.his_patient_id})
 
     async def parcel(
         self, visit: Visit, prescription_id: UUID, id: UUID, state: str, seen: tuple[str, ...], decision: str | None, attempt: int = 0

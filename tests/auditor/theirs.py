@@ -71,6 +71,7 @@ class Invoice:
     id: str
     appointment_id: str | None
     prescription_no: str | None
+    patient_id: str
     status: str
     total_fen: int
     reversed_fen: int
@@ -98,7 +99,18 @@ class Encounter:
     visit_no: str
     appointment_id: str
     patient_id: str
+    practitioner_id: str
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """A card. Who it is, is compared and never told; `birth_on` as ISO 8601 writes a date."""
+
+    id: str
+    id_number: str
+    name: str
+    birth_on: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +213,17 @@ class Scan:
 
 @dataclass(frozen=True, slots=True)
 class Bill(Split):
-    """An e-bill under its customer's number, or a red one under none, which `undoes` the one of that number."""
+    """An e-bill under its customer's number, or a red one under none, which `undoes` the one of that number. `payer` is compared and never
+    told; `items` are codes of what was charged."""
 
     code: str
     number: str
     bus_no: str | None
     undoes: str | None
     total_fen: int
+    payer: str
+    patient_no: str
+    items: list[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,6 +236,7 @@ class Theirs:
     settlements: Sequence[Settlement]
     reversals: Sequence[Reversal]
     encounters: Sequence[Encounter]
+    patients: Sequence[Patient]
     slots: Sequence[Slot]
     texts: Sequence[Text]
     prescriptions: Sequence[Prescription]
@@ -248,6 +265,7 @@ async def read(sandbox_url: str) -> Theirs:
         settlements=_rows(Settlement, his["settlements"]),
         reversals=_rows(Reversal, his["reversals"]),
         encounters=_rows(Encounter, his["encounters"]),
+        patients=_rows(Patient, his["patients"]),
         slots=_rows(Slot, his["slots"]),
         texts=_rows(Text, sms["messages"]),
         prescriptions=_rows(Prescription, his["prescriptions"]),

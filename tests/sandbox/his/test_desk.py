@@ -101,6 +101,7 @@ async def test_the_books_say_what_happened(client: Client, clock: Clock, hospita
     [settlement] = books["settlements"]
     assert (settlement["payment_no"], settlement["amount_fen"], settlement["cash_fen"]) == ("pay-c1", 5000, 5000)
     begun = {"visit_no": "v1", "appointment_id": seen["id"], "patient_id": "pat-eligible", "status": "in-progress"}
+    begun |= {"practitioner_id": "doc-wangjianguo"}
     assert books["encounters"] == [begun | {"id": visit["id"]}]
     assert [row["remaining"] for row in books["slots"]] == [5]
     newest, oldest = hospital.console()
