@@ -20,8 +20,8 @@ async def kept(hospital: Hospital, folder: Path) -> dict[str, Path]:
     sha256 = hashlib.sha256(PICTURE).hexdigest()
     files = {
         f"intake_file={file_id}": (f"intake/{file_id.hex[:2]}/{file_id}/{sha256}", PICTURE),
-        f"invoice={bill['id']}": (f"invoice/x/{hashlib.sha256(PAPER).hexdigest()}.pdf", PAPER),
-        "red": (f"invoice/x/{hashlib.sha256(RED).hexdigest()}.pdf", RED),
+        f"invoice={bill['id']}": (f"invoice/x/{bill['id']}/{hashlib.sha256(PAPER).hexdigest()}.pdf", PAPER),
+        "red": (f"invoice/x/{bill['id']}/{hashlib.sha256(RED).hexdigest()}.pdf", RED),
         f"run={run_id}": ("history/x.json.gz", STORY),
     }
     for name, content in files.values():

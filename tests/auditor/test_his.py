@@ -256,7 +256,8 @@ async def test_an_online_visit_that_the_his_does_not_know(hospital: Hospital) ->
 
 async def test_an_online_visit_at_the_his_of_nobody(hospital: Hospital) -> None:
     hospital.outside.encounters.append(
-        {"id": "enc-x", "visit_no": new().hex, "appointment_id": "apt-x", "patient_id": "pat-x", "status": "in-progress"}
+        {"id": "enc-x", "visit_no": new().hex, "appointment_id": "apt-x", "patient_id": "pat-x", "practitioner_id": "doc-1"}
+        | {"status": "in-progress"}
     )
 
     assert await hospital.kinds() == {Kind.ENCOUNTER_DIFFERS}

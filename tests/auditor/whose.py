@@ -69,7 +69,6 @@ SAME = (
     Same(_of_doctors, "prescription_id", lambda our: our.prescriptions, (("account_id", "account_id"),)),
     Same(_of_doctors, "record_id", lambda our: our.records, (("account_id", "account_id"),)),
     # What was said
-    Same(lambda our: our.visits, "intake_id", lambda our: our.left.intakes, (("id", "revisit_id"),)),
     Same(lambda our: our.visits, "note_id", lambda our: our.left.notes, (("id", "revisit_id"),)),
     Same(
         lambda our: our.left.surveys,
@@ -77,7 +76,6 @@ SAME = (
         lambda our: our.visits,
         (("doctor_id", "doctor_id"), ("department_id", "department_id")),
     ),
-    Same(lambda our: our.left.surveys, "answer_id", lambda our: our.left.answers, (("id", "survey_id"),)),
 )
 SAID = (
     Said(lambda our: our.refunds, frozenset({"paid_out"}), "voucher"),
@@ -89,6 +87,9 @@ FILES = ("file", "red_file")
 OUTCOMES = ("done", "noted", "late", "unwanted", "unpaid", "refused:")
 """How what came was acted on."""
 REARRANGED = "revisit_rearranged"
+CHECKED = "eligibility.check"
+REPORTED = "reported"
+"""Of money: whose charge has ended is looked after by no step."""
 
 
 def check(books: Books) -> Iterator[Finding]:
@@ -137,17 +138,18 @@ def _of_processes(books: Books) -> Iterator[Finding]:
 
 
 def _of_patients(books: Books) -> Iterator[Finding]:
-    """Who opened a visit, or agreed for it, may act for its patient; and its card at the HIS is one of theirs."""
+    """Who agreed for a visit may act for its patient, if who opened it may; and its card that the HIS told when it was asked is kept."""
     may = {(one.account_id, one.patient_id) for one in books.ours.left.bindings}
     cards = {one.id: one.cards for one in books.ours.left.patients}
+    checked = {one.process_id for one in books.ours.timeline if one.name == CHECKED and one.after != "refused"}
     for visit in books.ours.visits:
-        if (visit.account_id, visit.patient_id) not in may:
-            yield _finding(books, visit, f"account={visit.account_id}", f"patient {visit.patient_id}", "no binding")
-        if visit.his_patient_id is not None and visit.his_patient_id not in cards[visit.patient_id]:
+        kept = cards[visit.patient_id]
+        if (visit.id in checked or kept) and visit.his_patient_id and visit.his_patient_id not in kept:
             yield _finding(books, visit, f"patient={visit.patient_id}", "a card at the HIS", "none of the patient's")
     for consent in books.ours.left.consents:
-        patient = books.visits[consent.revisit_id].patient_id
-        if (consent.account_id, patient) not in may:
+        visit = books.visits[consent.revisit_id]
+        patient = visit.patient_id
+        if (visit.account_id, patient) in may and (consent.account_id, patient) not in may:
             yield _finding(books, consent, f"account={consent.account_id}", f"patient {patient}", "no binding")
 
 
@@ -161,7 +163,8 @@ def _of_money(books: Books) -> Iterator[Finding]:
     for order in books.ours.orders:
         charge = books.charges[order.charge_id]
         due = "paid" if charge.paid_order_id == order.id else "closed"
-        if charge.state in CHARGE_ENDS and order.state != due:
+        known = charge.state == "closed" or (charge.state in CHARGE_ENDS and charge.paid_order_id is not None)
+        if known and order.state != due:
             yield _finding(books, order, f"charge={charge.id}", order.state, f"{charge.state}: {due}", charge.visit_id)
     for payment in books.ours.payments:
         if payment.charge_id is None and payment.visit_id is not None:
@@ -219,14 +222,18 @@ def _of_suspensions(books: Books) -> Iterator[Finding]:
 
 
 def _of_the_inbox(books: Books) -> Iterator[Finding]:
-    """What came is for a process that is there, under its name; and it was acted on in some way exactly when it was handled."""
+    """What came is for a process that is there, under its name; it was acted on in some way exactly when it was handled; and what a
+    process acted on by a step stands in its timeline."""
     there = {(process, row.id) for process, row in rows(books)}
+    steps = {(one.process_id, one.step) for one in books.ours.timeline}
     for one in books.ours.inbox:
         if one.process_id is not None and (one.process, one.process_id) not in there:
             yield _finding(books, one, f"process={one.process}", f"process_id {one.process_id}", f"no such {one.process}")
         handled = one.outcome is not None and one.outcome.startswith(OUTCOMES)
         if handled != (one.handled_at is not None):
             yield _finding(books, one, f"kind={one.kind}", f"outcome {one.outcome}", "handled" if one.handled_at else "not handled")
+        elif one.outcome == "done" and one.kind != REPORTED and (one.process_id, str(one.id)) not in steps:
+            yield _finding(books, one, f"kind={one.kind} process_id={one.process_id}", "done", "no such step")
 
 
 def _finding(books: Books, row: Any, about: str, ours_: str, theirs: str, visit: UUID | None = None) -> Finding:
