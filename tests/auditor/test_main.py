@@ -1,6 +1,7 @@
 """In a terminal: what it takes, what it says, and that no secret has to stand in the command line."""
 
 import asyncio
+import hashlib
 import json
 import os
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.auditor.hospital import KEY, KEY_ID, Hospital
+
+PAPER = b"%PDF-1"
 
 
 async def audited(hospital: Hospital, *wishes: str, **environ: str) -> tuple[int | None, str]:
@@ -29,11 +32,21 @@ def stack(folder: Path, key: str = KEY) -> Path:
     return folder
 
 
+async def papers(hospital: Hospital, folder: Path) -> None:
+    """Each e-bill's PDF lies in the folder of files."""
+    for row in await hospital.wire.fetch("select id from invoice"):
+        name = f"invoice/{row['id']}/{hashlib.sha256(PAPER).hexdigest()}.pdf"
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_bytes(PAPER)
+        await hospital.do("update invoice set file = $2 where id = $1", row["id"], name)
+
+
 async def test_the_key_and_the_files_are_those_of_the_stacks_folder(hospital: Hospital, tmp_path: Path) -> None:
     await hospital.visit("closed")
     data = str(stack(tmp_path))
+    await papers(hospital, tmp_path / "files")
     assert await audited(hospital, "--quiet", "--data", data) == (0, "nothing differs\n")
-    await hospital.do("update invoice set file = 'invoice/x.pdf'")
+    await hospital.do("update invoice set file = replace(file, '.pdf', 'x.pdf')")
 
     ended, said = await audited(hospital, "--quiet", "--data", data)
 

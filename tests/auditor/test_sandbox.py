@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 import httpx
 import pytest
@@ -15,7 +15,7 @@ from models.kernel.clock import SHANGHAI, now
 from tests.auditor import Kind
 from tests.auditor.hospital import AT, FEE_FEN, UNIT, Hospital, Visit
 from tests.auditor.outside import Outside
-from tests.auditor.wax import KEY, KEY_ID
+from tests.auditor.wax import KEY, KEY_ID, VAULT
 from tests.auditor.wire import connect
 from tests.database import Server
 from tests.house.rooms import HOUSE
@@ -27,6 +27,8 @@ from tests.sandbox.sms.sender import Sender
 from tests.sandbox.wechat_pay.merchant import Merchant
 
 PHONE = "13800000000"
+PAYER = "测试患者0"
+"""Whom the HIS's own desk registered."""
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +72,7 @@ async def test_the_sandboxs_own_pages_agree_with_books_that_tell_the_same(hospit
     booked = await _settled_and_reversed(his, visit, transaction_id, refund_id.hex)
     keys = (await his.http.get("/credentials")).json()
     sent = Sender(keys["sms"], merchant.http).send(PHONE, "SMS_REVISIT_ENDED", OutId=message_id.hex)
-    await _billed_and_undone(hospital, Customer(keys["invoice"], merchant.http))
+    await _billed_and_undone(hospital, visit, Customer(keys["invoice"], merchant.http))
 
     await _told_to_us(hospital, visit, booked, transaction_id, sent["BizId"])
 
@@ -121,10 +123,12 @@ async def _settled_and_reversed(his: Client, visit: Visit, transaction_id: str, 
     return booked
 
 
-async def _billed_and_undone(hospital: Hospital, customer: Customer) -> None:
+async def _billed_and_undone(hospital: Hospital, visit: Visit, customer: Customer) -> None:
     """Over the issuer's wire, whose numbers are then ours."""
     [row] = await hospital.wire.fetch("select id from invoice where number is not null")
-    bill = customer.done(ISSUE, customer.bill(busNo=row["id"].hex))
+    wish = customer.bill(busNo=row["id"].hex, payer=PAYER, patientNo=visit.id.hex)
+    wish["chargeDetail"][0]["chargeCode"] = "0101"
+    bill = customer.done(ISSUE, wish)
     red = customer.done(UNDO, customer.undoing(bill))
     numbers = (bill["billBatchCode"], bill["billNo"], red["eScarletBillBatchCode"], red["eScarletBillNo"])
     told = "update invoice set code = $2, number = $3, red_code = $4, red_number = $5 where id = $1"
@@ -141,4 +145,10 @@ async def _told_to_us(hospital: Hospital, visit: Visit, booked: Json, transactio
     await hospital.do("update payment set transaction_id = $1", transaction_id)
     await hospital.do("update message set receipt = $1", receipt)
     [patient_id] = [id for one in booked["participant"] for kind, _, id in [one["actor"]["reference"].partition("/")] if kind == "Patient"]
-    await hospital.do("update revisit set his_patient_id = $1", patient_id)
+    await hospital.do("update revisit set his_patient_id = $1, slot_id = $2", patient_id, slot_id)
+    async with httpx.AsyncClient(base_url=hospital.sandbox_url, trust_env=False) as http:
+        [card] = [one for one in (await http.get("/books/his")).json()["patients"] if one["id"] == patient_id]
+    assert card["name"] == PAYER
+    values = [VAULT.seal(f"patient.{column}", visit.id, card[column]) for column in ("name", "id_number")]
+    known = "update patient set name = $1, id_number = $2, birth_on = $3, his_ids = $4"
+    await hospital.do(known, *values, date.fromisoformat(card["birth_on"]), json.dumps([patient_id]))
