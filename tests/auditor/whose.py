@@ -111,7 +111,9 @@ def _same(books: Books, rule: Same) -> Iterator[Finding]:
     there = {one.id: one for one in rule.there(books.ours)}
     for row in rule.rows(books.ours):
         other = there.get(getattr(row, rule.by))
-        for mine, its in rule.pairs if other is not None else ():
+        if other is None:
+            continue
+        for mine, its in rule.pairs:
             said, told = getattr(row, mine), getattr(other, its)
             if said != told:
                 about = f"{rule.by}={getattr(row, rule.by)}"
