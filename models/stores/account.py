@@ -203,10 +203,11 @@ async def enlist(
         .on_conflict_do_update(index_elements=["id"], set_=told, where=AccountRow.kind == AccountKind.STAFF)
     )
     await db.execute(delete(GrantRow).where(GrantRow.account_id == account_id))  # a right that is not named again is taken away
-    rows = [{"account_id": account_id, "role": grant.role, "department_id": grant.department_id} for grant in frozenset(grants)]
+    given = sorted(frozenset(grants), key=str)
+    rows = [{"account_id": account_id, "role": grant.role, "department_id": grant.department_id} for grant in given]
     if rows:
         await db.execute(insert(GrantRow), rows)
-    await audit.record(db, None, "account:enlist", "account", account_id)
+    await audit.record(db, None, "account:enlist", "account", account_id, roles=[str(grant.role) for grant in given])
 
 
 async def staff(db: AsyncSession, login: str) -> Staff | None:

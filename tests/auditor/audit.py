@@ -9,7 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from tests.auditor import (
+    chats,
     clinics,
+    consents,
     contents,
     drugs,
     ebills,
@@ -29,6 +31,7 @@ from tests.auditor import (
     refunds,
     sealed,
     signatures,
+    signing,
     theirs,
     trail,
     whose,
@@ -44,7 +47,7 @@ FIRST = (links.check, sealed.check)
 CHECKS = (
     *(money.check, refunds.check, ledger.check, his.check, messages.check, processes.check),
     *(signatures.check, records.check, drugs.check, parcels.check, ebills.check, clinics.check),
-    *(owed.check, contents.check, trail.check, files.check, once.check),
+    *(owed.check, contents.check, consents.check, chats.check, signing.check, trail.check, files.check, once.check),
     *(whose.check, people.check),
 )
 AT_ANY_TIME = frozenset(
@@ -54,6 +57,8 @@ AT_ANY_TIME = frozenset(
         Kind.SIGNATURE_ALONE,
         Kind.MESSAGE_OWED,
         Kind.CONTENT_MISSING,
+        Kind.CONTENT_CHANGED,
+        Kind.GRANT_DIFFERS,
         Kind.AUDIT_MISSING,
         Kind.FILE_DIFFERS,
         Kind.ROWS_TWICE,

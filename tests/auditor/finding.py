@@ -87,8 +87,10 @@ class Kind(StrEnum):
     MESSAGE_OWED = "message.owed"
     MESSAGE_REFUSED = "message.refused"
     CONTENT_MISSING = "content.missing"
+    CONTENT_CHANGED = "content.changed"
     CONTENT_SEALED = "content.sealed"
     FILE_DIFFERS = "file.differs"
+    GRANT_DIFFERS = "grant.differs"
     AUDIT_MISSING = "audit.missing"
     INBOX_UNHANDLED = "inbox.unhandled"
     TIMELINE_TWICE = "timeline.twice"
@@ -185,8 +187,10 @@ WORDS: dict[Kind, str] = {
     Kind.MESSAGE_OWED: "a move was made of which somebody should have been told, and no message says it",
     Kind.MESSAGE_REFUSED: "the carrier refused a message for what it is, which no weather explains",
     Kind.CONTENT_MISSING: "something was said, written or seen, and what it was is not there",
+    Kind.CONTENT_CHANGED: "what was said, accepted or written stands otherwise than it was answered, published or signed",
     Kind.CONTENT_SEALED: "what is sealed cannot be read by the hospital's own key",
     Kind.FILE_DIFFERS: "a file that a row names is not there, or not the one that was kept",
+    Kind.GRANT_DIFFERS: "an account has other rights than it was given",
     Kind.AUDIT_MISSING: "somebody did what is to be audited, and the audit does not say so",
     Kind.INBOX_UNHANDLED: "something that came was not acted on",
     Kind.TIMELINE_TWICE: "a key stands twice in a process's timeline",

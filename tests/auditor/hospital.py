@@ -103,7 +103,9 @@ class Hospital:
     async def open(self) -> None:
         """What rows of visits refer to."""
         await self.insert("account", id=self.account_id, kind="patient", phone=Plain("sealed"), phone_bidx=b"index")
+        await self.insert("account_grant", account_id=self.account_id, role="patient")
         await story.audited(self, self.account_id, "account:open", "account", self.account_id)
+        await self.insert("consent_text", version="v1", scene="revisit", title="知情同意", text=story.CONSENT, effective_at=AT)
         await self.insert("department", id="dep-1", name="呼吸科", synced_at=AT)
         await self.insert("doctor", id="doc-1", name="王建国", title="主任医师", department_id="dep-1", synced_at=AT)
         unit = {"doctor_id": "doc-1", "department_id": "dep-1", '"on"': AT.date(), "period": "morning", "version": "1"}

@@ -203,6 +203,9 @@ class Suspension:
     version: int
     step: str | None
     schedule_id: str | None
+    doctor_id: str | None
+    account_id: UUID | None
+    """Who of the management suspended a doctor."""
 
 
 @dataclass(frozen=True, slots=True)

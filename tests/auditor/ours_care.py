@@ -39,6 +39,8 @@ class Content:
     prescription_id: UUID
     account_id: UUID
     content: bytes
+    level: str | None
+    """How grave the review found it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,17 @@ class Audit:
     action: str
     subject: str
     subject_id: UUID | None
+    detail: str
+    """JSON, as PostgreSQL writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A request that no process answers for. What was answered is sealed, and kept for thirty days."""
+
+    TABLE: ClassVar = "intent"
+    id: UUID
+    account_id: UUID
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +52,7 @@ class Doctor:
     TABLE: ClassVar = "doctor"
     id: str
     account_id: UUID | None
+    suspended_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,22 @@ class Consent:
     revisit_id: UUID
     account_id: UUID
     scene: str
+    text_version: str
+    text_hash: str
+    detail: str
+    """JSON, as PostgreSQL writes it."""
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentText:
+    """What is shown, from an instant on."""
+
+    TABLE: ClassVar = "consent_text"
+    version: str
+    scene: str
+    text: str
+    effective_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +156,20 @@ class File:
 @dataclass(frozen=True, slots=True)
 class Chat:
     TABLE: ClassVar = "chat"
+    id: UUID
     revisit_id: UUID
     number: int
+    account_id: UUID
+    side: str
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     TABLE: ClassVar = "record"
+    id: UUID
     revisit_id: UUID
     account_id: UUID
+    saved_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +238,8 @@ class Track:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
     audits: Sequence[Audit]
+    """Oldest first."""
+    intents: Sequence[Intent]
     sessions: Sequence[Session]
     grants: Sequence[Grant]
     doctors: Sequence[Doctor]
@@ -214,6 +249,7 @@ class Left:
     supplements: Sequence[Supplement]
     pasts: Sequence[Past]
     consents: Sequence[Consent]
+    consent_texts: Sequence[ConsentText]
     intakes: Sequence[Intake]
     files: Sequence[File]
     chats: Sequence[Chat]
@@ -229,7 +265,8 @@ class Left:
 async def read_left(wire: Wire) -> Left:
     """In the transaction of the wire."""
     return Left(
-        audits=await rows(wire, Audit),
+        audits=await rows(wire, Audit, order="id"),
+        intents=await rows(wire, Intent),
         sessions=await rows(wire, Session),
         grants=await rows(wire, Grant),
         doctors=await rows(wire, Doctor),
@@ -239,6 +276,7 @@ async def read_left(wire: Wire) -> Left:
         supplements=await rows(wire, Supplement),
         pasts=await rows(wire, Past),
         consents=await rows(wire, Consent),
+        consent_texts=await rows(wire, ConsentText),
         intakes=await rows(wire, Intake),
         files=await rows(wire, File),
         chats=await rows(wire, Chat),

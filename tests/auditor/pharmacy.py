@@ -13,9 +13,9 @@ from tests.auditor.signatures import sm3
 from tests.auditor.wax import VAULT, Plain
 
 DOCTOR, PHARMACIST = "doc-1", "pha-1"
-ICD10: Final = "J44.900"
-RECORD: Final = json.dumps({"document": "record", "record": {"diagnosis_code": ICD10, "diagnosis_text": "慢阻肺"}})
+ICD10: Final = story.RECORD["diagnosis_code"]
 ITEM: Final = {"drug_code": "tio", "dose": "1", "frequency": "qd", "route": "inhaled", "days": 7, "packs": 1}
+WRITTEN: Final = {"prescribed": {"items": [ITEM], "diagnosis_code": ICD10}, "diagnosis_text": "慢阻肺"}
 LINE: Final = {name: ITEM[name] for name in ("dose", "frequency", "route", "days", "packs")} | {"drug_id": "tio"}
 PLACE: Final = {"province": "北京市", "city": "北京市", "county": "东城区", "detail": "某路1号"}
 RECEIVER: Final = {"receiver": "张三", "phone": "13800000001", "address": "北京市北京市东城区某路1号"}
@@ -138,7 +138,7 @@ class Pharmacy:
         await self.hospital.moved("prescription", id, visit.id, "drafting", *how.moves, opened_by=self.accounts["doctor"])
         await story.told(self.hospital, visit.id, *(template for state, template in TOLD.items() if state in how.moves))
         await self.content(id, content_id)
-        signatures = tuple([await self.signed(id, content_id, side) for side in how.sides])
+        signatures = tuple([await self.signed(visit, id, content_id, side) for side in how.sides])
         if how.lines:
             self.filed(visit, content_id.hex, how, money.invoice_id)
         if how.charge:
@@ -154,7 +154,7 @@ class Pharmacy:
         whose = {"visit_id": visit.id, "account_id": self.accounts["doctor"], "round": 1, "policy": "test-1"}
         await self.hospital.insert("record_signing", id=id, state=states[-1], version=len(states) - 1, **whose)
         await self.hospital.moved("record", id, visit.id, *states, opened_by=self.accounts["doctor"])
-        await self.signed(id, None, "doctor", proved="filing" in states)
+        await self.signed(visit, id, None, "doctor", proved="filing" in states)
         if visit.id not in {one["revisit_id"] for one in await self.hospital.wire.fetch("select revisit_id from record")}:
             await story.written(self.hospital, visit.id)
         if states[-1] == "filed":
@@ -163,20 +163,26 @@ class Pharmacy:
 
     async def content(self, prescription_id: UUID, content_id: UUID) -> None:
         """A week of 噻托溴铵."""
-        text = json.dumps({"prescribed": {"items": [ITEM], "diagnosis_code": ICD10}, "diagnosis_text": "慢阻肺"})
-        sealed = VAULT.seal("prescription_content.content", content_id, text)
+        sealed = VAULT.seal("prescription_content.content", content_id, json.dumps(WRITTEN))
         whose = {"prescription_id": prescription_id, "account_id": self.accounts["doctor"]}
         await self.hospital.insert("prescription_content", id=content_id, content=sealed, **whose)
 
-    async def signed(self, document_id: UUID, content_id: UUID | None, side: str, *, proved: bool = True) -> UUID:
+    async def signed(self, visit: Visit, document_id: UUID, content_id: UUID | None, side: str, *, proved: bool = True) -> UUID:
         """Asked, and signed at the CA; proved here. Without a content it is of a record."""
-        number, text, value = new(), f"text {content_id} {side}" if content_id else RECORD, f"{new().hex}" * 4
+        number, value = new(), f"{new().hex}" * 4
+        whose: dict[str, Any] = {"patient": str(visit.id), "by": DOCTOR if side == "doctor" else PHARMACIST}
+        if content_id:
+            act = "prescribed" if side == "doctor" else "reviewed"
+            whose |= {"document": "prescription", "prescription": str(document_id), "prescriber": DOCTOR, "act": act, "content": WRITTEN}
+        else:
+            whose |= {"document": "record", "visit": str(visit.id), "record": story.RECORD}
+        text = json.dumps(whose)
         sealed: dict[str, Any] = {"text": VAULT.seal("signature.text", number, text)}
         if proved:
             sealed |= {"signature": VAULT.seal("signature.signature", number, json.dumps({"value": value})), "signed_at": AT}
-        of = {"prescription_id": document_id, "content_id": content_id} if content_id else {"record_id": document_id}
-        whose = of | {"account_id": self.accounts[side], "side": side}
-        await self.hospital.insert("signature", id=number, **whose, **sealed)
+        of: dict[str, Any] = {"prescription_id": document_id, "content_id": content_id} if content_id else {"record_id": document_id}
+        of |= {"account_id": self.accounts[side], "side": side}
+        await self.hospital.insert("signature", id=number, **of, **sealed)
         self.task(number, DOCTOR if side == "doctor" else PHARMACIST, sm3(text), value)
         return number
 

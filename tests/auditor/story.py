@@ -1,5 +1,7 @@
 """What a visit leaves beside its states, written by hand: words to people, what was said and written, and the audit of it."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
@@ -21,6 +23,13 @@ TOLD: Final[Mapping[str, tuple[str, ...]]] = {
     "unsettled": ("revisit_cancelled",),
 }
 """By the stage of a visit. That its clinic was stopped is told by the tests of that."""
+CONSENT: Final = "线上复诊仅适用于在本院就诊过的患者。"
+ACCEPTED: Final = {"self_check": ("1", ""), "revisit": ("v1", hashlib.sha256(CONSENT.encode()).hexdigest())}
+RECORD: Final[Mapping[str, Any]] = {
+    "content": {"complaint": "气短", "history": "慢阻肺", "advice": "继续原方案"},
+    "diagnosis_code": "J44.900",
+    "diagnosis_text": "慢阻肺",
+}
 _SEALED: Final = {"text": Plain("sealed")}
 
 
@@ -44,8 +53,8 @@ async def bound(hospital: "books.Hospital", patient_id: UUID) -> None:
 async def went(hospital: "books.Hospital", visit_id: UUID, moves: tuple[str, ...]) -> None:
     """What people said and wrote on a way through these states."""
     if "choosing" in moves:
-        for scene in ("self_check", "revisit"):
-            said = {"scene": scene, "text_version": "1", "text_hash": "", "at": books.AT}
+        for scene, (version, text_hash) in ACCEPTED.items():
+            said = {"scene": scene, "text_version": version, "text_hash": text_hash, "at": books.AT}
             await hospital.insert("consent", id=new(), revisit_id=visit_id, account_id=hospital.account_id, **said)
     if "paying" in moves:
         intake_id = new()
@@ -58,7 +67,7 @@ async def went(hospital: "books.Hospital", visit_id: UUID, moves: tuple[str, ...
 
 async def written(hospital: "books.Hospital", visit_id: UUID) -> None:
     """A visit's record, as its doctor saved it."""
-    sealed = {"content": Plain("sealed"), "diagnosis_code": Plain("sealed"), "diagnosis_text": Plain("sealed")}
+    sealed = {name: Plain(value if isinstance(value, str) else json.dumps(value)) for name, value in RECORD.items()}
     await hospital.insert("record", id=new(), revisit_id=visit_id, account_id=hospital.account_id, saved_at=books.AT, **sealed)
     await audited(hospital, hospital.account_id, "record:write", "revisit", visit_id)
 

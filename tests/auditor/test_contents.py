@@ -63,6 +63,8 @@ async def test_what_the_row_says_was_said(hospital: Hospital, change: str, missi
     """The self-check of an emergency was answered on the way."""
     await hospital.visit("closed")
     await hospital.do(f"update revisit set {change}")
+    if missing is None:
+        await hospital.do("update consent set detail = '{\"symptoms\": [\"chest_pain\"]}' where scene = 'self_check'")
 
     assert [one.ours for one in await hospital.audit()] == ([f"no {missing}"] if missing else [])
     await hospital.do("truncate consent")

@@ -85,7 +85,7 @@ async def test_what_was_amended_since_is_not_valid_at_the_his(pharmacy: Pharmacy
     prescription = await pharmacy.prescription("picked up")
     await pharmacy.content(prescription.id, before := new())
     for side in ("doctor", "pharmacist"):
-        await pharmacy.signed(prescription.id, before, side)
+        await pharmacy.signed(prescription.money, prescription.id, before, side)
     pharmacy.filed(prescription.money, before.hex, STAGES["expired"], "inv-x")
     assert await pharmacy.hospital.audit() == []
 

@@ -48,13 +48,13 @@ async def test_a_text_that_was_changed_here_after_it_was_signed(pharmacy: Pharma
     prescription = await pharmacy.prescription("picked up")
     await pharmacy.resealed(prescription.signatures[0], "another text")
 
-    assert await pharmacy.hospital.kinds() == {Kind.SIGNATURE_DIFFERS}
+    assert await pharmacy.hospital.kinds() == {Kind.SIGNATURE_DIFFERS, Kind.CONTENT_CHANGED}
 
 
 @pytest.mark.parametrize("side", ["doctor", "pharmacist"])
 async def test_signed_at_the_ca_and_forgotten_here(pharmacy: Pharmacy, side: str) -> None:
     prescription = await pharmacy.prescription("picked up")
-    await pharmacy.signed(prescription.id, prescription.content_id, side, proved=False)
+    await pharmacy.signed(prescription.money, prescription.id, prescription.content_id, side, proved=False)
 
     [found] = await pharmacy.hospital.audit()
 
@@ -65,10 +65,10 @@ async def test_a_signature_that_could_not_be_proved_was_set_aside_and_the_next_o
     """The timeline says for one of them that the prescription went back to its doctor."""
     prescription = await pharmacy.prescription("withdrawn")
     await pharmacy.set_aside(prescription)
-    await pharmacy.signed(prescription.id, prescription.content_id, "doctor", proved=False)
+    await pharmacy.signed(prescription.money, prescription.id, prescription.content_id, "doctor", proved=False)
     assert await pharmacy.hospital.audit() == []
 
-    await pharmacy.signed(prescription.id, prescription.content_id, "doctor", proved=False)
+    await pharmacy.signed(prescription.money, prescription.id, prescription.content_id, "doctor", proved=False)
 
     assert await pharmacy.hospital.kinds() == {Kind.SIGNATURE_UNHEEDED}
 
@@ -78,7 +78,7 @@ async def test_one_person_signed_on_both_sides(pharmacy: Pharmacy) -> None:
     await pharmacy.hospital.do("update signature set account_id = $1", pharmacy.accounts["pharmacist"])
     _task(pharmacy, prescription, 0)["staff_id"] = PHARMACIST
 
-    assert await pharmacy.hospital.kinds() == {Kind.SIGNATURE_ALONE}
+    assert await pharmacy.hospital.kinds() == {Kind.SIGNATURE_ALONE, Kind.CONTENT_CHANGED}
     assert Kind.SIGNATURE_ALONE in await pharmacy.hospital.kinds(quiet=False)
 
 

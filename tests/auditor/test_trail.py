@@ -1,5 +1,7 @@
 """The audit: a deed that it does not tell."""
 
+import json
+
 import pytest
 
 from models.kernel.ids import new
@@ -134,3 +136,48 @@ async def test_a_refill_was_copied(pharmacy: Pharmacy) -> None:
     [found] = await pharmacy.hospital.audit()
 
     assert found.about.split()[1] == "action=refill:copy"
+
+
+@pytest.mark.parametrize(("change", "ours"), [("insert", "finance patient"), ("delete", "none")])
+async def test_a_patients_account_is_a_patients_and_nothing_else(hospital: Hospital, change: str, ours: str) -> None:
+    if change == "insert":
+        await hospital.insert("account_grant", account_id=hospital.account_id, role="finance")
+    else:
+        await hospital.do("truncate account_grant")
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.ours, found.theirs) == (Kind.GRANT_DIFFERS, ours, "patient")
+    assert found.about == f"account={hospital.account_id}"
+
+
+async def test_staff_have_what_they_were_given_last(pharmacy: Pharmacy) -> None:
+    hospital, account = pharmacy.hospital, pharmacy.accounts["pharmacist"]
+    for roles in (["doctor"], ["finance", "pharmacist"]):
+        told = {"action": "account:enlist", "subject": "account", "subject_id": account, "detail": json.dumps({"roles": roles})}
+        await hospital.insert("audit", account_id=None, **told)
+        for role in roles:
+            await hospital.insert("account_grant", account_id=account, role=role)
+    await hospital.do("delete from account_grant where role = 'doctor'")
+    assert await hospital.audit() == []
+
+    await hospital.do("delete from account_grant where role = 'finance'")
+
+    [found] = await hospital.audit()
+    assert (found.kind, found.ours, found.theirs) == (Kind.GRANT_DIFFERS, "pharmacist", "finance pharmacist")
+
+
+async def test_a_doctor_was_suspended_and_resumed(hospital: Hospital) -> None:
+    id = new()
+    process = {"state": "done", "version": 1, "policy": "test-1"}
+    await hospital.insert("suspension", id=id, doctor_id="doc-1", account_id=hospital.account_id, **process)
+    await hospital.moved("suspension", id, id, "looking", "done")
+
+    assert {one.about for one in await hospital.audit() if one.kind is Kind.AUDIT_MISSING} == {
+        f"suspension={id} action=suspension:act account={hospital.account_id}",
+        "doctor=None action=suspension:act account=anybody",
+    }
+
+    await hospital.do("update doctor set suspended_at = now()")
+    await audited(hospital, hospital.account_id, "suspension:act", "suspension", id)
+    assert await hospital.audit() == []

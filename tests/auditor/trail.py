@@ -4,9 +4,10 @@ A deed of a process has its line in the timeline, by whom; all else that is audi
 no row but the audit's own: of that only the look into past prescriptions is known, by what the HIS answered.
 """
 
-from collections import Counter
+import json
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from tests.auditor.books import Books
@@ -40,6 +41,28 @@ def check(books: Books) -> Iterator[Finding]:
             about = f"{deed.subject}={deed.subject_id} action={deed.action} account={deed.by}"
             visit = visits.get(deed.subject_id) if deed.subject_id else None
             yield Finding(kind=Kind.AUDIT_MISSING, about=about, ours=f"{told[deed]} rows", theirs=f"{times} deeds", visit=visit)
+    yield from _given(books)
+
+
+def _given(books: Books) -> Iterator[Finding]:
+    """A patient's account is a patient's and nothing else; staff have what they were given when they were enlisted last, as the audit says."""
+    has, given = defaultdict[UUID, set[str]](set), dict[UUID | None, set[str]]()
+    for grant in books.ours.left.grants:
+        has[grant.account_id].add(grant.role)
+    for one in books.ours.left.audits:
+        if one.action == "account:enlist" and (roles := _roles(one.detail)) is not None:
+            given[one.subject_id] = roles
+    for account in books.ours.accounts:
+        wanted = {"patient"} if account.kind == "patient" else given.get(account.id, has[account.id])
+        if has[account.id] != wanted:
+            stands, told = (" ".join(sorted(roles)) or "none" for roles in (has[account.id], wanted))
+            yield Finding(kind=Kind.GRANT_DIFFERS, about=f"account={account.id}", ours=stands, theirs=told)
+
+
+def _roles(detail: str) -> set[str] | None:
+    """None: it was not said when somebody was enlisted then."""
+    said: dict[str, Any] = json.loads(detail)
+    return {str(one) for one in said["roles"]} if isinstance(said.get("roles"), list) else None
 
 
 def _visits(books: Books) -> dict[UUID, UUID]:
@@ -88,6 +111,20 @@ def _offices(books: Books) -> Iterator[Deed]:
     for refund in books.ours.refunds:
         if refund.cause == "management":
             yield Deed("refund:begin", "refund", refund.id, ANYBODY)
+    yield from _suspensions(books)
     for message in books.ours.messages:
         if message.resend_of:
             yield Deed("message:resend", "message", message.resend_of, ANYBODY)
+
+
+def _suspensions(books: Books) -> Iterator[Deed]:
+    """Of doctors, by the management: between two of one doctor, and after the last of who sees patients again, they were resumed."""
+    begun = Counter[str]()
+    for suspension in books.ours.suspensions:
+        if suspension.doctor_id:
+            begun[suspension.doctor_id] += 1
+            yield Deed("suspension:act", "suspension", suspension.id, suspension.account_id)
+    away = {one.id for one in books.ours.left.doctors if one.suspended_at}
+    for doctor_id, times in begun.items():
+        for _ in range(times - (doctor_id in away)):
+            yield Deed("suspension:act", "doctor", None, ANYBODY)
