@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from tests.auditor import ours
@@ -22,7 +22,7 @@ def check(books: Books) -> Iterator[Finding]:
 
 
 def _whose(books: Books) -> Iterator[Finding]:
-    """The patient's side is an account that may act for them. The doctor's is the visit's doctor; another one's of a visit that was moved."""
+    """The patient's side is an account that may act for them; the doctor's is the visit's doctor, or any where the visit was moved."""
     bound = {(one.account_id, one.patient_id) for one in books.ours.left.bindings}
     doctors = {one.id: one.account_id for one in books.ours.left.doctors}
     for line in books.ours.left.chats:
@@ -59,10 +59,10 @@ def _said(books: Books, intent_id: UUID) -> Mapping[str, Any] | None:
     """What was answered, where it was a line."""
     [answer] = books.opened("intent", intent_id, "answer") or [""]
     try:
-        told = json.loads(answer)
+        told: Any = json.loads(answer)
     except ValueError:
         return None
-    return told if isinstance(told, dict) and told.keys() == ANSWERED else None
+    return cast(Mapping[str, Any], told) if isinstance(told, dict) and cast(Mapping[str, Any], told).keys() == ANSWERED else None
 
 
 def _otherwise(visit: ours.Visit, line: Chat, stands: str, wanted: str) -> Finding:

@@ -69,8 +69,10 @@ def _drafts(books: Books, texts: Mapping[UUID, ours.Signature]) -> Iterator[Find
 def _changed(books: Books, draft: Record, said: Mapping[str, Any]) -> list[str]:
     names = ("content", "diagnosis_code", "diagnosis_text")
     content, *words = books.opened("record", draft.id, *names) or []
-    stands, record = dict(zip(names, (_read(content), *words), strict=True)), said.get("record")
-    return [name for name in names if not same(record.get(name) if isinstance(record, dict) else None, stands[name])]
+    stands: dict[str, Any] = dict(zip(names, (_read(content), *words), strict=True))
+    record: Any = said.get("record")
+    signed = cast(dict[str, Any], record) if isinstance(record, dict) else {}
+    return [name for name in names if not same(signed.get(name), stands[name])]
 
 
 def _levels(books: Books) -> Iterator[Finding]:
@@ -83,17 +85,18 @@ def _levels(books: Books) -> Iterator[Finding]:
             yield from _differs(f"content={content.id}", [] if verdict.get("level") == content.level else ["level"], visit)
 
 
-def same(said: object, stands: object) -> bool:
+def same(said: Any, stands: Any) -> bool:
     """Word for word, as a text has them: numbers without trailing zeros, letters in one form."""
-    match said, stands:
-        case dict(), dict():
-            return said.keys() == stands.keys() and all(same(said[name], stands[name]) for name in said)
-        case list(), list():
-            return len(said) == len(stands) and all(same(left, right) for left, right in zip(said, stands, strict=True))
-        case str(), str():
-            return unicodedata.normalize("NFC", said) == unicodedata.normalize("NFC", stands) or _number(said) == _number(stands) is not None
-        case _:
-            return said == stands
+    if isinstance(said, dict) and isinstance(stands, dict):
+        left, right = cast(dict[str, Any], said), cast(dict[str, Any], stands)
+        return left.keys() == right.keys() and all(same(left[name], right[name]) for name in left)
+    if isinstance(said, list) and isinstance(stands, list):
+        items, others = cast(list[Any], said), cast(list[Any], stands)
+        return len(items) == len(others) and all(same(*pair) for pair in zip(items, others, strict=True))
+    if isinstance(said, str) and isinstance(stands, str):
+        letters = unicodedata.normalize("NFC", said) == unicodedata.normalize("NFC", stands)
+        return letters or _number(said) == _number(stands) is not None
+    return bool(said == stands)
 
 
 def _number(text: str) -> Decimal | None:

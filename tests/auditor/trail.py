@@ -45,7 +45,7 @@ def check(books: Books) -> Iterator[Finding]:
 
 
 def _given(books: Books) -> Iterator[Finding]:
-    """A patient's account is a patient's and nothing else; staff have what they were given when they were enlisted last, as the audit says."""
+    """A patient's account is a patient's and nothing else; staff have what the audit says that they were given last."""
     has, given = defaultdict[UUID, set[str]](set), dict[UUID | None, set[str]]()
     for grant in books.ours.left.grants:
         has[grant.account_id].add(grant.role)
@@ -62,7 +62,7 @@ def _given(books: Books) -> Iterator[Finding]:
 def _roles(detail: str) -> set[str] | None:
     """None: it was not said when somebody was enlisted then."""
     said: dict[str, Any] = json.loads(detail)
-    return {str(one) for one in said["roles"]} if isinstance(said.get("roles"), list) else None
+    return set(said["roles"]) if "roles" in said else None
 
 
 def _visits(books: Books) -> dict[UUID, UUID]:

@@ -5,7 +5,7 @@ from typing import Final
 
 import httpx
 
-from tests.chaos.walker import Walker, described, ends, paid_soon, talked
+from tests.chaos.walker import Walker, described, ends, looked_back, paid_soon, talked
 from tests.journeys.people import Patient, key, read
 from tests.journeys.visit import STRAIGHT, Visit
 
@@ -14,9 +14,10 @@ DECLINED_FOR: Final = ("not_suited", "in_person", "unreachable", "hospital")
 
 
 async def seen(walker: Walker) -> Visit:
-    """The straight way: they talk, and the survey is answered."""
-    visit = await talked(await walker.visit("entered"))
-    return await visit.to("closed")
+    """The straight way: a picture is described and they talk, the survey is answered, and it is read again."""
+    visit = await described(await walker.visit("describing"))
+    await talked(await visit.to("entered"))
+    return await looked_back(await visit.to("closed"))
 
 
 async def survey_lapses(walker: Walker) -> Visit:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import httpx
 
@@ -86,7 +87,8 @@ async def run(seed: str, pathways: int, minutes: float, data: Path) -> Told:
     async with Stack(data, policy="test", settings={"SANDBOX_NOTIFY_RETRY_S": NOTIFY_RETRY_S}) as stack:
         hospital = Hospital(stack, data)
         await hospital.open()
-        plain, line = hospital.http, Persistent([one.headers["Authorization"] for one in hospital.staff()])
+        staff = {one.headers["Authorization"]: UUID((await one.ask("/v1/account"))["account_id"]) for one in hospital.staff()}
+        plain, line = hospital.http, Persistent(staff)
         hospital.speak(httpx.AsyncClient(base_url=stack.addresses.api, timeout=20, transport=line))
         faults = Faults(hospital.outside, told.faults, told.met)
         try:

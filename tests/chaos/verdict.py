@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -10,7 +11,8 @@ from sqlalchemy import text
 from tests.auditor import audit
 from tests.auditor.finding import told
 from tests.auditor.processes import ENDS
-from tests.chaos.client import Answered, Kept, Looked, Persistent
+from tests.auditor.seal import Seal
+from tests.chaos.client import Answered, Kept, Looked, Persistent, Said
 from tests.journeys.backstage import Backstage, backstage
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import until
@@ -45,8 +47,32 @@ _ANSWERED = text("""
 select version, after from timeline where process_id = :process_id and version = :version
 """)
 _SHOWN = text("""
-select count(*) from audit where action = :action and subject_id = :subject_id and purpose is not null
+select count(*) from audit
+where action = :action and subject_id is not distinct from :subject_id and account_id = :by
+and (purpose is not null or action = 'message:read')
 """)
+_LEFT_THE_ROOM = text("""
+select exists (select from timeline where process_id = :subject_id and before = 'consulting'
+and after not in ('consulting', 'waiting') and at < :at)
+""")
+STANDS: Final[Mapping[str, str]] = {
+    "chat": "select id, text from chat where id = :id",
+    "self-check": "select detail->'symptoms' as symptoms from consent where revisit_id = :id and scene = 'self_check'",
+    "consent": "select text_version, text_hash from consent where revisit_id = :id and scene = 'revisit'",
+    "describe": "select intake.id, text from intake join revisit on intake.id = intake_id where revisit.id = :id",
+    "survey": "select said.id, answers, remark from survey_answer as said join survey on said.id = answer_id where revisit_id = :id",
+    "record": "select id, content, diagnosis_code, diagnosis_text from record where revisit_id = :id",
+}
+"""Where it stands what was said, by the segment of its route."""
+SEALED: Final[Mapping[tuple[str, str], str]] = {
+    ("chat", "text"): "chat.text",
+    ("describe", "text"): "intake.text",
+    ("survey", "remark"): "survey.remark",
+    **{("record", one): f"record.{one}" for one in ("content", "diagnosis_code", "diagnosis_text")},
+}
+"""What of that is sealed, and under which name."""
+JSON: Final = frozenset({"symptoms", "answers", "content"})
+"""What of that is no text."""
 
 
 async def verdict(hospital: Hospital, line: Persistent) -> list[str]:
@@ -55,7 +81,7 @@ async def verdict(hospital: Hospital, line: Persistent) -> list[str]:
     found += await _books(hospital)
     async with backstage(hospital) as behind:
         found += await _undone(behind, line.answered)
-        found += await lost(behind, line.kept)
+        found += await lost(behind, line.kept, line.said)
         found += await unseen(behind, line.looked)
     return found + [f"a bug was met: {one}" for part in ("api", "worker", "sandbox") for one in bugs(hospital.log(part))]
 
@@ -131,23 +157,48 @@ async def _undone(behind: Backstage, answered: Sequence[Answered]) -> list[str]:
     return found
 
 
-async def lost(behind: Backstage, kept: Sequence[Kept]) -> list[str]:
-    """What was said or handed in, answered as kept, and is not there."""
+async def lost(behind: Backstage, kept: Sequence[Kept], said: Mapping[Said, Mapping[str, Any]]) -> list[str]:
+    """What was said or handed in, answered as kept, and is not there, or says something else. None of it is told."""
     found: list[str] = []
+    seal = Seal(behind.hospital.column_keys)
     async with behind.transaction() as db:
         for one in kept:
             there = await db.scalar(text(f"select exists (select from {one.table} where id = :id)"), {"id": one.id})
             if not there:
                 found.append(f"{one.id} was answered as kept, and {one.table} has it not")
+        for place, words in said.items():
+            row = (await db.execute(text(STANDS[place.of]), {"id": place.id})).mappings().one_or_none()
+            if row is None or _read_back(seal, place.of, row) != words:
+                found.append(
+                    f"{place.of} of {place.id} was answered as kept, and what stands there {'is another' if row else 'is nothing'}"
+                )
     return found
 
 
+def _read_back(seal: Seal, of: str, row: Mapping[str, Any]) -> dict[str, Any]:
+    """As it was said."""
+    told = {name: value for name, value in row.items() if name != "id"}
+    for name, value in told.items():
+        if value is not None and (column := SEALED.get((of, name))):
+            told[name] = seal.open(column, row["id"], value)
+        if name in JSON:
+            told[name] = json.loads(told[name])
+    if of == "survey":
+        remark = {"remark": told["remark"]} if told["remark"] else {}
+        return {"answers": told["answers"] | remark}
+    return told
+
+
 async def unseen(behind: Backstage, looked: Mapping[Looked, int]) -> list[str]:
-    """What staff were shown of a patient, more often than the audit tells."""
+    """What staff were shown of a patient, more often than the audit tells of them; of a conversation, once nobody talks in it."""
     found: list[str] = []
+    shown = Counter[Looked]()
     async with behind.transaction() as db:
         for one, times in looked.items():
-            told = await db.scalar(_SHOWN, one._asdict()) or 0
+            if one.at is None or await db.scalar(_LEFT_THE_ROOM, {"subject_id": one.subject_id, "at": one.at}):
+                shown[one._replace(at=None)] += times
+        for one, times in shown.items():
+            told = await db.scalar(_SHOWN, {"action": one.action, "subject_id": one.subject_id, "by": one.by}) or 0
             if told < times:
-                found.append(f"{one.subject_id} was shown {times} times, and the audit has {told} of {one.action}")
+                found.append(f"{one.subject_id} was shown {times} times to {one.by}, and the audit has {told} of {one.action}")
     return found

@@ -50,6 +50,17 @@ async def talked(visit: Visit) -> Visit:
     return visit
 
 
+async def looked_back(visit: Visit) -> Visit:
+    """When it is over its doctor reads what was said and shown, and the management what was sent and answered."""
+    doctor, manager = visit.hospital.doctor, visit.hospital.manager
+    await doctor.ask(f"{visit.path}/chat")
+    for one in (await doctor.ask(f"{visit.path}/intake"))["files"]:
+        assert (await doctor.get(f"{visit.path}/files/{one['id']}")).is_success
+    await manager.ask("/v1/messages", visit_id=visit.id)
+    await manager.ask("/v1/surveys")
+    return visit
+
+
 async def described(visit: Visit) -> Visit:
     """The condition, with a picture."""
     picture = read(await visit.patient.upload(f"{visit.path}/files", PICTURE, key=key()))
