@@ -62,7 +62,7 @@ def _said(books: Books, intent_id: UUID) -> Mapping[str, Any] | None:
         told: Any = json.loads(answer)
     except ValueError:
         return None
-    return cast(Mapping[str, Any], told) if isinstance(told, dict) and cast(Mapping[str, Any], told).keys() == ANSWERED else None
+    return cast(dict[str, Any], told) if isinstance(told, dict) and {*cast(dict[str, Any], told)} == ANSWERED else None
 
 
 def _otherwise(visit: ours.Visit, line: Chat, stands: str, wanted: str) -> Finding:

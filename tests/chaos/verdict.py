@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from sqlalchemy import text
 
@@ -71,8 +71,6 @@ SEALED: Final[Mapping[tuple[str, str], str]] = {
     **{("record", one): f"record.{one}" for one in ("content", "diagnosis_code", "diagnosis_text")},
 }
 """What of that is sealed, and under which name."""
-JSON: Final = frozenset({"symptoms", "answers", "content"})
-"""What of that is no text."""
 
 
 async def verdict(hospital: Hospital, line: Persistent) -> list[str]:
@@ -181,8 +179,8 @@ def _read_back(seal: Seal, of: str, row: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in told.items():
         if value is not None and (column := SEALED.get((of, name))):
             told[name] = seal.open(column, row["id"], value)
-        if name in JSON:
-            told[name] = json.loads(told[name])
+    if of == "record":
+        told["content"] = json.loads(told["content"])
     if of == "survey":
         remark = {"remark": told["remark"]} if told["remark"] else {}
         return {"answers": told["answers"] | remark}
