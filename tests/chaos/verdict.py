@@ -166,10 +166,9 @@ async def lost(behind: Backstage, kept: Sequence[Kept], said: Mapping[Said, Mapp
                 found.append(f"{one.id} was answered as kept, and {one.table} has it not")
         for place, words in said.items():
             row = (await db.execute(text(STANDS[place.of]), {"id": place.id})).mappings().one_or_none()
-            if row is None or _read_back(seal, place.of, row) != words:
-                found.append(
-                    f"{place.of} of {place.id} was answered as kept, and what stands there {'is another' if row else 'is nothing'}"
-                )
+            if row is None or _read_back(seal, place.of, cast(Mapping[str, Any], row)) != words:
+                stands = "other words stand" if row else "nothing stands"
+                found.append(f"{place.of} of {place.id} was answered as kept, and {stands} there")
     return found
 
 
