@@ -11,6 +11,7 @@ from models.account import PASSWORD_FAILURES_MAX, AccountKind, Grant, Principal,
 from models.stores import account as store
 from models.stores.database import Database, put
 from models.tables.account import AccountRow, GrantRow, SessionRow
+from models.tables.process import AuditRow
 from tests.account.builders import a_patient, a_phone, a_staff_member
 from tests.client import Hands
 
@@ -136,3 +137,5 @@ async def test_enlisting_again_takes_over_what_changed_and_away_what_is_not_name
     me = await behind(db, token, clock)
     assert me is not None
     assert me.grants == {Grant(Role.MANAGEMENT)}
+    last = select(AuditRow.detail).where(AuditRow.action == "account:enlist").order_by(AuditRow.id.desc()).limit(1)
+    assert await db.scalar(last) == {"roles": ["management"]}

@@ -58,7 +58,7 @@ async def test_words_are_kept_by_the_line_or_the_visit_that_they_are_of() -> Non
 
 
 async def test_what_was_said_before_is_no_measure_while_something_else_is_on_its_way() -> None:
-    record = {"content": {}, "diagnosis_code": "J44.900", "diagnosis_text": "慢阻肺"}
+    record: dict[str, Any] = {"content": {"advice": ""}, "diagnosis_code": "J44.900", "diagnosis_text": "慢阻肺"}
     line = _line([httpx.Response(200, json={}), httpx.Response(409, json={})])
     await _sent(line, "PUT", f"{PATH}/record", record)
     assert line.said == {Said("record", VISIT): record}
