@@ -1,5 +1,6 @@
 """What was sent, what a phone shows, and what its network says of each text."""
 
+import json
 import re
 import secrets
 import sqlite3
@@ -37,7 +38,7 @@ CREATE INDEX IF NOT EXISTS sms_message_phone ON sms_message (phone, id);
 CREATE TABLE IF NOT EXISTS sms_phone (phone TEXT PRIMARY KEY, state TEXT NOT NULL);
 """
 _SAID = """
-SELECT id, biz_id, phone, template_code, text, out_id, sent_at, reported_at, iif(known_at <= ?, fate, 1) AS status FROM sms_message
+SELECT id, biz_id, phone, template_code, text, params, out_id, sent_at, reported_at, iif(known_at <= ?, fate, 1) AS status FROM sms_message
 """
 """As the carrier knows it at that moment, in epoch seconds."""
 
@@ -64,6 +65,7 @@ class Messages:
         store.extend("sms_message", "fate", f"INTEGER NOT NULL DEFAULT {DELIVERED}")
         store.extend("sms_message", "reported_at", "TEXT")
         store.extend("sms_message", "known_at", "REAL DEFAULT 0")
+        store.extend("sms_message", "params", "TEXT")
         self._store, self._reporter, self._report = store, reporter, timedelta(seconds=report_s)
 
     def send(self, phones: list[str], template_code: str, values: Mapping[str, str], out_id: str, now: datetime) -> str:
@@ -72,10 +74,11 @@ class Messages:
         text, sent_at = render(template_code, values), rfc3339(now)
         with self._store.transaction() as db:
             sql = (
-                "INSERT INTO sms_message (biz_id, phone, template_code, text, out_id, sent_at, fate, known_at) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, NULL) RETURNING id, phone"
+                "INSERT INTO sms_message (biz_id, phone, template_code, text, params, out_id, sent_at, fate, known_at) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, NULL) RETURNING id, phone"
             )
-            made = [db.execute(sql, (biz_id, phone, template_code, text, out_id, sent_at, WAITING)).fetchone() for phone in phones]
+            rest = (template_code, text, json.dumps(dict(values), ensure_ascii=False), out_id, sent_at, WAITING)
+            made = [db.execute(sql, (biz_id, phone, *rest)).fetchone() for phone in phones]
             self._end(db, made, now + self._report)
         self._reporter.wake()
         return biz_id

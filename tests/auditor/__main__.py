@@ -1,4 +1,6 @@
-"""`python -m tests.auditor --data … --database-url … --sandbox-url …`: prints what differs; ends with 1 when something does.
+"""`python -m tests.auditor --data … --database-url … --sandbox-url …`: prints what differs.
+
+It ends with 1 when something differs, and with 2 when nothing was looked at: it has no column key, or our database or the outside is away.
 
 No secret has to stand in the command line, which every account of the machine may read: the column key comes from the stack's folder or
 from `FUZHEN_COLUMN_KEYS`, the database's password from `PGPASSWORD`.
@@ -14,13 +16,14 @@ from typing import Any
 
 from tests.auditor.audit import audit
 from tests.auditor.finding import told
+from tests.auditor.wire import AwayError
 
 KEYS = "FUZHEN_COLUMN_KEYS"
-NO_KEY = 2
+NOT_LOOKED = 2
 
 
 def main() -> int:
-    """Without `--quiet`, what is under way is not judged. Without a column key nothing is looked at: that it ends with 2 is said."""
+    """Without `--quiet`, what is under way is not judged. That nothing is looked at is said in a sentence, and ends with 2."""
     wishes = argparse.ArgumentParser(prog="python -m tests.auditor", description="What differs between our books and the outside's.")
     wishes.add_argument("--database-url", required=True, help="its password may stand in PGPASSWORD instead")
     wishes.add_argument("--sandbox-url", required=True)
@@ -33,10 +36,14 @@ def main() -> int:
         keys = _keys(wish.data)
     except (OSError, ValueError) as fault:
         sys.stderr.write(f"{fault}\n")
-        return NO_KEY
+        return NOT_LOOKED
     files = wish.files or (wish.data / "files" if wish.data else None)
     how: dict[str, Any] = {"quiet": wish.quiet, "standing": wish.standing, "column_keys": keys, "files_dir": files}
-    findings = asyncio.run(audit(wish.database_url, wish.sandbox_url, **how))
+    try:
+        findings = asyncio.run(audit(wish.database_url, wish.sandbox_url, **how))
+    except AwayError as fault:
+        sys.stderr.write(f"{fault}\n")
+        return NOT_LOOKED
     sys.stdout.write(f"{told(findings)}\n")
     return 1 if findings else 0
 

@@ -18,6 +18,7 @@ from tests.auditor import (
     files,
     his,
     ledger,
+    legible,
     links,
     messages,
     money,
@@ -34,7 +35,10 @@ from tests.auditor import (
     signing,
     theirs,
     trail,
+    unowed,
+    whom,
     whose,
+    wording,
 )
 from tests.auditor.books import Books
 from tests.auditor.finding import Finding, Kind, told
@@ -42,13 +46,13 @@ from tests.auditor.ours import Ours
 from tests.auditor.seal import Seal
 from tests.auditor.theirs import Theirs
 
-FIRST = (links.check, sealed.check)
+FIRST = (links.check, sealed.check, legible.check)
 """What all others need to read and to sum. Where these find something, that alone is told."""
 CHECKS = (
     *(money.check, refunds.check, ledger.check, his.check, messages.check, processes.check),
     *(signatures.check, records.check, drugs.check, parcels.check, ebills.check, clinics.check),
-    *(owed.check, contents.check, consents.check, chats.check, signing.check, trail.check, files.check, once.check),
-    *(whose.check, people.check),
+    *(owed.check, unowed.check, whom.check, wording.check, whose.check, people.check),
+    *(contents.check, consents.check, chats.check, signing.check, trail.check, files.check, once.check),
 )
 AT_ANY_TIME = frozenset(
     {Kind.SLOT_OVERSOLD, Kind.SLOT_TAKEN, Kind.LEDGER_UNBALANCED, Kind.LEDGER_LEGS, Kind.TIMELINE_TWICE, Kind.TIMELINE_GAP}
@@ -56,6 +60,9 @@ AT_ANY_TIME = frozenset(
         Kind.PARCEL_TWICE,
         Kind.SIGNATURE_ALONE,
         Kind.MESSAGE_OWED,
+        Kind.MESSAGE_UNOWED,
+        Kind.MESSAGE_WHOM,
+        Kind.MESSAGE_WORDS,
         Kind.CONTENT_MISSING,
         Kind.CONTENT_CHANGED,
         Kind.GRANT_DIFFERS,
@@ -65,7 +72,7 @@ AT_ANY_TIME = frozenset(
     }
 )
 """What one side's books say by themselves: no process under way excuses it."""
-BLIND = frozenset({Kind.ROW_MISSING, Kind.ROW_STRANGE, Kind.CONTENT_SEALED})
+BLIND = frozenset({Kind.ROW_MISSING, Kind.ROW_STRANGE, Kind.ROW_ILLEGIBLE, Kind.CONTENT_SEALED})
 """What `FIRST` finds, whosever it is."""
 MONEY, WORDS = frozenset({"money", "kept", "charged", "ledger", "refund", "payment"}), frozenset({"message"})
 """Families of kinds: of nobody's money while a refund of it is under way, of a message without a visit while one is not sent yet."""

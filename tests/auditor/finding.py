@@ -85,6 +85,9 @@ class Kind(StrEnum):
     MESSAGE_RESENT = "message.resent"
     MESSAGE_OPEN = "message.open"
     MESSAGE_OWED = "message.owed"
+    MESSAGE_UNOWED = "message.unowed"
+    MESSAGE_WHOM = "message.whom"
+    MESSAGE_WORDS = "message.words"
     MESSAGE_REFUSED = "message.refused"
     CONTENT_MISSING = "content.missing"
     CONTENT_CHANGED = "content.changed"
@@ -98,6 +101,7 @@ class Kind(StrEnum):
     ROW_MISSING = "row.missing"
     ROW_STRANGE = "row.strange"
     ROW_WHOSE = "row.whose"
+    ROW_ILLEGIBLE = "row.illegible"
     ROW_OPEN = "row.open"
     ROW_FENCED = "row.fenced"
     ROWS_TWICE = "rows.twice"
@@ -178,13 +182,16 @@ WORDS: dict[Kind, str] = {
     Kind.SLOT_OVERSOLD: "more places of a slot are given away than there are",
     Kind.MESSAGE_MISSING: "a message is sent here and unknown to the carrier",
     Kind.MESSAGE_UNKNOWN: "the carrier sent what is not sent here",
-    Kind.MESSAGE_DIFFERS: "a message went by another template, to another phone, or under another receipt",
+    Kind.MESSAGE_DIFFERS: "a message went by another template, to another phone, in other words, or under another receipt",
     Kind.MESSAGE_FATE: "a message arrived here and not at the carrier, or the other way round",
     Kind.MESSAGE_TWICE: "the carrier sent a message more often than it is marked here",
     Kind.MESSAGE_AGAIN: "a phone got the same text for the same visit more often than there was reason to",
     Kind.MESSAGE_RESENT: "a message was sent again that arrived, or otherwise than it was",
     Kind.MESSAGE_OPEN: "a message has no outcome yet",
     Kind.MESSAGE_OWED: "a move was made of which somebody should have been told, and no message says it",
+    Kind.MESSAGE_UNOWED: "somebody was told of what never came to be, or more often than it did",
+    Kind.MESSAGE_WHOM: "a message is to another phone than that of whom it is for",
+    Kind.MESSAGE_WORDS: "a message says another sum, time, name, number or code than our rows do",
     Kind.MESSAGE_REFUSED: "the carrier refused a message for what it is, which no weather explains",
     Kind.CONTENT_MISSING: "something was said, written or seen, and what it was is not there",
     Kind.CONTENT_CHANGED: "what was said, accepted or written stands otherwise than it was answered, published or signed",
@@ -198,6 +205,7 @@ WORDS: dict[Kind, str] = {
     Kind.ROW_MISSING: "a row is not there, or not named, and others tell of it",
     Kind.ROW_STRANGE: "a process stands in a state that it does not have",
     Kind.ROW_WHOSE: "rows that belong together name other owners, or one says that it was done and not what",
+    Kind.ROW_ILLEGIBLE: "what stands in a row cannot be understood",
     Kind.ROW_OPEN: "a process is not at its end",
     Kind.ROW_FENCED: "a step holds a row that nobody works on",
     Kind.ROWS_TWICE: "a list of the outside's has two rows under a number that is one row's own",

@@ -2,14 +2,14 @@
 
 import itertools
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from models.kernel.ids import new
-from tests.auditor import issuer, story, trail
+from tests.auditor import issuer, story, trail, unowed, wording
 from tests.auditor.audit import audit
 from tests.auditor.finding import Finding, Kind
 from tests.auditor.outside import Outside, Row
@@ -61,6 +61,9 @@ do $$ declare one record; begin
     end loop;
 end $$
 """
+_TAKES_ITS_PLACE = """
+delete from message where id = (select id from message where visit_id = $1 and template = $2 and state = 'failed' limit 1)
+"""
 _CHARGE_MOVES = {"open": (), "closed": ("closed",), "settled": ("paid", "settled"), "unsettled": ("paid", "unsettled")}
 
 
@@ -102,7 +105,7 @@ class Hospital:
 
     async def open(self) -> None:
         """What rows of visits refer to."""
-        await self.insert("account", id=self.account_id, kind="patient", phone=Plain("sealed"), phone_bidx=b"index")
+        await self.insert("account", id=self.account_id, kind="patient", phone=Plain(story.PHONE), phone_bidx=story.PHONE.encode())
         await self.insert("account_grant", account_id=self.account_id, role="patient")
         await story.audited(self, self.account_id, "account:open", "account", self.account_id)
         await self.insert("consent_text", version="v1", scene="revisit", title="知情同意", text=story.CONSENT, effective_at=AT)
@@ -225,7 +228,8 @@ class Hospital:
             order["state"] = "SUCCESS" if order["out_trade_no"] == order_id.hex else order["state"]
         await self.payment(visit, payment_id, order_id.hex, transaction_id, cause)
         if visit:
-            await story.told(self, visit.id, "refund_requested")
+            said = {"amount": f"{FEE_FEN / 100:.2f}", "reason": wording.UNWANTED[cause]}
+            await story.told(self, visit.id, "refund_requested", params=said)
         await self.entry("payment.unwanted", visit.charge_id if visit else None, to="wechat_pay", of="suspense")
         return payment_id
 
@@ -257,7 +261,7 @@ class Hospital:
         if cause == "management":
             await story.audited(self, self.account_id, "refund:begin", "refund", refund_id)
         if visit and states[-1] in _OVER:
-            await story.told(self, visit.id, f"refund_{states[-1]}")
+            await story.told(self, visit.id, f"refund_{states[-1]}", params={"amount": f"{fen / 100:.2f}"})
         column = "refunded_fen" if states[-1] in _OVER else "reserved_fen"
         if states[-1] != "withdrawn":
             await self.do(f"update payment set {column} = {column} + $1 where id = $2", fen, whose["payment_id"])
@@ -302,24 +306,44 @@ class Hospital:
     # Words
 
     async def message(
-        self, visit: Visit | UUID | None, template: str, *, state: str = "sent", phone: str = "13800000000", **columns: Any
+        self,
+        visit: Visit | UUID | None,
+        template: str,
+        *,
+        state: str = "sent",
+        phone: str = story.PHONE,
+        params: Mapping[str, str] | None = None,
+        **columns: Any,
     ) -> UUID:
-        """A message, and what the carrier has of it where it took it; refused, it was one too many for a phone."""
+        """A message, and what the carrier has of it where it took it; refused, it was one too many for a phone.
+
+        One that is owed is this one, from then on; without a visit it is a code that somebody asked for.
+        """
         message_id = new()
         visit_id = visit.id if isinstance(visit, Visit) else visit
+        said = story.words(template, visit_id, message_id) if params is None else params
+        if visit_id and state != "failed" and "resend_of" not in columns:
+            await self.do(_TAKES_ITS_PLACE, visit_id, template)
+        if template in unowed.CODES:
+            code = {"purpose": unowed.CODES[template], "phone_bidx": phone.encode(), "code_hash": b"", "expires_at": AT}
+            await self.insert("account_code", id=message_id, **code)
         failure = "sms.isv.DAY_LIMIT_CONTROL" if state == "failed" else None
         how: dict[str, Any] = {"state": state, "due_at": AT, "receipt": message_id.hex, "visit_id": visit_id, "failure": failure} | columns
-        words = {"phone": Plain(phone), "phone_bidx": phone.encode(), "params": Plain("{}")}
+        words = {"phone": Plain(phone), "phone_bidx": phone.encode(), "params": Plain(json.dumps(said))}
         await self.insert("message", id=message_id, template=template, **how, **words)
         if again := how.get("resend_of"):
             await story.audited(self, self.account_id, "message:resend", "message", again)
         if state in {"sent", "delivered", "undelivered"}:
-            self.deliver(message_id, template, phone, status=2 if state == "undelivered" else 3)
+            self.deliver(message_id, template, phone, status=2 if state == "undelivered" else 3, params=said)
         return message_id
 
-    def deliver(self, message_id: UUID, template: str, phone: str = "13800000000", status: int = 3) -> Row:
+    def deliver(
+        self, message_id: UUID, template: str, phone: str = story.PHONE, status: int = 3, params: Mapping[str, str] | None = None
+    ) -> Row:
         """The carrier brings it to a phone, or has given it up."""
-        text = {"phone": phone, "template_code": f"SMS_{template.upper()}", "text": f"text of {template}", "out_id": message_id.hex}
+        said = json.dumps(params) if params is not None else None
+        text = {"phone": phone, "template_code": f"SMS_{template.upper()}", "text": f"text of {template}", "params": said}
+        text |= {"out_id": message_id.hex}
         self.outside.texts.append(text | {"biz_id": f"{len(self.outside.texts):018d}^0", "status": status})
         return self.outside.texts[-1]
 

@@ -24,6 +24,9 @@ class Visit:
     charge_id: UUID | None
     encounter_id: str | None
     refusal: str | None
+    reason: str | None
+    declined_for: str | None
+    policy: str
     account_id: UUID
     patient_id: UUID
     his_patient_id: str | None

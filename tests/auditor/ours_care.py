@@ -27,6 +27,7 @@ class Prescription:
     account_id: UUID
     pharmacist_id: UUID | None
     copied_from: str | None
+    pickup_code: str | None
     note_id: UUID | None
 
 
@@ -75,6 +76,7 @@ class Account:
     id: UUID
     kind: str
     staff_id: str | None
+    phone_bidx: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,8 +51,35 @@ class Grant:
 class Doctor:
     TABLE: ClassVar = "doctor"
     id: str
+    name: str
     account_id: UUID | None
     suspended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Department:
+    TABLE: ClassVar = "department"
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A one-time code; its message has its id. A patient's bears no account: there may be none yet."""
+
+    TABLE: ClassVar = "account_code"
+    id: UUID
+    purpose: str
+    phone_bidx: bytes
+    account_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    TABLE: ClassVar = "policy"
+    version: str
+    rules: str
+    """JSON, as PostgreSQL writes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +270,9 @@ class Left:
     sessions: Sequence[Session]
     grants: Sequence[Grant]
     doctors: Sequence[Doctor]
+    departments: Sequence[Department]
+    codes: Sequence[Code]
+    policies: Sequence[Policy]
     patients: Sequence[Patient]
     addresses: Sequence[Address]
     bindings: Sequence[Binding]
@@ -270,6 +300,9 @@ async def read_left(wire: Wire) -> Left:
         sessions=await rows(wire, Session),
         grants=await rows(wire, Grant),
         doctors=await rows(wire, Doctor),
+        departments=await rows(wire, Department),
+        codes=await rows(wire, Code),
+        policies=await rows(wire, Policy),
         patients=await rows(wire, Patient),
         addresses=await rows(wire, Address),
         bindings=await rows(wire, Binding),

@@ -11,12 +11,14 @@ from tests.auditor.hospital import AT, FEE_FEN, Hospital, Visit
 from tests.auditor.outside import Row
 from tests.auditor.signatures import sm3
 from tests.auditor.wax import VAULT, Plain
+from tests.auditor.wording import CARRIER, TAIL
 
 DOCTOR, PHARMACIST = "doc-1", "pha-1"
 ICD10: Final = story.RECORD["diagnosis_code"]
 ITEM: Final = {"drug_code": "tio", "dose": "1", "frequency": "qd", "route": "inhaled", "days": 7, "packs": 1}
 WRITTEN: Final = {"prescribed": {"items": [ITEM], "diagnosis_code": ICD10}, "diagnosis_text": "慢阻肺"}
 LINE: Final = {name: ITEM[name] for name in ("dose", "frequency", "route", "days", "packs")} | {"drug_id": "tio"}
+PHONES: Final = {"doctor": "13900000001", "pharmacist": "13900000002"}
 PLACE: Final = {"province": "北京市", "city": "北京市", "county": "东城区", "detail": "某路1号"}
 RECEIVER: Final = {"receiver": "张三", "phone": "13800000001", "address": "北京市北京市东城区某路1号"}
 MS: Final = int(AT.timestamp() * 1000)
@@ -118,7 +120,7 @@ class Pharmacy:
     async def open(self) -> None:
         """Who signs."""
         for side, number in (("doctor", DOCTOR), ("pharmacist", PHARMACIST)):
-            sealed = {"phone": Plain("sealed"), "phone_bidx": side.encode()}
+            sealed = {"phone": Plain(PHONES[side]), "phone_bidx": side.encode()}
             await self.hospital.insert("account", id=self.accounts[side], kind="staff", login=side, staff_id=number, **sealed)
             await story.audited(self.hospital, None, "account:enlist", "account", self.accounts[side])
 
@@ -134,6 +136,7 @@ class Pharmacy:
         way |= {"pharmacist_id": self.accounts["pharmacist"] if "pharmacist" in how.sides else None}
         numbers = {"visit_id": visit.id, "account_id": self.accounts["doctor"], "content_id": content_id, "policy": "test-1"}
         state = {"state": how.moves[-1], "version": len(how.moves), "valid_until": AT}
+        state |= {"pickup_code": story.PICKUP_CODE if "ready" in how.moves else None}
         await self.hospital.insert("prescription", id=id, **numbers, **state, **priced, **way)
         await self.hospital.moved("prescription", id, visit.id, "drafting", *how.moves, opened_by=self.accounts["doctor"])
         await story.told(self.hospital, visit.id, *(template for state, template in TOLD.items() if state in how.moves))
@@ -226,7 +229,10 @@ class Pharmacy:
         await self.hospital.insert("delivery", id=id, **whose, **known)
         await self.hospital.moved("delivery", id, visit.id, "creating", *moves)
         await story.seen(self.hospital, id, *(_MARKS.get(one, one) for one in seen))
-        await story.told(self.hospital, visit.id, "delivery_failed" if "refused" in moves else "delivery_sent")
+        if "refused" in moves:
+            await story.told(self.hospital, visit.id, "delivery_failed")
+        else:
+            await story.told(self.hospital, visit.id, "delivery_sent", params={"carrier": CARRIER, "tail": id.hex[-TAIL:]})
         self.ordered(id)
         for minute, move in enumerate(seen):
             code, words = SCANS[move]

@@ -13,6 +13,7 @@ from tests.auditor.ours_sealed import Sealed
 from tests.auditor.seal import BrokenError
 
 PRESCRIBED = "prescription_content.content"
+PARAMS, PLACE = "message.params", "delivery_address.place"
 SIGNED = "signature.signature"
 
 
@@ -40,6 +41,10 @@ def _wrong(books: Books, one: Sealed) -> str | None:
                 Decimal(item["dose"])
         if one.bound == SIGNED:
             json.loads(text)["value"]
-    except (ValueError, KeyError, TypeError, InvalidOperation):
+        if one.bound == PARAMS:
+            json.loads(text).items()
+        if one.bound == PLACE:
+            "".join(json.loads(text)[part] for part in ("province", "city", "county", "detail"))
+    except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation):
         return "opens, and cannot be understood"
     return None

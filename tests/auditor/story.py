@@ -30,13 +30,33 @@ RECORD: Final[Mapping[str, Any]] = {
     "diagnosis_code": "J44.900",
     "diagnosis_text": "慢阻肺",
 }
+PHONE: Final = "13800000000"
+"""Of whoever opens visits."""
+PICKUP_CODE: Final = "135790"
 _SEALED: Final = {"text": Plain("sealed")}
 
 
-async def told(hospital: "books.Hospital", visit_id: UUID, *templates: str) -> None:
+async def told(
+    hospital: "books.Hospital", visit_id: UUID, *templates: str, phone: str = PHONE, params: Mapping[str, str] | None = None
+) -> None:
     """Owed and in our outbox. The carrier's daily limit kept them back: it has what a test itself sends, and nothing else."""
     for template in templates:
-        await hospital.message(visit_id, template, state="failed")
+        await hospital.message(visit_id, template, state="failed", phone=phone, params=params)
+
+
+def words(template: str, visit_id: UUID | None, number: UUID) -> dict[str, str]:
+    """What fills a template, where rows that are written by hand say it."""
+    sums = {"amount": "50.00"}
+    filled: Mapping[str, dict[str, str]] = {
+        "refund_requested": sums | {"reason": "重复缴费"},
+        "refund_arrived": sums,
+        "refund_paid_out": sums,
+        "revisit_suspended": {"visit": visit_id.hex if visit_id else "", "reason": "已缴费用将原路退回"},
+        "drugs_ready": {"code": PICKUP_CODE},
+        "sign_in_code": {"code": f"{number.int % 10**6:06}"},
+        "staff_code": {"code": f"{number.int % 10**6:06}"},
+    }
+    return filled.get(template, {})
 
 
 async def audited(hospital: "books.Hospital", by: UUID | None, action: str, subject: str, subject_id: UUID) -> None:
@@ -85,3 +105,12 @@ async def seen(hospital: "books.Hospital", delivery_id: UUID, *marks: str) -> No
     for sequence, mark in enumerate(marks):
         what = {"mark": mark, "code": "x", "sequence": sequence, "at": books.AT, "told_at": books.AT, "place": Plain("sealed")} | _SEALED
         await hospital.insert("delivery_track", delivery_id=delivery_id, event=new(), **what)
+
+
+async def stepped(hospital: "books.Hospital", visit_id: UUID, name: str, before: str, after: str) -> None:
+    """One move more of a visit."""
+    [row] = await hospital.wire.fetch(
+        "update revisit set version = version + 1, state = $2 where id = $1 returning version", visit_id, after
+    )
+    line = {"step": str(new()), "name": name, "version": row["version"], "before": before, "after": after, "at": books.AT}
+    await hospital.insert("timeline", process="revisit", process_id=visit_id, visit_id=visit_id, **line)

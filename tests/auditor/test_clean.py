@@ -6,6 +6,7 @@ from models.kernel.ids import new
 from tests.auditor import assert_nothing_differs
 from tests.auditor.hospital import Hospital
 from tests.auditor.pharmacy import STAGES, Pharmacy
+from tests.auditor.story import stepped
 
 WAYS_BACK = (
     ("requested",),
@@ -24,6 +25,7 @@ async def test_nobody_was_there(hospital: Hospital) -> None:
 
 async def test_visits_that_ended_in_every_way(hospital: Hospital) -> None:
     went_well = await hospital.visit("closed")
+    await stepped(hospital, went_well.id, "queue.remind", "closed", "closed")
     for template in ("revisit_booked", "revisit_reminder", "revisit_called", "revisit_ended"):
         await hospital.message(went_well, template)
     await hospital.visit("unpaid")

@@ -78,3 +78,17 @@ async def test_what_is_no_key_is_said(hospital: Hospital, given: str) -> None:
 
     assert (ended, said.count("\n")) == (2, 1)
     assert "must be keys of 16 bytes in hexadecimal" in said
+
+
+async def test_what_is_away_is_said_in_a_sentence(hospital: Hospital, tmp_path: Path) -> None:
+    """The last wish counts: nobody listens on port 1."""
+    data = str(stack(tmp_path))
+    for wish, address, what in (
+        ("--sandbox-url", "http://127.0.0.1:1", "The outside's books cannot be read: http://127.0.0.1:1/books/wechat_pay"),
+        ("--sandbox-url", "no address", "The outside's books cannot be read"),
+        ("--database-url", "postgresql://nobody@127.0.0.1:1/none", "Our database cannot be read"),
+        ("--database-url", hospital.database_url.rpartition("/")[0] + "/none", "Our database cannot be read"),
+    ):
+        ended, said = await audited(hospital, "--data", data, wish, address)
+
+        assert (ended, said.count("\n"), what in said) == (2, 1, True), said

@@ -3,7 +3,7 @@
 import pytest
 
 from models.kernel.ids import new
-from tests.auditor import Kind
+from tests.auditor import Kind, story
 from tests.auditor.finding import told
 from tests.auditor.hospital import AT, Hospital
 
@@ -88,10 +88,11 @@ async def test_two_messages_with_the_same_words_for_one_visit(hospital: Hospital
     for _ in range(2):
         await hospital.message(visit, "revisit_booked")
 
-    [found] = await hospital.audit()
+    found, unowed = await hospital.audit()
 
     assert (found.kind, found.visit) == (Kind.MESSAGE_AGAIN, visit.id)
     assert (found.ours, found.theirs) == ("1 reasons, 0 marked as repeated or resent", "2 delivered")
+    assert (unowed.kind, unowed.visit, unowed.ours, unowed.theirs) == (Kind.MESSAGE_UNOWED, visit.id, "2 messages", "1 owed")
 
 
 async def test_the_same_words_for_two_visits(hospital: Hospital) -> None:
@@ -103,16 +104,21 @@ async def test_the_same_words_for_two_visits(hospital: Hospital) -> None:
 
 @pytest.mark.parametrize(("template", "step"), [("revisit_called", "queue.accept"), ("revisit_called_again", "queue.call_again")])
 async def test_called_as_often_as_the_timeline_says(hospital: Hospital, template: str, step: str) -> None:
-    visit = await hospital.visit("closed")
+    visit = await hospital.visit("consulting")
     await hospital.do("alter table timeline disable trigger never_changed")
-    await hospital.do("update timeline set name = $2 where process_id = $1 and after in ('consulting', 'ended')", visit.id, step)
+    await hospital.do("update timeline set name = $2 where process_id = $1 and after = 'consulting'", visit.id, "queue.accept")
+    for _ in range(2 if step == "queue.call_again" else 0):
+        await story.stepped(hospital, visit.id, step, "consulting", "consulting")
+    if step == "queue.accept":
+        await story.stepped(hospital, visit.id, "queue.pass_over", "consulting", "waiting")
+        await story.stepped(hospital, visit.id, step, "waiting", "consulting")
     for _ in range(2):
         await hospital.message(visit, template)
-    assert await hospital.audit() == []
+    assert await hospital.audit(standing={"revisit.consulting"}) == []
 
     await hospital.message(visit, template)
 
-    assert await hospital.kinds() == {Kind.MESSAGE_AGAIN}
+    assert await hospital.kinds(standing={"revisit.consulting"}) == {Kind.MESSAGE_AGAIN, Kind.MESSAGE_UNOWED}
 
 
 async def test_told_of_as_many_refunds_as_arrived(hospital: Hospital) -> None:
@@ -127,7 +133,7 @@ async def test_told_of_as_many_refunds_as_arrived(hospital: Hospital) -> None:
 
     await hospital.message(visit, "refund_requested")
 
-    assert await hospital.kinds() == {Kind.MESSAGE_AGAIN}
+    assert await hospital.kinds() == {Kind.MESSAGE_AGAIN, Kind.MESSAGE_UNOWED}
 
 
 @pytest.mark.parametrize("state", ["due", "sending"])
@@ -179,7 +185,7 @@ async def test_what_never_arrived_is_sent_again(hospital: Hospital) -> None:
 
     await hospital.do("update message set resend_of = null where id = $1", again)
 
-    assert await hospital.kinds() == {Kind.MESSAGE_AGAIN}
+    assert await hospital.kinds() == {Kind.MESSAGE_AGAIN, Kind.MESSAGE_UNOWED}
 
 
 @pytest.mark.parametrize("first", ["delivered", "sent"])

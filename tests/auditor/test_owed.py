@@ -2,15 +2,14 @@
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 import pytest
 
-from models.kernel.ids import new
 from tests.auditor import Kind
 from tests.auditor.hospital import AT, Hospital
 from tests.auditor.pharmacy import STAGES, Pharmacy
-from tests.auditor.story import TOLD
+from tests.auditor.story import TOLD, stepped
+from tests.auditor.wording import clock
 
 ARRIVED = ("requested", "cleared", "accepted", "arrived")
 OF_DRUGS: Mapping[str, tuple[str, ...]] = {
@@ -42,8 +41,8 @@ async def test_nobody_was_told_of_a_move(hospital: Hospital, stage: str, templat
 async def test_who_was_called_twice_was_told_twice(hospital: Hospital) -> None:
     """Called, passed over, and called anew."""
     visit = await hospital.visit("consulting")
-    await moved(hospital, visit.id, "queue.pass_over", "consulting", "waiting")
-    await moved(hospital, visit.id, "queue.accept", "waiting", "consulting")
+    await stepped(hospital, visit.id, "queue.pass_over", "consulting", "waiting")
+    await stepped(hospital, visit.id, "queue.accept", "waiting", "consulting")
 
     [found] = await hospital.audit(standing={"revisit.consulting"})
 
@@ -66,6 +65,9 @@ async def test_whom_nobody_accepted_is_told_that_it_is_cancelled(hospital: Hospi
     await hospital.given_back(visit, *ARRIVED)
     await hospital.do("alter table timeline disable trigger never_changed")
     await hospital.do('update timeline set "by" = null where process_id = $1', visit.id)
+
+    assert await hospital.kinds() == {Kind.MESSAGE_OWED, Kind.MESSAGE_UNOWED}
+    await forgotten(hospital, "revisit_declined")
 
     assert await hospital.kinds() == {Kind.MESSAGE_OWED}
 
@@ -147,7 +149,9 @@ async def test_a_step_that_leaves_the_visit_where_it_is(
     visit = await hospital.visit("consulting")
     for column, value in columns.items():
         await hospital.do(f"update revisit set {column} = $2 where id = $1", visit.id, value)
-    await moved(hospital, visit.id, name, *states)
+        if column == "slot_starts_at":
+            await hospital.message(visit, "revisit_booked", params={"time": clock(value) or ""})
+    await stepped(hospital, visit.id, name, *states)
 
     found = await hospital.audit(standing={"revisit.consulting"})
 
@@ -182,12 +186,3 @@ async def test_the_carrier_refused_a_message_for_what_it_is(hospital: Hospital) 
     [found] = await hospital.audit()
 
     assert (found.kind, found.ours) == (Kind.MESSAGE_REFUSED, "failed: sms.isv.MOBILE_NUMBER_ILLEGAL")
-
-
-async def moved(hospital: Hospital, visit_id: UUID, name: str, before: str, after: str) -> None:
-    """One move more of a visit."""
-    [row] = await hospital.wire.fetch(
-        "update revisit set version = version + 1, state = $2 where id = $1 returning version", visit_id, after
-    )
-    line = {"step": str(new()), "name": name, "version": row["version"], "before": before, "after": after, "at": AT}
-    await hospital.insert("timeline", process="revisit", process_id=visit_id, visit_id=visit_id, **line)

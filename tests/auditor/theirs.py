@@ -6,6 +6,8 @@ from typing import Any, TypeVar, cast
 
 import httpx
 
+from tests.auditor.wire import AwayError
+
 _LIMIT_S = 30.0
 
 
@@ -164,13 +166,14 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One message that the carrier took; `status` is 1 while the phone's network says nothing, 2 given up, 3 delivered. `phone` and `text`
-    are compared and never told."""
+    """One message that the carrier took; `status` is 1 while the phone's network says nothing, 2 given up, 3 delivered. `phone`, `text`
+    and `params` (JSON; None: kept by a sandbox that did not keep them) are compared and never told."""
 
     biz_id: str
     phone: str
     template_code: str
     text: str
+    params: str | None
     out_id: str
     status: int
 
@@ -253,7 +256,7 @@ PARTIES = ("wechat_pay", "his", "sms", "signature", "logistics", "invoice")
 
 
 async def read(sandbox_url: str) -> Theirs:
-    """Each party's books are of one instant; six parties are six instants."""
+    """Each party's books are of one instant; six parties are six instants. Raises `AwayError`."""
     async with httpx.AsyncClient(base_url=sandbox_url, timeout=_LIMIT_S, trust_env=False) as outside:
         bank, his, sms, ca, carrier, issuer = [await _page(outside, one) for one in PARTIES]
     return Theirs(
@@ -279,8 +282,12 @@ async def read(sandbox_url: str) -> Theirs:
 
 
 async def _page(outside: httpx.AsyncClient, party: str) -> dict[str, Any]:
-    answer = await outside.get(f"/books/{party}")
-    return answer.raise_for_status().json()
+    try:
+        answer = await outside.get(f"/books/{party}")
+        return answer.raise_for_status().json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as fault:
+        said = " ".join(str(fault).split())
+        raise AwayError(f"The outside's books cannot be read: {outside.base_url}/books/{party}: {said or type(fault).__name__}") from fault
 
 
 def _rows(kind: type[R], told: Sequence[dict[str, Any]]) -> list[R]:

@@ -1,13 +1,18 @@
 """A connection to our PostgreSQL, of the auditor's own."""
 
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Generator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import fields
 from typing import Any, Protocol, TypeVar, cast
 
 import asyncpg
 
 _CONNECT_S = 10.0
+_SQL = cast(Any, asyncpg)
+
+
+class AwayError(Exception):
+    """Our database, or the outside's pages, cannot be read: nothing can be said of them."""
 
 
 class Wire(Protocol):
@@ -23,9 +28,19 @@ class Wire(Protocol):
 
 
 async def connect(database_url: str) -> Wire:
-    """By a URL as SQLAlchemy or as PostgreSQL writes it."""
+    """By a URL as SQLAlchemy or as PostgreSQL writes it. Raises `AwayError`."""
     url = database_url.replace("postgresql+asyncpg://", "postgresql://", 1)
-    return cast(Wire, await cast(Any, asyncpg).connect(url, timeout=_CONNECT_S))
+    with reading():
+        return cast(Wire, await _SQL.connect(url, timeout=_CONNECT_S))
+
+
+@contextmanager
+def reading() -> Generator[None]:
+    """Whatever PostgreSQL or the way there will not let us read is an `AwayError`, with a sentence."""
+    try:
+        yield
+    except (OSError, TimeoutError, _SQL.PostgresError, _SQL.InterfaceError) as fault:
+        raise AwayError(f"Our database cannot be read: {type(fault).__name__}: {' '.join(str(fault).split())}") from fault
 
 
 R = TypeVar("R")
@@ -35,5 +50,6 @@ async def rows(wire: Wire, kind: type[R], order: str = "1") -> list[R]:
     """All of a table, `TABLE` of the dataclass: its fields are the columns."""
     shape = cast(Any, kind)
     names = [field.name for field in fields(shape)]
-    found = await wire.fetch(f"select {', '.join(names)} from {shape.TABLE} order by {order}")
+    with reading():
+        found = await wire.fetch(f"select {', '.join(names)} from {shape.TABLE} order by {order}")
     return [kind(**dict(row)) for row in found]
