@@ -51,6 +51,8 @@ def words(template: str, visit_id: UUID | None, number: UUID) -> dict[str, str]:
         "refund_requested": sums | {"reason": "重复缴费"},
         "refund_arrived": sums,
         "refund_paid_out": sums,
+        "revisit_booked": {"department": "呼吸科"},
+        "revisit_rearranged": {"doctor": "王建国"},
         "revisit_suspended": {"visit": visit_id.hex if visit_id else "", "reason": "已缴费用将原路退回"},
         "drugs_ready": {"code": PICKUP_CODE},
         "sign_in_code": {"code": f"{number.int % 10**6:06}"},

@@ -67,11 +67,13 @@ async def hospital(server: Server, sandbox_url: str) -> AsyncIterator[Hospital]:
 async def test_the_sandboxs_own_pages_agree_with_books_that_tell_the_same(hospital: Hospital, his: Client, merchant: Merchant) -> None:
     visit = await hospital.visit("cancelled")
     refund_id = await hospital.given_back(visit, "requested", "cleared", "accepted", "arrived")
-    message_id = await hospital.message(visit, "revisit_ended", phone=PHONE)
+    said = {"amount": "50.00"}
+    message_id = await hospital.message(visit, "refund_arrived", phone=PHONE, params=said)
     transaction_id = _paid_and_refunded(merchant, visit, refund_id.hex)
     booked = await _settled_and_reversed(his, visit, transaction_id, refund_id.hex)
     keys = (await his.http.get("/credentials")).json()
-    sent = Sender(keys["sms"], merchant.http).send(PHONE, "SMS_REVISIT_ENDED", OutId=message_id.hex)
+    sender = Sender(keys["sms"], merchant.http)
+    sent = sender.send(PHONE, "SMS_REFUND_ARRIVED", OutId=message_id.hex, TemplateParam=json.dumps(said))
     await _billed_and_undone(hospital, visit, Customer(keys["invoice"], merchant.http))
 
     await _told_to_us(hospital, visit, booked, transaction_id, sent["BizId"])
