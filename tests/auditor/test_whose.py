@@ -118,6 +118,8 @@ async def test_a_clinic_that_met_somebody_who_had_no_place_there(hospital: Hospi
     await hospital.do("update suspension set schedule_id = 'another'")
     assert [one.ours for one in await hospital.audit() if one.kind is Kind.ROW_WHOSE] == ["no place there"]
     await hospital.do("update suspension set schedule_id = $1", UNIT)
+    await hospital.do("delete from suspension_visit")
+    assert [one.ours for one in await hospital.audit() if one.kind is Kind.ROW_WHOSE] == ["another time"]
     await hospital.do("update revisit set rearranged_at = null")
     assert [one.ours for one in await hospital.audit() if one.kind is Kind.ROW_WHOSE] == ["no other time"]
 

@@ -87,7 +87,7 @@ FILES = ("file", "red_file")
 OUTCOMES = ("done", "noted", "late", "unwanted", "unpaid", "refused:")
 """How what came was acted on."""
 REARRANGED = "revisit_rearranged"
-CHECKED = "eligibility.check"
+CHECKED, PASSED_OVER = "eligibility.check", "queue.pass_over"
 REPORTED = "reported"
 """Of money: whose charge has ended is looked after by no step."""
 
@@ -217,10 +217,14 @@ def _of_suspensions(books: Books) -> Iterator[Finding]:
             about = f"suspension={one.suspension_id}"
             yield _finding(books, books.visits[one.revisit_id], about, "no place there", f"met, {one.outcome}, in {unit}")
     told = {one.visit_id for one in books.ours.messages if one.template == REARRANGED and one.resend_of is None}
+    met = {one.revisit_id for one in books.ours.stopped}
+    met |= {one.process_id for one in books.ours.timeline if one.name == PASSED_OVER}  # looks at its clinic itself
     for visit in books.ours.visits:
         if (visit.id in told) != (visit.rearranged_at is not None):
             said = "no other time" if visit.rearranged_at is None else "another time"
             yield _finding(books, visit, "rearranged_at", said, "told" if visit.id in told else "not told")
+        elif visit.id in told and visit.id not in met:
+            yield _finding(books, visit, "suspension=None", "another time", "met by nothing")
 
 
 def _of_the_inbox(books: Books) -> Iterator[Finding]:
