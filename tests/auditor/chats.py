@@ -62,7 +62,8 @@ def _said(books: Books, intent_id: UUID) -> Mapping[str, Any] | None:
         told: Any = json.loads(answer)
     except ValueError:
         return None
-    return cast(dict[str, Any], told) if isinstance(told, dict) and {*cast(dict[str, Any], told)} == ANSWERED else None
+    said = cast(dict[str, Any], told) if isinstance(told, dict) else {}
+    return said if ANSWERED == said.keys() else None
 
 
 def _otherwise(visit: ours.Visit, line: Chat, stands: str, wanted: str) -> Finding:
