@@ -63,7 +63,7 @@ def _said(books: Books, intent_id: UUID) -> Mapping[str, Any] | None:
     except ValueError:
         return None
     said = cast(dict[str, Any], told) if isinstance(told, dict) else {}
-    return said if ANSWERED == said.keys() else None
+    return said if frozenset(said) == ANSWERED else None
 
 
 def _otherwise(visit: ours.Visit, line: Chat, stands: str, wanted: str) -> Finding:
