@@ -7,6 +7,7 @@ from tests.auditor.books import Books
 from tests.auditor.finding import Finding, Kind
 
 OWN: dict[str, tuple[str, ...]] = {
+    "patients": ("id",),
     "orders": ("out_trade_no",),
     "payments": ("transaction_id",),
     "refunds": ("out_refund_no",),

@@ -27,10 +27,10 @@ async def test_it_says_something_else(hospital: Hospital, change: str, wrong: st
     assert await hospital.audit() == []
     await hospital.do(f"update consent set {change} where scene = 'revisit'")
 
-    [found] = await hospital.audit()
+    [found] = [one for one in await hospital.audit() if one.kind is Kind.CONTENT_CHANGED]
 
-    assert (found.kind, found.ours, found.visit) == (Kind.CONTENT_CHANGED, f"another {wrong}", visit.id)
-    assert await hospital.kinds(quiet=False) == {Kind.CONTENT_CHANGED}
+    assert (found.ours, found.visit) == (f"another {wrong}", visit.id)
+    assert Kind.CONTENT_CHANGED in await hospital.kinds(quiet=False)
 
 
 @pytest.mark.parametrize("change", ["update consent_text set text = text || '!'", "truncate consent_text"])

@@ -78,7 +78,7 @@ async def test_one_person_signed_on_both_sides(pharmacy: Pharmacy) -> None:
     await pharmacy.hospital.do("update signature set account_id = $1", pharmacy.accounts["pharmacist"])
     _task(pharmacy, prescription, 0)["staff_id"] = PHARMACIST
 
-    assert await pharmacy.hospital.kinds() == {Kind.SIGNATURE_ALONE, Kind.CONTENT_CHANGED}
+    assert await pharmacy.hospital.kinds() == {Kind.SIGNATURE_ALONE, Kind.CONTENT_CHANGED, Kind.ROW_WHOSE}
     assert Kind.SIGNATURE_ALONE in await pharmacy.hospital.kinds(quiet=False)
 
 
