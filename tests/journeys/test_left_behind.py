@@ -105,14 +105,17 @@ async def test_what_was_said_and_handed_in_is_looked_for(hospital: Hospital) -> 
 
     assert [one.table for one in line.kept] == ["intake_file", "charge_order", "chat"]  # the doctor speaks over another line
     async with backstage(hospital) as behind:
-        assert await lost(behind, line.kept) == []
-        assert len(await lost(behind, [*line.kept, Kept("chat", ids.new())])) == 1
+        assert await lost(behind, line.kept, line.said) == []
+        assert len(await lost(behind, [*line.kept, Kept("chat", ids.new())], line.said)) == 1
+        assert {one.of for one in line.said} >= {"describe", "chat"}
+        assert len(await lost(behind, [], {place: {"text": "……"} for place in line.said})) == len(line.said)
     await visit.to("closed")
 
 
 async def test_what_staff_were_shown_is_looked_for_in_the_audit(hospital: Hospital) -> None:
     visit, doctor = await hospital.visit("entered"), hospital.doctor
-    line = Persistent([doctor.headers["Authorization"]])
+    account = UUID((await doctor.ask("/v1/account"))["account_id"])
+    line = Persistent({doctor.headers["Authorization"]: account})
     async with httpx.AsyncClient(base_url=hospital.stack.addresses.api, transport=line) as http:
         doctor.speak(http)
         visit.patient.speak(http)
@@ -121,9 +124,10 @@ async def test_what_staff_were_shown_is_looked_for_in_the_audit(hospital: Hospit
     for reader in (doctor, visit.patient):
         reader.speak(hospital.http)
 
-    described = Looked("intake:read", UUID(visit.id))
+    described = Looked("intake:read", UUID(visit.id), account)
     assert line.looked == {described: 1}  # one's own is read by no audit
     async with backstage(hospital) as behind:
         assert await unseen(behind, line.looked) == []
         assert len(await unseen(behind, {described: 2})) == 1
+        assert len(await unseen(behind, {described._replace(by=ids.new()): 1})) == 1
     await visit.to("closed")
