@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, StringConstraints
 
-from models.kernel.text import Line
+from models.kernel.text import Line, half_width
 
 PATIENTS_MAX = 8
 """就诊人 of one account."""
@@ -31,7 +31,7 @@ def _written(name: str) -> str:
 
 
 PersonName = Annotated[Line, StringConstraints(max_length=50), AfterValidator(_written)]
-IdNumber = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, max_length=32)]
+IdNumber = Annotated[str, StringConstraints(strip_whitespace=True, to_upper=True, max_length=32), AfterValidator(half_width)]
 """Checked by `models.kernel.text.check_id_number`, whose refusal has a sentence of its own."""
 
 Sex = Literal["male", "female"]

@@ -7,12 +7,15 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberType
 from pydantic import AfterValidator, StringConstraints
 
+from models.kernel.text import half_width
+
 _TYPED = re.compile(r"\+?[0-9][0-9 ()-]*")
 """Before it is parsed: phonenumbers also takes other scripts' digits, the letters on a telephone's keys and words around a number."""
 
 
 def normalised(text: str) -> str:
-    """`+86 138 1234 5678` → `13812345678`; raises `ValueError` for what is no mobile number of the mainland."""
+    """`+86 138 1234 5678`, full-width too → `13812345678`; raises `ValueError` for what is no mobile number of the mainland."""
+    text = half_width(text)
     if not _TYPED.fullmatch(text):
         raise ValueError("not a phone number")
     try:

@@ -13,6 +13,7 @@ _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 _MARKS = "10X98765432"
 _ID_NUMBER = re.compile(r"[0-9]{17}[0-9Xx]")
 _DECIMAL = re.compile(r"[-+0-9.Ee]+")
+_HALF_WIDTH = {0x3000: " "} | {full: full - 0xFEE0 for full in range(0xFF01, 0xFF5F)}
 
 
 def _clean(text: str) -> str:
@@ -42,6 +43,11 @@ def check_id_number(number: str) -> date:
         return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
     except ValueError as error:
         raise DomainError("patient.id_number", "invalid") from error
+
+
+def half_width(typed: str) -> str:
+    """Full-width letters, digits and signs, as Chinese input methods write them, in ASCII; all else stays: `１３８` → `138`."""
+    return typed.translate(_HALF_WIDTH)
 
 
 def plain(said: object) -> object:

@@ -16,6 +16,7 @@ from models.kernel.money import fen_from_yuan
 from models.kernel.phone import Phone
 from models.kernel.text import check_id_number
 from models.live import Topic
+from models.patient import IdNumber
 from models.record import DiagnosisCode
 
 _ID: Final = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -49,8 +50,27 @@ def test_what_is_written_in_ascii_is_read(what: str) -> None:
     assert read(right)
 
 
-@pytest.mark.parametrize("zero", ["０", "٠", "०"], ids=["full_width", "arabic", "devanagari"])
-@pytest.mark.parametrize("what", READ)
+TYPED: Final = ("phone", "phone_with_blanks")
+"""By people with a Chinese input method."""
+
+
+@pytest.mark.parametrize(
+    ("adapter", "typed", "read"),
+    [
+        (Phone, "１３８００１０００01", "13800100001"),
+        (Phone, "＋８６　13800100001", "13800100001"),
+        (IdNumber, "11010519491231００２ｘ", "11010519491231002X"),
+    ],
+    ids=["phone", "with_country", "id_number"],
+)
+def test_what_people_type_may_be_full_width(adapter: Any, typed: str, read: str) -> None:
+    assert TypeAdapter(adapter).validate_python(typed) == read
+
+
+@pytest.mark.parametrize(
+    ("what", "zero"),
+    [(what, zero) for what in READ for zero in ("０", "٠", "०") if not (what in TYPED and zero == "０")],
+)
 def test_a_digit_of_another_script_is_none_wherever_it_stands(what: str, zero: str) -> None:
     read, right = READ[what]
     for place, char in enumerate(right):
