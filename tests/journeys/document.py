@@ -114,10 +114,11 @@ class Line:
         except Exception as fault:  # noqa: BLE001  each is told, whatever it is
             faults.append(fault)
         told = [str(fault) for fault in faults] + ["503 of a hospital that is up"] * (answer.status_code == AWAY)
-        code = answer.json()["code"] if PROBLEM in "".join(answer.headers.get("content-type", "")) else None
+        media_type = "".join(answer.headers.get("content-type", ""))
+        code = answer.json()["code"] if PROBLEM in media_type else None
         if code and code not in _named(case, answer, PROBLEM):
             told.append(f"{answer.status_code} by a code that is not named: {code}")
-        if not answer.ok and answer.headers.get("content-type") == JSON:
+        if answer.status_code >= 400 and media_type == JSON:
             said = [example["value"] for example in _named(case, answer, JSON).values()]
             told += [f"{answer.status_code} in words that are not named"] * (answer.json() not in said)
         self.wrong += [f"{label}: {one}\n{answer.content[:600]!r}"[:3000] for one in told]
