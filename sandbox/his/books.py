@@ -20,12 +20,17 @@ _BOOKS: Final = {
     "FROM his_patient ORDER BY rowid",
     "prescriptions": "SELECT number, patient_id, encounter_id, practitioner_id, icd10, authored_ms, valid_until_ms, prepared_ms, "
     "coalesce(fetched_ms, dispensed_ms) AS dispensed_ms, CASE WHEN fetched_ms IS NULL THEN returned_ms END AS returned_ms, "
-    "(SELECT count(*) FROM his_provenance WHERE number = rx.number) AS signed "
+    "(SELECT count(*) FROM his_provenance WHERE number = rx.number) AS signed, "
+    "(SELECT json_group_array(json_extract(value, '$.data')) FROM his_provenance, json_each(body, '$.signature') "
+    "WHERE number = rx.number) AS signatures "
     "FROM his_prescription AS rx WHERE ours = 1 ORDER BY rowid",
     "prescription_lines": "SELECT id, number, line_no, drug_id, status, dose, frequency, route, days, packs FROM his_prescription_line_now "
     "WHERE ours = 1 ORDER BY number, rank",
     "records": "SELECT id, number, encounter_id, patient_id, practitioner_id, status, replaces, icd10, authored_ms, "
-    "provenance IS NOT NULL AS signed FROM his_composition ORDER BY rowid",
+    "provenance IS NOT NULL AS signed, "
+    "(SELECT json_group_array(json_extract(value, '$.data')) FROM json_each(provenance, '$.signature')) AS signatures, "
+    "(SELECT json_group_array(json_extract(value, '$.text.div')) FROM json_each(body, '$.section')) AS words "
+    "FROM his_composition ORDER BY rowid",
     "slots": "SELECT id, schedule_id, capacity, sold_at_window, remaining, status FROM his_slot_now AS slot "
     "WHERE EXISTS (SELECT 1 FROM his_appointment WHERE slot_id = slot.id) ORDER BY start_ms, id",
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
-from tests.auditor import ours, theirs
+from tests.auditor import ours, signatures, theirs
 from tests.auditor.books import REFUND_ENDS, Books, by, yuan
 from tests.auditor.finding import Finding, Kind
 
@@ -83,12 +83,15 @@ def _of_one(books: Books, content: ours.Content, lines: dict[object, list[theirs
         yield Finding(kind=Kind.BILL_STATE, about=f"{about} invoice={bill.id}", ours=said, theirs=there, visit=visit)
     if told in NOT_FILED:
         return
-    sides = {one.side for one in books.ours.signatures if one.content_id == content.id and one.signature is not None}
+    proved = [one for one in books.ours.signatures if one.content_id == content.id and one.signature is not None]
+    sides = {one.side for one in proved}
     filed = books.filings[number]
     if filed.signed != 1 or sides != {"doctor", "pharmacist"}:
         known, there = " ".join(sorted(sides)) or "none", f"{filed.signed} signed"
         yield Finding(kind=Kind.FILING_UNSIGNED, about=about, ours=known, theirs=there, visit=visit)
     differs = list(_differences(books, content, prescription, filed, lines[number]))
+    if filed.signed == 1 and len(sides) > 1 and not signatures.are_those(books, filed.signatures, proved):
+        differs.append("signature")
     if differs:
         wrong = " ".join(differs)
         yield Finding(kind=Kind.FILING_DIFFERS, about=about, ours=f"another {wrong}", theirs=f"another {wrong}", visit=visit)

@@ -1,6 +1,8 @@
 """Prescriptions written by hand into both sides' books, with what the CA, the HIS's pharmacy and the carrier have of them."""
 
+import base64
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +18,8 @@ from tests.auditor.wording import CARRIER, TAIL
 DOCTOR, PHARMACIST = "doc-1", "pha-1"
 ICD10: Final = story.RECORD["diagnosis_code"]
 ITEM: Final = {"drug_code": "tio", "dose": "1", "frequency": "qd", "route": "inhaled", "days": 7, "packs": 1}
+SAID: Final = story.RECORD["content"]
+WORDS: Final = [SAID["complaint"], SAID["history"], story.RECORD["diagnosis_text"], SAID["advice"]]
 WRITTEN: Final = {"prescribed": {"items": [ITEM], "diagnosis_code": ICD10}, "diagnosis_text": "慢阻肺"}
 LINE: Final = {name: ITEM[name] for name in ("dose", "frequency", "route", "days", "packs")} | {"drug_id": "tio"}
 PHONES: Final = {"doctor": "13900000001", "pharmacist": "13900000002"}
@@ -143,7 +147,7 @@ class Pharmacy:
         await self.content(id, content_id)
         signatures = tuple([await self.signed(visit, id, content_id, side) for side in how.sides])
         if how.lines:
-            self.filed(visit, content_id.hex, how, money.invoice_id)
+            self.filed(visit, content_id.hex, how, money.invoice_id, signatures)
         if how.charge:
             await self.hospital.charge(money, how.charge, "prescription", id)
             self.hospital.settled(money)
@@ -157,12 +161,19 @@ class Pharmacy:
         whose = {"visit_id": visit.id, "account_id": self.accounts["doctor"], "round": 1, "policy": "test-1"}
         await self.hospital.insert("record_signing", id=id, state=states[-1], version=len(states) - 1, **whose)
         await self.hospital.moved("record", id, visit.id, *states, opened_by=self.accounts["doctor"])
-        await self.signed(visit, id, None, "doctor", proved="filing" in states)
+        number = await self.signed(visit, id, None, "doctor", proved="filing" in states)
         if visit.id not in {one["revisit_id"] for one in await self.hospital.wire.fetch("select revisit_id from record")}:
             await story.written(self.hospital, visit.id)
         if states[-1] == "filed":
-            self.outside.records.append({"number": id.hex, "encounter_id": visit.encounter_id, "signed": 1} | for_whom(visit))
+            self.kept(visit, id.hex, number)
         return id
+
+    def kept(self, visit: Visit, number: str, *signatures: UUID) -> Row:
+        """A record at the HIS."""
+        words = json.dumps([f'<div xmlns="http://www.w3.org/1999/xhtml">{text}</div>' for text in WORDS])
+        row = {"number": number, "encounter_id": visit.encounter_id, "words": words} | for_whom(visit)
+        self.outside.records.append(row | self._proofs(signatures))
+        return self.outside.records[-1]
 
     async def content(self, prescription_id: UUID, content_id: UUID) -> None:
         """A week of 噻托溴铵."""
@@ -208,10 +219,15 @@ class Pharmacy:
         )
         return self.outside.tasks[-1]
 
-    def filed(self, visit: Visit, number: str, how: Stage, invoice_id: str) -> None:
+    def _proofs(self, signatures: Iterable[UUID]) -> Row:
+        """A Provenance, with what the CA has of these."""
+        values = [str(task["signature"]) for task in self.outside.tasks if task["number"] in {one.hex for one in signatures}]
+        return {"signed": 1, "signatures": json.dumps([base64.b64encode(bytes.fromhex(value)).decode() for value in values])}
+
+    def filed(self, visit: Visit, number: str, how: Stage, invoice_id: str, signatures: Iterable[UUID] = ()) -> None:
         """At the HIS, with its one line."""
         marks = {name: MS if name in how.marks else None for name in ("prepared_ms", "dispensed_ms", "returned_ms")}
-        head = {"number": number, "encounter_id": visit.encounter_id, "signed": 1, "valid_until_ms": MS}
+        head = {"number": number, "encounter_id": visit.encounter_id, "valid_until_ms": MS} | self._proofs(signatures)
         self.outside.prescriptions.append(head | marks | for_whom(visit))
         self.outside.prescription_lines.append({"number": number, "status": how.lines} | LINE)
         bill = {"id": invoice_id, "appointment_id": None, "prescription_no": number, "status": how.bill, "total_fen": FEE_FEN}

@@ -1,11 +1,14 @@
-"""The HIS's records: each that a doctor has signed here is there with its signature, once, and no other."""
+"""The HIS's records: each that a doctor has signed here is there, once, as it was signed, and no other."""
 
 import json
 from collections.abc import Iterator
+from html import unescape
+from typing import Any
 
-from tests.auditor import ours, theirs
+from tests.auditor import ours, signatures, theirs
 from tests.auditor.books import Books, by
 from tests.auditor.finding import Finding, Kind
+from tests.auditor.signing import same
 
 ABSENT = "no such record"
 AT_THE_HIS: dict[str, frozenset[str]] = {
@@ -43,13 +46,26 @@ def _differences(books: Books, mine: ours.RecordSigning, one: theirs.Record, sig
         yield "patient"
     if one.practitioner_id != books.staff_id(mine.account_id):
         yield "doctor"
-    if {one.icd10} != {_diagnosis(books, signature) for signature in signed}:
+    said = [_said(books, signature) for signature in signed]
+    if any(one.icd10 != code for code, _ in said):
         yield "diagnosis"
+    if any(not same(words, _words(one)) for _, words in said):
+        yield "words"
+    if one.signed and not signatures.are_those(books, one.signatures, signed):
+        yield "signature"
 
 
-def _diagnosis(books: Books, signature: ours.Signature) -> str | None:
-    """As it stands in the text that was signed; None of a text that is no record's."""
+def _said(books: Books, signature: ours.Signature) -> tuple[object, list[object]]:
+    """The code of its diagnosis, and its sections in their order, as they were signed; a text of no record has none."""
     try:
-        return json.loads(books.seal.open("signature.text", signature.id, signature.text))["record"]["diagnosis_code"]
+        record: dict[str, Any] = json.loads(books.seal.open("signature.text", signature.id, signature.text))["record"]
+        content = record["content"]
+        return record["diagnosis_code"], [content["complaint"], content["history"], record["diagnosis_text"], content["advice"]]
     except (ValueError, KeyError, TypeError):
-        return None
+        return None, []
+
+
+def _words(one: theirs.Record) -> list[str]:
+    """XHTML of one `div`, in which the lines of a text are told apart by `br`."""
+    inner = [div.partition(">")[2].removesuffix("</div>") for div in json.loads(one.words)]
+    return [unescape(text.replace("<br/>", "\n")) for text in inner]

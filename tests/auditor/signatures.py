@@ -1,8 +1,9 @@
 """The signature service's own books: who was asked to sign what, and what was signed."""
 
+import base64
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from uuid import UUID
 
 from cryptography.hazmat.primitives import hashes
@@ -40,7 +41,7 @@ def _of_one(books: Books, one: ours.Signature) -> Iterator[Finding]:
         yield Finding(kind=Kind.SIGNATURE_MISSING, about=about, ours="proved", theirs=told, visit=visit)
         return
     text = books.seal.open("signature.text", one.id, one.text)
-    value = json.loads(books.seal.open("signature.signature", one.id, one.signature))["value"]
+    value = _value(books, one.id, one.signature)
     staff_id = books.staff_id(one.account_id)
     said, told = (sm3(text), value, staff_id), (task.digest, task.signature, task.staff_id)
     if said != told:
@@ -78,6 +79,16 @@ def _alone(books: Books) -> Iterator[Finding]:
         if doctors & pharmacists:
             visit = books.visit_of_signature(signed[0])
             yield Finding(kind=Kind.SIGNATURE_ALONE, about=f"content={content_id}", ours="one account", theirs="two people", visit=visit)
+
+
+def are_those(books: Books, there: str, signed: Iterable[ours.Signature]) -> bool:
+    """Whether the HIS has, as a list in JSON, what was proved of these and nothing else: r and s in base64."""
+    values = [_value(books, one.id, one.signature) for one in signed if one.signature is not None]
+    return sorted(json.loads(there)) == sorted(base64.b64encode(bytes.fromhex(value)).decode() for value in values)
+
+
+def _value(books: Books, id: UUID, sealed: bytes) -> str:
+    return json.loads(books.seal.open("signature.signature", id, sealed))["value"]
 
 
 def sm3(text: str) -> str:

@@ -1,5 +1,7 @@
 """Prescriptions at the HIS: to the line and the fen, what it has and our rows say otherwise."""
 
+import json
+
 import pytest
 
 from models.kernel.ids import new
@@ -84,9 +86,8 @@ async def test_before_a_pharmacist_has_signed_nothing_stands_at_the_his(pharmacy
 async def test_what_was_amended_since_is_not_valid_at_the_his(pharmacy: Pharmacy) -> None:
     prescription = await pharmacy.prescription("picked up")
     await pharmacy.content(prescription.id, before := new())
-    for side in ("doctor", "pharmacist"):
-        await pharmacy.signed(prescription.money, prescription.id, before, side)
-    pharmacy.filed(prescription.money, before.hex, STAGES["expired"], "inv-x")
+    signatures = [await pharmacy.signed(prescription.money, prescription.id, before, side) for side in ("doctor", "pharmacist")]
+    pharmacy.filed(prescription.money, before.hex, STAGES["expired"], "inv-x", signatures)
     assert await pharmacy.hospital.audit() == []
 
     one(pharmacy.outside.prescription_lines, number=before.hex)["status"] = "active"
@@ -149,6 +150,19 @@ async def test_it_is_valid_for_longer_or_of_another_visit_at_the_his(pharmacy: P
     [found] = await pharmacy.hospital.audit(standing=CHOOSING)
 
     assert (found.kind, found.ours) == (Kind.FILING_DIFFERS, "another visit validity")
+
+
+async def test_it_stands_there_under_another_signature(pharmacy: Pharmacy) -> None:
+    prescription = await pharmacy.prescription("choosing")
+    filed = pharmacy.outside.prescriptions[0]
+    both = json.loads(str(filed["signatures"]))
+
+    for there in (["AAAA", both[1]], both[:1], [*both, both[0]]):
+        filed["signatures"] = json.dumps(there)
+
+        [found] = await pharmacy.hospital.audit(standing=CHOOSING)
+
+        assert (found.kind, found.ours, found.visit) == (Kind.FILING_DIFFERS, "another signature", prescription.money.id)
 
 
 async def test_it_is_for_another_patient_by_another_doctor_or_for_another_diagnosis(pharmacy: Pharmacy) -> None:

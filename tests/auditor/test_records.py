@@ -1,8 +1,10 @@
 """Records that were signed: what the HIS has of them, and our rows say otherwise."""
 
+import json
+
 from models.kernel.ids import new
-from tests.auditor import Kind
-from tests.auditor.pharmacy import Pharmacy, for_whom
+from tests.auditor import Kind, story
+from tests.auditor.pharmacy import WORDS, Pharmacy
 
 FILED = ("signing", "filing", "filed")
 
@@ -15,9 +17,7 @@ async def test_records_that_were_signed_or_not(pharmacy: Pharmacy) -> None:
 
 
 async def test_the_his_has_a_record_that_nobody_here_signed(pharmacy: Pharmacy) -> None:
-    pharmacy.outside.records.append(
-        {"number": new().hex, "encounter_id": "enc-x", "signed": 1} | for_whom(await pharmacy.hospital.visit("closed"))
-    )
+    pharmacy.kept(await pharmacy.hospital.visit("closed"), new().hex)
 
     assert await pharmacy.hospital.kinds() == {Kind.RECORD_UNKNOWN}
 
@@ -50,6 +50,41 @@ async def test_it_is_of_another_patient_by_another_doctor_or_of_another_diagnosi
 
         assert (found.kind, found.ours, found.visit) == (Kind.RECORD_DIFFERS, f"another {word}", visit.id)
         assert "I10" not in str(found)
+
+
+async def test_it_stands_in_other_words_or_under_another_signature(pharmacy: Pharmacy) -> None:
+    visit = await pharmacy.hospital.visit("closed")
+    await pharmacy.record(visit, *FILED)
+    record = pharmacy.outside.records[0]
+    right = dict(record)
+
+    for column, value, word in (
+        ("words", str(right["words"]).replace(json.dumps(WORDS[-1])[1:-1], "x"), "words"),
+        ("words", json.dumps(json.loads(str(right["words"]))[:3]), "words"),
+        ("signatures", json.dumps(["AAAA"]), "signature"),
+        ("signatures", "[]", "signature"),
+    ):
+        record.update(right | {column: value})
+
+        [found] = await pharmacy.hospital.audit()
+
+        assert (found.kind, found.ours, found.visit) == (Kind.RECORD_DIFFERS, f"another {word}", visit.id)
+        assert WORDS[0] not in str(found)
+
+
+async def test_its_words_have_marks_and_lines_of_their_own(pharmacy: Pharmacy) -> None:
+    """Nothing in them is markup."""
+    said = {"document": "record", "record": {**story.RECORD, "diagnosis_text": "a < b & c\n<br/>"}}
+    visit = await pharmacy.hospital.visit("closed")
+    await pharmacy.record(visit, *FILED)
+    record = pharmacy.outside.records[0]
+    record["words"] = json.dumps(
+        [*json.loads(str(record["words"]))[:2], "<div>a &lt; b &amp; c<br/>&lt;br/&gt;</div>", f"<div>{WORDS[-1]}</div>"]
+    )
+    [number] = [one["id"] for one in await pharmacy.hospital.wire.fetch("select id from signature")]
+    await pharmacy.resealed(number, json.dumps(said))
+
+    assert Kind.RECORD_DIFFERS not in await pharmacy.hospital.kinds()
 
 
 async def test_a_signature_of_a_record_that_the_ca_does_not_know(pharmacy: Pharmacy) -> None:

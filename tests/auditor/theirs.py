@@ -117,7 +117,7 @@ class Patient:
 
 @dataclass(frozen=True, slots=True)
 class Prescription:
-    """`signed` counts its Provenance, of both signatures; times are milliseconds since 1970."""
+    """`signed` counts its Provenance, of both `signatures`: JSON, in base64. Times are milliseconds since 1970."""
 
     number: str
     patient_id: str
@@ -125,6 +125,7 @@ class Prescription:
     practitioner_id: str
     icd10: str
     signed: int
+    signatures: str
     valid_until_ms: int | None
     prepared_ms: int | None
     dispensed_ms: int | None
@@ -147,7 +148,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A record of ours; `signed` when it has a Provenance."""
+    """A record of ours; `signed` when it has a Provenance, with `signatures`: JSON, in base64. `words` are what its sections say, JSON of
+    XHTML: compared and never told."""
 
     number: str
     encounter_id: str
@@ -155,6 +157,8 @@ class Record:
     practitioner_id: str
     icd10: str
     signed: int
+    signatures: str
+    words: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ SENT_BACK = (
 )
 NO_ANSWER = ("seen at line 1", "waited 90 s for a definite answer of /v1/revisits/1/enter; seen last: <Response [202 Accepted]>")
 MOVED_ON = ("seen at line 1", 'POST /v1/revisits/1/check-in: 409 {"code":"revisit.not_now"}')
+CLOSED = ("seen at line 1", 'POST /v1/charges/1/orders: 409 {"code":"wechat_pay.order_closed"}')
 AWAY = ("seen at line 1", 'POST /v1/revisits/1/check-in: 503 {"code":"database.away"}')
 AT_A_DESK = ("sent at line 1", 'POST /his/desk/prescriptions/1/prepare: 404 {"detail":"none"}')
 MISSING = ("declined at line 1", 'POST /v1/revisits/1/decline: 404 {"code":"revisit.missing"}')
@@ -22,7 +23,7 @@ NOT_BOOKED = ("seen at line 1", 'POST /v1/revisits/1/check-in: 409 {"type":"urn"
 OF_THE_HIS = ("seen at line 1", 'POST /v1/charges/1/orders: 422 {"code":"his.not-found"}')
 
 
-@pytest.mark.parametrize("how", [LATE, PASSED_BY, CUT, ENDED, MOVED_ON, AWAY, AT_A_DESK], ids=lambda how: how[1][:20])
+@pytest.mark.parametrize("how", [LATE, PASSED_BY, CUT, ENDED, MOVED_ON, CLOSED, AWAY, AT_A_DESK], ids=lambda how: how[1][:20])
 def test_a_deadline_and_a_part_that_is_away_explain_an_end_that_was_missed(how: tuple[str, str]) -> None:
     assert unexplained([how], 10, set(), calm=False) == []
     assert len(unexplained([how], 10, set(), calm=True)) == 1
@@ -84,12 +85,24 @@ def test_a_line_that_calls_somebody_is_a_bug(line: str) -> None:
         '{"event": "his.misunderstood", "level": "error"}',
         '{"event": "wechat_pay.distrusted", "level": "error"}',
         '{"event": "payment.unwanted", "level": "error"}',
+        '{"event": "his.token_refused", "level": "error"}',
         '{"event": "refund.stuck", "level": "warning"}',
         "WARN temporalio_client::retry: gRPC call retried",
     ],
 )
 def test_what_the_outside_said_is_none(line: str) -> None:
     assert list(bugs(f"{line}\n")) == []
+
+
+def test_what_postgresql_refused_is_a_bug_and_its_own_end_is_none() -> None:
+    deadlock = "2026-11-28 04:33:31.538 UTC [4711] ERROR:  deadlock detected"
+    of_weather = (
+        "2026-11-28 04:33:31.538 UTC [4711] FATAL:  terminating connection due to administrator command",
+        "2026-11-28 04:33:31.538 UTC [4711] LOG:  database system was not properly shut down; automatic recovery in progress",
+        "2026-11-28 04:33:31.538 UTC [4711] ERROR:  canceling statement due to user request",
+    )
+
+    assert list(bugs("\n".join([*of_weather, deadlock, *of_weather]))) == [deadlock]
 
 
 def test_of_a_line_that_was_cut_by_a_kill_what_is_left_counts() -> None:

@@ -19,7 +19,7 @@ from tests.journeys.people import until
 
 CALM_S: Final = 240.0
 OF_THE_OUTSIDE: Final = re.compile(
-    r"\w+\.(misunderstood|distrusted)|message\.not_taken|review\.no_answer|signature\.not_proved"
+    r"\w+\.(misunderstood|distrusted)|his\.token_refused|message\.not_taken|review\.no_answer|signature\.not_proved"
     r"|payment\.(unwanted|not_borne_out)|wechat_pay\.(unknown_order|other_amount)"
 )
 """Lines of level `error` that a party's answer is the reason of, or a payer: weather and ways make them. Any other is a bug of ours."""
@@ -34,8 +34,10 @@ AWAY: Final = re.compile(r"^(Connect|Read|Write|Pool|RemoteProtocol|Network)\w*:
 ANOTHER_END: Final = re.compile(r"^(\w+), [\w.-]+,? (?:instead of|on the way to) ")
 MOVED_ON: Final = re.compile(
     r"\w+\.(not_now|moved_on)|charge\.too_late|slot\.(past|stopped|lock_lapsed)|prescription\.visit_over|revisit\.not_entered"
+    r"|wechat_pay\.order_closed"
 )
-"""Codes of a conflict that says so: the thing stands elsewhere by now, or its time is over."""
+"""Codes of a conflict that says so: the thing stands elsewhere by now, or its time is over. An order is closed by an asking of it that the
+weather refused on the way, whose answer its payer did not hear; another asking makes another order."""
 CODE: Final = re.compile(r'"code":"([\w.-]+)"')
 WAIT: Final = re.compile(r"^waited \d+ s for .*; seen last: (.*)", re.DOTALL)
 STOOD: Final = re.compile(r"'state': '(\w+)'")
@@ -43,6 +45,8 @@ BY_RULE: Final = frozenset[str]().union(*ENDS.values()) - {"refused", "declined"
 """Ends to which a deadline leads, or another process: those that are left out come from a person or an answer alone."""
 LINE: Final = re.compile(r'"event": "([\w.]+)".*?"level": "(?:error|critical)"')
 """In what is left of a line when its part was killed while it wrote."""
+REFUSED_BY_POSTGRESQL: Final = re.compile(r"^\S+ \S+ \S+ \[\d+\] (ERROR|PANIC):  (?!canceling )")
+"""Its own lines: a deadlock, a rule that a statement broke. A statement that nobody waits for any more is cancelled."""
 _ANSWERED = text("""
 select version, after from timeline where process_id = :process_id and version = :version
 """)
@@ -81,14 +85,14 @@ async def verdict(hospital: Hospital, line: Persistent) -> list[str]:
         found += await _undone(behind, line.answered)
         found += await lost(behind, line.kept, line.said)
         found += await unseen(behind, line.looked)
-    return found + [f"a bug was met: {one}" for part in ("api", "worker", "sandbox") for one in bugs(hospital.log(part))]
+    return found + [f"a bug was met: {one}" for part in ("api", "worker", "sandbox", "postgres") for one in bugs(hospital.log(part))]
 
 
 def bugs(log: str) -> Iterator[str]:
     """Lines of a part's log that no weather excuses; what is no line of ours is a traceback, or a library's own."""
     for line in log.splitlines():
         if not line.startswith("{"):
-            if line.startswith("Traceback"):
+            if line.startswith("Traceback") or REFUSED_BY_POSTGRESQL.match(line):
                 yield line
             continue
         try:
