@@ -164,6 +164,7 @@ class Message:
     receipt: str | None
     failure: str | None
     resend_of: UUID | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class Audit:
     subject_id: UUID | None
     detail: str
     """JSON, as PostgreSQL writes it."""
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from uuid import UUID
 from tests.auditor import ours
 from tests.auditor.books import Books
 from tests.auditor.finding import Finding, Kind
+from tests.auditor.offices import Offices
 
 Owing = Counter[tuple[UUID, str]]
 """By visit and template."""
@@ -59,20 +60,24 @@ def owing(books: Books) -> Owing:
     owed = Owing()
     once: set[tuple[UUID, str]] = set()
     """Said once of a thing, however often it comes to a state."""
-    staff = _Staff(books)
+    offices, doctors = Offices(books), {one.id for one in books.ours.left.doctors if one.account_id}
     urged = Counter[UUID]()
     for line in books.ours.timeline:
         match line.process:
             case "revisit":
                 urged[line.process_id] += line.name == "queue.urge"
-                owed.update((line.visit_id, one) for one in _of_visit(line, books.visits[line.visit_id], staff, urged[line.process_id]))
+                visit = books.visits[line.visit_id]
+                owed.update((line.visit_id, one) for one in _of_visit(line, visit))
+                if line.name == "queue.urge":  # its doctor, where there is one to be told, and from then on the office
+                    first, is_office = urged[line.process_id] == 1, offices.is_anybody("management", line.at)
+                    owed[line.visit_id, "clinic_waiting"] += visit.doctor_id in doctors if first else is_office
             case "prescription" if line.enters:
                 once |= {(line.process_id, one) for one in _of_prescription(line)}
-                if line.after in BACK_AT_ITS_DOCTOR and staff.doctor_of(books.visits[line.visit_id]):
+                if line.after in BACK_AT_ITS_DOCTOR and books.visits[line.visit_id].doctor_id in doctors:
                     owed[line.visit_id, "prescription_returned"] += 1
             case "delivery" if line.enters:
                 once |= {(line.process_id, one) for one in _of_parcel(line, books.deliveries[line.process_id.hex])}
-                owed[line.visit_id, "delivery_waiting"] += line.after in TASKS and staff.are("pharmacist")
+                owed[line.visit_id, "delivery_waiting"] += line.after in TASKS and offices.is_anybody("pharmacist", line.at)
             case "refund" if line.enters and line.after in OF_REFUND and line.visit_id in books.visits:
                 owed[line.visit_id, OF_REFUND[line.after]] += 1
             case _:
@@ -84,7 +89,7 @@ def owing(books: Books) -> Owing:
     return owed
 
 
-def _of_visit(line: ours.Moved, visit: ours.Visit, staff: "_Staff", urged: int) -> Iterator[str]:
+def _of_visit(line: ours.Moved, visit: ours.Visit) -> Iterator[str]:
     if line.enters and line.after in OF_VISIT and not (line.after in LEFT and line.before in NO_PLACE):
         not_accepted = line.after == "declined" and line.by is None
         yield "revisit_cancelled" if not_accepted else OF_VISIT[line.after]
@@ -93,8 +98,6 @@ def _of_visit(line: ours.Moved, visit: ours.Visit, staff: "_Staff", urged: int) 
             yield "revisit_reminder"
         case "queue.call_again":
             yield "revisit_called_again"
-        case "queue.urge" if staff.doctor_of(visit) if urged == 1 else staff.are("management"):
-            yield "clinic_waiting"
         case _:
             pass
 
@@ -114,17 +117,3 @@ def _of_parcel(line: ours.Moved, delivery: ours.Delivery) -> Iterator[str]:
         yield "delivery_sent"
     if line.after in NOT_HANDED_OVER:
         yield "delivery_failed"
-
-
-class _Staff:
-    """Who is there to be told: nobody is, where nobody has an account."""
-
-    def __init__(self, books: Books) -> None:
-        self._roles = {one.role for one in books.ours.left.grants}
-        self._doctors = {one.id for one in books.ours.left.doctors if one.account_id}
-
-    def are(self, role: str) -> bool:
-        return role in self._roles
-
-    def doctor_of(self, visit: ours.Visit) -> bool:
-        return visit.doctor_id in self._doctors

@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -127,6 +128,15 @@ class Pharmacy:
             sealed = {"phone": Plain(PHONES[side]), "phone_bidx": side.encode()}
             await self.hospital.insert("account", id=self.accounts[side], kind="staff", login=side, staff_id=number, **sealed)
             await story.audited(self.hospital, None, "account:enlist", "account", self.accounts[side])
+
+    async def enlisted(self, side: str, at: datetime, *roles: str) -> None:
+        """Once more, and given these and no other."""
+        account_id = self.accounts[side]
+        told = {"action": "account:enlist", "subject": "account", "subject_id": account_id, "detail": json.dumps({"roles": roles})}
+        await self.hospital.insert("audit", account_id=None, at=at, **told)
+        await self.hospital.do("delete from account_grant where account_id = $1", account_id)
+        for role in roles:
+            await self.hospital.insert("account_grant", account_id=account_id, role=role)
 
     async def prescription(self, stage: str, visit: Visit | None = None) -> Prescription:
         """Of a visit that took place; with its parcel, and with its money where it was paid."""

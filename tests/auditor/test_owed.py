@@ -1,17 +1,19 @@
 """Messages that are owed: a move was made, and nobody was told."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.auditor import Kind
 from tests.auditor.hospital import AT, Hospital
-from tests.auditor.pharmacy import STAGES, Pharmacy
+from tests.auditor.pharmacy import PHONES, STAGES, Pharmacy
 from tests.auditor.story import TOLD, stepped
 from tests.auditor.wording import clock
 
 ARRIVED = ("requested", "cleared", "accepted", "arrived")
+HOUR = timedelta(hours=1)
 OF_DRUGS: Mapping[str, tuple[str, ...]] = {
     "choosing": ("prescription_approved",),
     "expired": ("prescription_approved", "prescription_expired"),
@@ -177,6 +179,32 @@ async def test_staff_are_told_where_there_is_somebody(pharmacy: Pharmacy) -> Non
 
     assert {one.about.rpartition("=")[2] for one in found} == {"prescription_returned", "delivery_waiting"}
     assert {one.kind for one in found} == {Kind.MESSAGE_OWED}
+
+
+@pytest.mark.parametrize(("given_at", "owed"), [(-HOUR, 1), (HOUR, 0), (timedelta(), 1)], ids=("before", "after", "that moment"))
+async def test_an_office_is_told_once_somebody_has_it(pharmacy: Pharmacy, given_at: timedelta, owed: int) -> None:
+    hospital = pharmacy.hospital
+    prescription = await pharmacy.prescription("returned")
+    await hospital.given_back(prescription.money, *ARRIVED, cause="returned")
+    await pharmacy.enlisted("pharmacist", AT + given_at, "pharmacist")
+
+    found = await hospital.audit()
+
+    assert [(one.kind, one.about.rpartition("=")[2]) for one in found] == [(Kind.MESSAGE_OWED, "delivery_waiting")] * owed
+
+
+async def test_an_office_that_was_taken_away_was_told_before(pharmacy: Pharmacy) -> None:
+    hospital = pharmacy.hospital
+    prescription = await pharmacy.prescription("returned")
+    await hospital.given_back(prescription.money, *ARRIVED, cause="returned")
+    await pharmacy.enlisted("pharmacist", AT - HOUR, "pharmacist")
+    await pharmacy.enlisted("pharmacist", AT + HOUR, "finance")
+
+    assert [one.about.rpartition("=")[2] for one in await hospital.audit()] == ["delivery_waiting"]
+
+    await hospital.message(prescription.money, "delivery_waiting", phone=PHONES["pharmacist"])
+
+    assert await hospital.audit() == []
 
 
 async def test_the_carrier_refused_a_message_for_what_it_is(hospital: Hospital) -> None:

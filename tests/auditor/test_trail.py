@@ -1,7 +1,5 @@
 """The audit: a deed that it does not tell."""
 
-import json
-
 import pytest
 
 from models.kernel.ids import new
@@ -152,13 +150,9 @@ async def test_a_patients_account_is_a_patients_and_nothing_else(hospital: Hospi
 
 
 async def test_staff_have_what_they_were_given_last(pharmacy: Pharmacy) -> None:
-    hospital, account = pharmacy.hospital, pharmacy.accounts["pharmacist"]
-    for roles in (["doctor"], ["finance", "pharmacist"]):
-        told = {"action": "account:enlist", "subject": "account", "subject_id": account, "detail": json.dumps({"roles": roles})}
-        await hospital.insert("audit", account_id=None, **told)
-        for role in roles:
-            await hospital.insert("account_grant", account_id=account, role=role)
-    await hospital.do("delete from account_grant where role = 'doctor'")
+    hospital = pharmacy.hospital
+    await pharmacy.enlisted("pharmacist", AT, "doctor")
+    await pharmacy.enlisted("pharmacist", AT, "finance", "pharmacist")
     assert await hospital.audit() == []
 
     await hospital.do("delete from account_grant where role = 'finance'")

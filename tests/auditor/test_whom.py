@@ -1,16 +1,19 @@
 """To whom a message goes: each to the phone of whom it is for, and no phone is told."""
 
+from datetime import datetime, timedelta
+
 import pytest
 
 from models.kernel.ids import new
 from tests.auditor import Kind
 from tests.auditor.finding import told
-from tests.auditor.hospital import Hospital
+from tests.auditor.hospital import AT, Hospital
 from tests.auditor.pharmacy import PHONES, Pharmacy
 from tests.auditor.story import PHONE, stepped
 from tests.auditor.wax import Plain
 
 OTHER = "13800000001"
+HOUR = timedelta(hours=1)
 
 
 async def test_a_patient_was_told_of_anothers_visit(hospital: Hospital) -> None:
@@ -51,6 +54,28 @@ async def test_a_doctor_is_told_of_who_waits(pharmacy: Pharmacy, template: str, 
 async def test_an_office_is_told_of_drugs_that_nobody_fetches(pharmacy: Pharmacy, side: str, kinds: set[Kind]) -> None:
     await pharmacy.hospital.insert("account_grant", account_id=pharmacy.accounts["pharmacist"], role="pharmacist")
     await pharmacy.hospital.message((await pharmacy.prescription("ready")).money.id, "drugs_uncollected", phone=PHONES[side])
+
+    assert await pharmacy.hospital.kinds(standing={"prescription.ready"}) == kinds
+
+
+async def waits_for_drugs(pharmacy: Pharmacy, phone: str, at: datetime) -> None:
+    """The pharmacy was told then of drugs that nobody fetches."""
+    visit = (await pharmacy.prescription("ready")).money.id
+    await pharmacy.hospital.message(visit, "drugs_uncollected", phone=phone, created_at=at)
+
+
+async def test_who_had_an_office_was_told_as_long_as_he_had_it(pharmacy: Pharmacy) -> None:
+    await pharmacy.enlisted("pharmacist", AT - HOUR, "pharmacist")
+    await pharmacy.enlisted("pharmacist", AT + HOUR, "finance")
+    await waits_for_drugs(pharmacy, PHONES["pharmacist"], AT)
+
+    assert await pharmacy.hospital.audit(standing={"prescription.ready"}) == []
+
+
+@pytest.mark.parametrize(("told_at", "kinds"), [(-1, set[Kind]()), (1, {Kind.MESSAGE_WHOM})])
+async def test_who_was_enlisted_anew_may_have_had_another_phone_before(pharmacy: Pharmacy, told_at: int, kinds: set[Kind]) -> None:
+    await pharmacy.enlisted("pharmacist", AT, "pharmacist")
+    await waits_for_drugs(pharmacy, OTHER, AT + told_at * HOUR)
 
     assert await pharmacy.hospital.kinds(standing={"prescription.ready"}) == kinds
 

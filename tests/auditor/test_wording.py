@@ -58,6 +58,7 @@ async def test_another_word_than_the_rows_have(hospital: Hospital, case: str) ->
     stage, template, right, wrong = CASES[case]
     await hospital.do("delete from policy")
     await hospital.insert("policy", version="test-1", line="test", effective_at=AT, rules=json.dumps(RULES))
+    await hospital.insert("department", id="dep-2", name="骨科", synced_at=AT)
     visit = await hospital.visit(stage)
     if template != "revisit_booked" and stage != "unpaid":
         booked = {"time": "11月26日 18:00", "department": "呼吸科"}
@@ -74,6 +75,22 @@ async def test_another_word_than_the_rows_have(hospital: Hospital, case: str) ->
     await hospital.message(visit, template, params=right | wrong)
 
     assert await words(hospital) == [template]
+
+
+async def test_a_department_and_a_doctor_have_another_name_today(hospital: Hospital) -> None:
+    """What was said before they had it stays right; an empty name never was."""
+    visit = await hospital.visit("booked")
+    for column, value in VISIT.items():
+        await hospital.do(f"update revisit set {column} = $2 where id = $1", visit.id, value)
+    await hospital.do("update department set name = '呼吸与危重症医学科'")
+    message_id = await hospital.message(visit, "revisit_booked", params={"time": "11月26日 18:00", "department": "呼吸科"})
+    assert await words(hospital) == []
+
+    await hospital.do("delete from message where id = $1", message_id)
+    hospital.outside.texts[:] = [one for one in hospital.outside.texts if one["out_id"] != message_id.hex]
+    await hospital.message(visit, "revisit_booked", params={"time": "11月26日 18:00", "department": ""})
+
+    assert await words(hospital) == ["revisit_booked"]
 
 
 async def test_what_was_said_before_its_clinic_was_changed_stays_so(hospital: Hospital) -> None:

@@ -4,14 +4,14 @@ A deed of a process has its line in the timeline, by whom; all else that is audi
 no row but the audit's own: of that only the look into past prescriptions is known, by what the HIS answered.
 """
 
-import json
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 from tests.auditor.books import Books
 from tests.auditor.finding import Finding, Kind
+from tests.auditor.offices import Offices
 
 OPENED = {"record": "record:sign", "prescription": "prescription:write"}
 """How it is audited that somebody opened a process. A visit's own opening, and its patient's, is in the timeline alone."""
@@ -46,23 +46,12 @@ def check(books: Books) -> Iterator[Finding]:
 
 def _given(books: Books) -> Iterator[Finding]:
     """A patient's account is a patient's and nothing else; staff have what the audit says that they were given last."""
-    has, given = defaultdict[UUID, set[str]](set), dict[UUID | None, set[str]]()
-    for grant in books.ours.left.grants:
-        has[grant.account_id].add(grant.role)
-    for one in books.ours.left.audits:
-        if one.action == "account:enlist" and (roles := _roles(one.detail)) is not None:
-            given[one.subject_id] = roles
+    offices = Offices(books)
     for account in books.ours.accounts:
-        wanted = {"patient"} if account.kind == "patient" else given.get(account.id, has[account.id])
-        if has[account.id] != wanted:
-            stands, told = (" ".join(sorted(roles)) or "none" for roles in (has[account.id], wanted))
+        wanted = {"patient"} if account.kind == "patient" else offices.given_last(account.id)
+        if offices.today[account.id] != wanted:
+            stands, told = (" ".join(sorted(roles)) or "none" for roles in (offices.today[account.id], wanted))
             yield Finding(kind=Kind.GRANT_DIFFERS, about=f"account={account.id}", ours=stands, theirs=told)
-
-
-def _roles(detail: str) -> set[str] | None:
-    """None: it was not said when somebody was enlisted then."""
-    said: dict[str, Any] = json.loads(detail)
-    return set(said["roles"]) if "roles" in said else None
 
 
 def _visits(books: Books) -> dict[UUID, UUID]:

@@ -4,13 +4,13 @@ Where the rows say to the message how often it was owed, that is also all that m
 said as often as the timeline has a reason for it.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from uuid import UUID
 
 from tests.auditor import clinics, ours
 from tests.auditor.books import Books
 from tests.auditor.finding import Finding, Kind
+from tests.auditor.offices import Offices
 from tests.auditor.owed import BACK_AT_ITS_DOCTOR, NOT_HANDED_OVER, ON_ITS_WAY, TASKS, Owing, owing
 
 CODES: Mapping[str, str] = {"sign_in_code": "patient", "staff_code": "staff"}
@@ -49,21 +49,22 @@ def _codes(books: Books) -> Iterator[Finding]:
 
 def at_most(books: Books) -> Owing:
     """How often each may have been said."""
-    people = _People(books)
+    are = {role: len(Offices(books).ever(role)) for role in ("pharmacist", "management")}
+    doctors = int(any(one.account_id for one in books.ours.left.doctors))
     most, urged, once = Owing(), set[UUID](), Owing()
     for line in books.ours.timeline:
         match line.process:
             case "revisit" if line.name == "queue.urge":  # the doctor, and from then on the office
-                most[line.visit_id, "clinic_waiting"] += people.are["management"] if line.process_id in urged else people.doctors
+                most[line.visit_id, "clinic_waiting"] += are["management"] if line.process_id in urged else doctors
                 urged.add(line.process_id)
             case "revisit" if line.name in AS_OFTEN:
                 most[line.visit_id, AS_OFTEN[line.name]] += 1
             case "prescription":
-                most.update({(line.visit_id, template): times for template, times in _of_prescription(line, people)})
+                most.update({(line.visit_id, template): times for template, times in _of_prescription(line, are)})
                 if line.after == "ready":
-                    once |= {(line.process_id, "drugs_waiting"): 1, (line.process_id, "drugs_uncollected"): people.are["pharmacist"]}
+                    once |= {(line.process_id, "drugs_waiting"): 1, (line.process_id, "drugs_uncollected"): are["pharmacist"]}
             case "delivery":
-                most[line.visit_id, "delivery_waiting"] += people.are["pharmacist"] * (line.after in TASKS)
+                most[line.visit_id, "delivery_waiting"] += are["pharmacist"] * (line.after in TASKS)
                 once |= {(line.process_id, template): 1 for template, states in OF_PARCEL.items() if line.after in states}
             case _:
                 pass
@@ -73,18 +74,9 @@ def at_most(books: Books) -> Owing:
     return owing(books) | most
 
 
-def _of_prescription(line: ours.Moved, people: "_People") -> Iterator[tuple[str, int]]:
-    """What a step of it may say: to its doctor, who is one, and to offices."""
+def _of_prescription(line: ours.Moved, are: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """What a step of it may say: to its doctor, who is one, and to offices, of so many people."""
     escalated = line.name == "review.escalate"
     yield "prescription_returned", int(escalated or line.after in BACK_AT_ITS_DOCTOR)
-    yield "review_queue", max(people.are["pharmacist"], people.are["management"]) if escalated else 0
+    yield "review_queue", max(are.values()) if escalated else 0
     yield "review_waiting", int(line.enters and line.after == "countersigning")
-
-
-class _People:
-    """How many there are to be told."""
-
-    def __init__(self, books: Books) -> None:
-        left = books.ours.left
-        self.are = Counter(role for role, _ in {(one.role, one.account_id) for one in left.grants})
-        self.doctors = int(any(one.account_id for one in left.doctors))

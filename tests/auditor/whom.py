@@ -4,12 +4,14 @@ That the carrier brought it to the phone that is sealed in it is looked at elsew
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
 from tests.auditor import ours
 from tests.auditor.books import Books
 from tests.auditor.finding import Finding, Kind
+from tests.auditor.offices import Offices
 from tests.auditor.unowed import CODES
 
 OFFICES: Mapping[str, frozenset[str]] = {
@@ -32,7 +34,9 @@ def check(books: Books) -> Iterator[Finding]:
     people = _People(books)
     for message in books.ours.messages:
         is_for = people.of_code(message) if message.template in CODES else people.of_visit(message)
-        if is_for is not None and books.opened("message", message.id, "phone") not in [[people.phones[one]] for one in is_for]:
+        if is_for is None or any(people.had_another_phone(one, message.created_at) for one in is_for):
+            continue
+        if books.opened("message", message.id, "phone") not in [[people.phones[one]] for one in is_for]:
             about = f"message={message.id} template={message.template}"
             yield Finding(kind=Kind.MESSAGE_WHOM, about=about, ours="one phone", theirs="another phone", visit=message.visit_id)
 
@@ -41,7 +45,7 @@ class _People:
     """Whose phone may be a message's; None where no row says."""
 
     def __init__(self, books: Books) -> None:
-        self._books, self._left = books, books.ours.left
+        self._books, self._left, self._offices = books, books.ours.left, Offices(books)
         self._codes = {one.id: one for one in self._left.codes}
 
     @cached_property
@@ -49,13 +53,18 @@ class _People:
         """By account."""
         return {one.id: phone for one in self._books.ours.accounts for phone in self._books.opened("account", one.id, "phone") or ()}
 
+    def had_another_phone(self, account_id: UUID, at: datetime) -> bool:
+        """Perhaps: whoever was enlisted again since."""
+        enlisted_at = self._offices.enlisted_at(account_id)
+        return enlisted_at is not None and at < enlisted_at
+
     def of_visit(self, message: ours.Message) -> set[UUID] | None:
         visit = self._books.visits.get(message.visit_id) if message.visit_id else None
         if visit is None:
             return None
         if message.template not in OFFICES:
             return {visit.account_id}
-        is_for = {one.account_id for one in self._left.grants if one.role in OFFICES[message.template]}
+        is_for = {one for role in OFFICES[message.template] for one in self._offices.ever(role)}
         return is_for | (self._doctors(visit) if message.template in DOCTORS else set())
 
     def _doctors(self, visit: ours.Visit) -> set[UUID]:

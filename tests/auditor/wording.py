@@ -121,14 +121,14 @@ class _Right:
 
     def _of_visit(self, template: str, visit: ours.Visit) -> Allowed | None:
         """Where its clinic was changed, only what was said of that."""
-        time = clock(visit.slot_starts_at)
+        at = _all(time=clock(visit.slot_starts_at))
         match template:
             case "revisit_booked" if not visit.rearranged_at:
-                return _all(time=time, department=named(self._departments.get(visit.department_id or "")))
+                return lambda said: at(said) and _is_name(said.get("department"), visit.department_id, self._departments)
             case "revisit_reminder" if not visit.rearranged_at:
-                return _all(time=time)
+                return at
             case "revisit_rearranged":
-                return _all(time=time, doctor=named(self._doctors.get(visit.doctor_id or "")))
+                return lambda said: at(said) and _is_name(said.get("doctor"), visit.doctor_id, self._doctors)
             case _:
                 return None
 
@@ -210,6 +210,12 @@ def named(name: str | None) -> str | None:
     if name is None or len(name.strip()) <= LONGEST:
         return name and (name.strip() or "－")
     return f"{name.strip()[: LONGEST - 1]}…"
+
+
+def _is_name(said: str | None, id: str | None, names: Mapping[str, str]) -> bool:
+    """Its name of today, or one that it may have had before: the HIS may call it otherwise by now. Then it is nobody else's."""
+    others = {named(name) for other, name in names.items() if other != id}
+    return id is None or id not in names or said == named(names[id]) or (bool(said) and said not in others)
 
 
 def _all(**expected: str | None) -> Allowed:
