@@ -11,6 +11,7 @@ from uuid import UUID
 from tests.auditor import (
     chats,
     clinics,
+    codes,
     consents,
     contents,
     drugs,
@@ -35,7 +36,6 @@ from tests.auditor import (
     signing,
     theirs,
     trail,
-    unowed,
     whom,
     whose,
     wording,
@@ -51,7 +51,7 @@ FIRST = (links.check, sealed.check, legible.check)
 CHECKS = (
     *(money.check, refunds.check, ledger.check, his.check, messages.check, processes.check),
     *(signatures.check, records.check, drugs.check, parcels.check, ebills.check, clinics.check),
-    *(owed.check, unowed.check, whom.check, wording.check, whose.check, people.check),
+    *(owed.check, codes.check, whom.check, wording.check, whose.check, people.check),
     *(contents.check, consents.check, chats.check, signing.check, trail.check, files.check, once.check),
 )
 AT_ANY_TIME = frozenset(

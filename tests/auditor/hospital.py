@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from models.kernel.ids import new
-from tests.auditor import issuer, story, trail, unowed, wording
+from tests.auditor import codes, issuer, story, trail, wording
 from tests.auditor.audit import audit
 from tests.auditor.finding import Finding, Kind
 from tests.auditor.outside import Outside, Row
@@ -324,8 +324,8 @@ class Hospital:
         said = story.words(template, visit_id, message_id) if params is None else params
         if visit_id and state != "failed" and "resend_of" not in columns:
             await self.do(_TAKES_ITS_PLACE, visit_id, template)
-        if template in unowed.CODES:
-            code = {"purpose": unowed.CODES[template], "phone_bidx": phone.encode(), "code_hash": b"", "expires_at": AT}
+        if template in codes.CODES:
+            code = {"purpose": codes.CODES[template], "phone_bidx": phone.encode(), "code_hash": b"", "expires_at": AT}
             await self.insert("account_code", id=message_id, **code)
         failure = "sms.isv.DAY_LIMIT_CONTROL" if state == "failed" else None
         how: dict[str, Any] = {"state": state, "due_at": AT, "receipt": message_id.hex, "visit_id": visit_id, "failure": failure} | columns

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from tests.auditor import ours
 from tests.auditor.books import Books
+from tests.auditor.codes import CODES
 from tests.auditor.finding import Finding, Kind
 from tests.auditor.offices import Offices
-from tests.auditor.unowed import CODES
 
 OFFICES: Mapping[str, frozenset[str]] = {
     "clinic_waiting": frozenset({"management"}),
