@@ -23,6 +23,7 @@ class Kind(StrEnum):
     REFUND_DIFFERS = "refund.differs"
     REFUND_STATE = "refund.state"
     REFUND_TWICE = "refund.twice"
+    REFUND_CAUSE = "refund.cause"
     PAYMENT_RESERVED = "payment.reserved"
     PAYMENT_REFUNDED = "payment.refunded"
     LEDGER_UNBALANCED = "ledger.unbalanced"
@@ -95,6 +96,7 @@ class Kind(StrEnum):
     FILE_DIFFERS = "file.differs"
     GRANT_DIFFERS = "grant.differs"
     AUDIT_MISSING = "audit.missing"
+    AUDIT_DIFFERS = "audit.differs"
     INBOX_UNHANDLED = "inbox.unhandled"
     TIMELINE_TWICE = "timeline.twice"
     TIMELINE_GAP = "timeline.gap"
@@ -126,6 +128,7 @@ WORDS: dict[Kind, str] = {
     Kind.REFUND_UNKNOWN: "the bank gave back what we do not know",
     Kind.REFUND_DIFFERS: "a refund is another amount, or another payment's, at the bank",
     Kind.REFUND_STATE: "a refund stands otherwise at the bank",
+    Kind.REFUND_CAUSE: "money that nobody wanted does not go back whole and for that cause, or wanted money does",
     Kind.REFUND_TWICE: "more is given back of a payment, or by more refunds for one cause, than was to be",
     Kind.PAYMENT_RESERVED: "what a payment holds for refunds under way is not what they are",
     Kind.PAYMENT_REFUNDED: "what a payment says was given back is not what was",
@@ -198,6 +201,7 @@ WORDS: dict[Kind, str] = {
     Kind.CONTENT_SEALED: "what is sealed cannot be read by the hospital's own key",
     Kind.FILE_DIFFERS: "a file that a row names is not there, or not the one that was kept",
     Kind.GRANT_DIFFERS: "an account has other rights than it was given",
+    Kind.AUDIT_DIFFERS: "the management gave back another sum, or of another charge, than a person asked for",
     Kind.AUDIT_MISSING: "somebody did what is to be audited, and the audit does not say so",
     Kind.INBOX_UNHANDLED: "something that came was not acted on",
     Kind.TIMELINE_TWICE: "a key stands twice in a process's timeline",

@@ -22,6 +22,7 @@ def check(books: Books) -> Iterator[Finding]:
     for case in books.cases:
         yield from _twice(books, case)
         yield from _kept(books, case)
+    yield from _drugs(books)
 
 
 def _at_the_bank(books: Books) -> Iterator[Finding]:
@@ -157,6 +158,19 @@ def _due(case: Case) -> int | None:
     settled = {one.id for one in case.charges if one.state == "settled"}
     given = sum(one.amount_fen for one in back if one.charge_id in settled)
     return max(0, fee - given)
+
+
+def _drugs(books: Books) -> Iterator[Finding]:
+    """Of drugs that were paid and are not to be, all goes back, or was to until a person withdrew it."""
+    cancelled = {one.id for one in books.ours.prescriptions if one.state == "cancelled"}
+    asked = by(books.ours.refunds, "charge_id")
+    for charge in books.ours.charges:
+        back: list[ours.Refund] = asked.get(charge.id, [])
+        given = sum(one.amount_fen for one in back if not books.payments[one.payment_id].unwanted)
+        if charge.state == "settled" and charge.payable_id in cancelled and given < charge.amount_fen:
+            about = f"prescription={charge.payable_id} charge={charge.id}"
+            said, told = f"{yuan(given)} of {yuan(charge.amount_fen)} went back", "0 fen due"
+            yield Finding(kind=Kind.KEPT_OURS, about=about, ours=said, theirs=told, visit=charge.visit_id)
 
 
 def _gone_there(books: Books, number: str) -> int:

@@ -20,6 +20,8 @@ AT_THE_BANK: dict[str, frozenset[str]] = {
 """What the bank may say of a refund under its present number, by our state of it."""
 AGAIN = frozenset({"management"})
 """Causes that may give back of one payment more than once."""
+UNWANTED = frozenset({"late", "second", "other_amount", "unknown_order"})
+"""Causes of money that no charge wanted: what it was unwanted for, its payment says."""
 
 
 def check(books: Books) -> Iterator[Finding]:
@@ -27,6 +29,7 @@ def check(books: Books) -> Iterator[Finding]:
     yield from _at_the_bank(books)
     yield from _unknown(books)
     yield from _twice(books)
+    yield from _unwanted(books)
     yield from _on_the_payment(books)
 
 
@@ -74,6 +77,20 @@ def _twice(books: Books) -> Iterator[Finding]:
             about = f"payment={payment.id} transaction={payment.transaction_id}"
             visit = books.visit_of_charge(payment.charge_id)
             yield Finding(kind=Kind.REFUND_TWICE, about=about, ours=said, theirs=f"{yuan(payment.amount_fen)} paid", visit=visit)
+
+
+def _unwanted(books: Books) -> Iterator[Finding]:
+    """It goes back as it came, whole and for that cause, from the moment in which it is kept; and of no other payment."""
+    of_it = by((one for one in books.ours.refunds if one.cause in UNWANTED), "payment_id")
+    for payment in books.ours.payments:
+        mine: list[ours.Refund] = of_it.get(payment.id, [])
+        wanted = {(payment.unwanted, payment.amount_fen)} if payment.unwanted else set[tuple[str, int]]()
+        if {(one.cause, one.amount_fen) for one in mine} != wanted:
+            said = ", ".join(f"{one.cause} {yuan(one.amount_fen)}" for one in mine) or "nothing goes back"
+            told = f"{yuan(payment.amount_fen)}, unwanted: {payment.unwanted}" if payment.unwanted else "wanted"
+            about = f"payment={payment.id} transaction={payment.transaction_id}"
+            visit = books.visit_of_charge(payment.charge_id)
+            yield Finding(kind=Kind.REFUND_CAUSE, about=about, ours=said, theirs=told, visit=visit)
 
 
 def _on_the_payment(books: Books) -> Iterator[Finding]:

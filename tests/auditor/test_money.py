@@ -3,6 +3,9 @@
 from models.kernel.ids import new
 from tests.auditor import Kind
 from tests.auditor.hospital import FEE_FEN, Hospital, one
+from tests.auditor.pharmacy import Pharmacy
+
+ARRIVED = ("requested", "cleared", "accepted", "arrived")
 
 
 async def test_money_at_the_bank_that_our_books_do_not_know(hospital: Hospital) -> None:
@@ -143,7 +146,7 @@ async def test_a_patient_is_charged_twice(hospital: Hospital) -> None:
 
     found = {one.kind: one for one in await hospital.audit()}
 
-    assert set(found) == {Kind.CHARGED_TWICE, Kind.KEPT_OURS, Kind.KEPT_AT_BANK}
+    assert set(found) == {Kind.CHARGED_TWICE, Kind.KEPT_OURS, Kind.KEPT_AT_BANK, Kind.REFUND_CAUSE}
     assert found[Kind.CHARGED_TWICE].theirs.count("5000 fen") == 2
     assert (found[Kind.KEPT_OURS].ours, found[Kind.KEPT_OURS].theirs) == ("10000 fen came, 0 fen went back, 0 fen will", "5000 fen due")
 
@@ -180,3 +183,12 @@ async def test_a_refund_that_left_the_bank_and_is_withdrawn_here(hospital: Hospi
     hospital.outside.refunds.append({**numbers, "refund_fen": FEE_FEN, "status": "SUCCESS"})
 
     assert await hospital.kinds() == {Kind.REFUND_STATE, Kind.KEPT_AT_BANK, Kind.LEDGER_BANK}
+
+
+async def test_of_drugs_that_are_not_to_be_a_fen_stays(pharmacy: Pharmacy) -> None:
+    prescription = await pharmacy.prescription("given back")
+    await pharmacy.hospital.given_back(prescription.money, *ARRIVED, fen=FEE_FEN - 1)
+
+    found = [one for one in await pharmacy.hospital.audit() if one.kind is Kind.KEPT_OURS]
+
+    assert [(one.ours, one.visit) for one in found] == [("4999 fen of 5000 fen went back", prescription.money.id)]

@@ -126,3 +126,25 @@ async def test_a_payment_says_less_was_given_back_than_was(hospital: Hospital) -
     await hospital.do("update payment set refunded_fen = 4999")
 
     assert await hospital.kinds() == {Kind.PAYMENT_REFUNDED}
+
+
+@pytest.mark.parametrize("cause", ["second", "other_amount", "patient"])
+async def test_the_right_sum_went_back_of_the_wrong_payment_or_for_another_cause(hospital: Hospital, cause: str) -> None:
+    """The bank's totals agree; the fee is undone at the HIS, and what nobody wanted stays in suspense."""
+    visit = await hospital.visit("closed")
+    payment_id = await hospital.unwanted(visit, "second")
+    await hospital.given_back(visit, *ARRIVED, cause=cause)
+
+    found = [one for one in await hospital.audit() if one.kind is Kind.REFUND_CAUSE]
+
+    assert {one.ours for one in found} == {"nothing goes back"} | ({f"{cause} 5000 fen"} if cause != "patient" else set())
+    assert f"payment={payment_id}" in {one.about.split()[0] for one in found}
+
+
+@pytest.mark.parametrize("fen", [FEE_FEN, FEE_FEN - 1])
+async def test_of_what_nobody_wanted_less_goes_back(hospital: Hospital, fen: int) -> None:
+    visit = await hospital.visit("closed")
+    payment_id = await hospital.unwanted(visit, "late")
+    await hospital.given_back(visit, "cleared", "accepted", "arrived", payment_id=payment_id, cause="late", fen=fen)
+
+    assert (Kind.REFUND_CAUSE in await hospital.kinds()) == (fen < FEE_FEN)

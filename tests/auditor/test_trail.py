@@ -1,5 +1,7 @@
 """The audit: a deed that it does not tell."""
 
+import json
+
 import pytest
 
 from models.kernel.ids import new
@@ -88,6 +90,24 @@ async def test_management_gave_money_back(hospital: Hospital) -> None:
     [found] = await hospital.audit()
 
     assert found.about.endswith("action=refund:begin account=anybody")
+
+
+async def test_management_meant_another_sum_or_another_charge(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    refund_id = await hospital.given_back(visit, *ARRIVED, cause="management", fen=2000)
+    right = {"charge_id": str(visit.charge_id), "amount_fen": 2000}
+    await hospital.do("alter table audit disable trigger user")
+    for changed, word in (
+        ({}, None),
+        ({"amount_fen": None}, None),
+        ({"amount_fen": 2001}, "amount_fen"),
+        ({"charge_id": "x"}, "charge_id"),
+    ):
+        await hospital.do("update audit set detail = $2 where subject_id = $1", refund_id, json.dumps(right | changed))
+
+        found = [(one.kind, one.about, one.visit) for one in await hospital.audit()]
+
+        assert found == ([(Kind.AUDIT_DIFFERS, f"refund={refund_id} {word}", visit.id)] if word else [])
 
 
 async def test_a_message_was_sent_again(hospital: Hospital) -> None:

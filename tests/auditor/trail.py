@@ -4,9 +4,10 @@ A deed of a process has its line in the timeline, by whom; all else that is audi
 no row but the audit's own: of that only the look into past prescriptions is known, by what the HIS answered.
 """
 
+import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from tests.auditor.books import Books
@@ -42,6 +43,7 @@ def check(books: Books) -> Iterator[Finding]:
             visit = visits.get(deed.subject_id) if deed.subject_id else None
             yield Finding(kind=Kind.AUDIT_MISSING, about=about, ours=f"{told[deed]} rows", theirs=f"{times} deeds", visit=visit)
     yield from _given(books)
+    yield from _meant(books)
 
 
 def _given(books: Books) -> Iterator[Finding]:
@@ -52,6 +54,22 @@ def _given(books: Books) -> Iterator[Finding]:
         if offices.today[account.id] != wanted:
             stands, told = (" ".join(sorted(roles)) or "none" for roles in (offices.today[account.id], wanted))
             yield Finding(kind=Kind.GRANT_DIFFERS, about=f"account={account.id}", ours=stands, theirs=told)
+
+
+def _meant(books: Books) -> Iterator[Finding]:
+    """What the management gave back is what a person asked for: the charge, and the sum where one was said."""
+    refunds = {one.id: one for one in books.ours.refunds}
+    for one in books.ours.left.audits:
+        refund = refunds.get(one.subject_id) if one.action == "refund:begin" and one.subject_id else None
+        if refund is None:
+            continue
+        stands = {"charge_id": str(refund.charge_id), "amount_fen": refund.amount_fen}
+        asked: dict[str, Any] = json.loads(one.detail)
+        wrong = [name for name, value in stands.items() if asked.get(name) is not None and asked[name] != value]
+        if wrong:
+            about, visit = f"refund={refund.id} {' '.join(wrong)}", books.visit_of_refund(refund)
+            said, told = (f"another {' '.join(wrong)}",) * 2
+            yield Finding(kind=Kind.AUDIT_DIFFERS, about=about, ours=said, theirs=told, visit=visit)
 
 
 def _visits(books: Books) -> dict[UUID, UUID]:

@@ -50,11 +50,11 @@ WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "chat": ("text",),
     "self-check": ("symptoms",),
     "consent": ("text_version", "text_hash"),
-    "describe": ("text",),
+    "describe": ("text", "file_ids"),
     "survey": ("answers",),
     "record": ("content", "diagnosis_code", "diagnosis_text"),
 }
-"""What is said or accepted in a visit, by the last segment of its route: what of the request must be read again."""
+"""What is said or accepted in a visit, by the last segment of its route: what of the request, as far as it is there, must be read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,8 @@ class Persistent(httpx.AsyncBaseTransport):
         if "Idempotency-Key" in request.headers and answer.is_success:
             self._note(request, answer)
         if answer.is_success and (one := _speech(request, answer)):
-            self.said[one] = {name: json.loads(request.content)[name] for name in WORDS[one.of]}
+            body = json.loads(request.content)
+            self.said[one] = {name: body[name] for name in WORDS[one.of] if name in body}
         by = self.staff.get(request.headers.get("Authorization", ""))
         if request.method == "GET" and answer.is_success and by:
             self.looked.update(filter(None, [looked(request.url, by, asked_at)]))

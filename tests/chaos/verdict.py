@@ -63,7 +63,7 @@ STANDS: Final[Mapping[str, str]] = {
     "chat": "select id, text from chat where id = :id",
     "self-check": "select detail->'symptoms' as symptoms from consent where revisit_id = :id and scene = 'self_check'",
     "consent": "select text_version, text_hash from consent where revisit_id = :id and scene = 'revisit'",
-    "describe": "select intake.id, text from intake join revisit on intake.id = intake_id where revisit.id = :id",
+    "describe": "select intake.id, text, file_ids from intake join revisit on intake.id = intake_id where revisit.id = :id",
     "survey": "select said.id, answers, remark from survey_answer as said join survey on said.id = answer_id where revisit_id = :id",
     "record": "select id, content, diagnosis_code, diagnosis_text from record where revisit_id = :id",
 }
@@ -170,7 +170,8 @@ async def lost(behind: Backstage, kept: Sequence[Kept], said: Mapping[Said, Mapp
                 found.append(f"{one.id} was answered as kept, and {one.table} has it not")
         for place, words in said.items():
             row = (await db.execute(text(STANDS[place.of]), {"id": place.id})).mappings().one_or_none()
-            if row is None or _read_back(seal, place.of, cast(Mapping[str, Any], row)) != words:
+            there = _read_back(seal, place.of, cast(Mapping[str, Any], row)) if row else None
+            if there is None or any(there[name] != value for name, value in words.items()):
                 stands = "other words stand" if row else "nothing stands"
                 found.append(f"{place.of} of {place.id} was answered as kept, and {stands} there")
     return found

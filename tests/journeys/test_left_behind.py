@@ -109,6 +109,7 @@ async def test_what_was_said_and_handed_in_is_looked_for(hospital: Hospital) -> 
         assert len(await lost(behind, [*line.kept, Kept("chat", ids.new())], line.said)) == 1
         assert {one.of for one in line.said} >= {"describe", "chat"}
         assert len(await lost(behind, [], {place: {"text": "……"} for place in line.said})) == len(line.said)
+        assert len(await lost(behind, [], {place: {"file_ids": []} for place in line.said if place.of == "describe"})) == 1
     await visit.to("closed")
 
 
