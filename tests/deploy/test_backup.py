@@ -1,4 +1,4 @@
-"""The lines of deploy/README.md that keep a backup and put it back, run with a stand-in for `docker`: an error is never passed over."""
+"""What deploy/README.md says keeps a backup and puts it back, run with a stand-in for `docker`: an error is never passed over."""
 
 import os
 import re
@@ -11,10 +11,12 @@ from tests.deploy.compose import DEPLOY
 from tests.house.rooms import HOUSE
 
 NIGHT, RESTORE = re.findall(
-    r"```bash\n(.*?)```", (DEPLOY / "README.md").read_text(encoding="utf-8").split("### Backup and restore")[1], re.DOTALL
+    r"```bash\n(.*?)\n```", (DEPLOY / "README.md").read_text(encoding="utf-8").split("### Backup and restore")[1], re.DOTALL
 )
 DOCKER = """#!/bin/bash
-# Each call is a line; the one numbered $FAILS does its work half and fails.
+# Each call is a line; the one numbered $FAILS does its work half and fails. As Compose, it does nothing without project and settings.
+[ -f docker-compose.yml ] || exit 14
+[[ -n "${COMPOSE_ENV_FILES:-}" || "$*" == *--env-file* ]] || exit 15
 echo "$*" >> "$CALLS"; number=$(wc -l < "$CALLS")
 case "$*" in
     *pg_dump*) echo rows ;;
@@ -25,26 +27,33 @@ esac
 """
 
 
+SHAPES = ["{}", "{} || false", "if ! {}; then exit 1; fi"]
+"""How a line is asked whether it failed: bash takes no notice of `set -e` in what it asks."""
+
+
 class Machine:
     """With a folder of backups and a `docker` that only pretends."""
 
-    def __init__(self, room: Path) -> None:
-        self.backups, self._bin, self._calls = room / "backups and more", room / "bin", room / "calls"
+    def __init__(self, room: Path, shape: str) -> None:
+        self.backups, self._bin, self._calls, self._shape = room / "backups and more", room / "bin", room / "calls", shape
         self.backups.mkdir()
         self._bin.mkdir()
         (self._bin / "docker").write_text(DOCKER)
         (self._bin / "docker").chmod(0o755)
 
-    def run(self, lines: str, fails: int = 0, **settings: str) -> tuple[int, list[str]]:
-        """The lines as one pastes them: how they ended, and what `docker` was asked for."""
+    def run(self, line: str, fails: int = 0, *, at: Path = HOUSE) -> tuple[int, list[str]]:
+        """The line as one gives it: how it ended, and what `docker` was asked for."""
         self._calls.write_text("")
-        settings |= {"PATH": f"{self._bin}:{os.environ['PATH']}", "CALLS": str(self._calls), "FAILS": str(fails)}
-        lines = lines.replace("/backups/$(date +%F)", f'"{self.backups}"/$(date +%F)')
-        done = subprocess.run(["bash", "-c", lines], cwd=HOUSE, env=settings, capture_output=True, text=True, check=False)
+        settings = {"PATH": f"{self._bin}:{os.environ['PATH']}", "CALLS": str(self._calls), "FAILS": str(fails)}
+        asked = self._shape.format(line)
+        done = subprocess.run(["bash", "-c", asked], cwd=at, env=settings, capture_output=True, text=True, check=False)
         return done.returncode, self._calls.read_text().splitlines()
 
     def night(self, fails: int = 0) -> tuple[int, list[str]]:
-        return self.run(NIGHT, fails)
+        return self.run(NIGHT.replace("/backups", f"'{self.backups}'"), fails)
+
+    def restore(self, fails: int = 0) -> tuple[int, list[str]]:
+        return self.run(RESTORE.replace("/backups/2026-11-27", f"'{self.day}'"), fails)
 
     @property
     def day(self) -> Path:
@@ -53,9 +62,9 @@ class Machine:
         return day
 
 
-@pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+@pytest.fixture(params=SHAPES)
+def machine(tmp_path: Path, request: pytest.FixtureRequest) -> Machine:
+    return Machine(tmp_path, request.param)
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -69,7 +78,7 @@ def test_a_good_night_is_put_back(machine: Machine) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", machine.day.name)
     assert machine.day.stat().st_mode & 0o777 == 0o700
     assert set(content(machine.day)) == {"taken_at", "database.dump", "files/bill.pdf", "SHA256SUMS"}
-    code, calls = machine.run(RESTORE, FROM=str(machine.day))
+    code, calls = machine.restore()
     assert (code, len(calls)) == (0, 6)
     assert (calls[0], calls[-1]) == ("compose up --detach --wait postgres", "compose up --detach")
     assert f"taken_at={(machine.day / 'taken_at').read_text().strip()}" in calls[2]
@@ -82,7 +91,7 @@ def test_a_failed_night_passes_for_no_backup(machine: Machine, fails: int) -> No
     assert code != 0
     assert len(calls) == fails
     assert machine.day.name.endswith(".half-made")
-    assert machine.run(RESTORE, FROM=str(machine.day)) == (1, [])
+    assert machine.restore() == (1, [])
     assert machine.night() == (1, []), "it is looked at first"
 
 
@@ -103,20 +112,41 @@ def test_nothing_is_put_back_of_a_backup_that_is_not_as_it_was_taken(machine: Ma
     else:
         (machine.day / name).write_text("another")
 
-    assert machine.run(RESTORE, FROM=str(machine.day)) == (1, [])
+    assert machine.restore() == (1, [])
 
 
 @pytest.mark.parametrize("fails", range(1, 7))
 def test_a_restore_ends_at_its_first_error(machine: Machine, fails: int) -> None:
     machine.night()
-    code, calls = machine.run(RESTORE, fails, FROM=str(machine.day))
+    code, calls = machine.restore(fails)
 
     assert code != 0
     assert len(calls) == fails
 
 
+def test_nothing_is_put_back_of_a_backup_with_a_file_too_many(machine: Machine) -> None:
+    machine.night()
+    (machine.day / "files" / "another.pdf").write_text("bill")
+
+    assert machine.restore() == (1, [])
+
+
+def test_cron_stands_in_no_project(machine: Machine, tmp_path: Path) -> None:
+    code, calls = machine.run(f"bash {DEPLOY}/backup.sh '{machine.backups}'", at=tmp_path)
+
+    assert (code, len(calls)) == (0, 2)
+    code, calls = machine.run(f"bash {DEPLOY}/restore.sh '{machine.day}'", at=tmp_path)
+    assert (code, len(calls)) == (0, 6)
+
+
 def test_without_a_day_nothing_is_put_back(machine: Machine) -> None:
-    code, calls = machine.run(RESTORE)
+    code, calls = machine.run("bash deploy/restore.sh")
 
     assert code != 0
     assert calls == []
+
+
+def test_a_shell_is_told_the_settings_before_it_starts_anything() -> None:
+    hospital = (DEPLOY / "README.md").read_text(encoding="utf-8").split("## A hospital")[1]
+
+    assert hospital.index("export COMPOSE_ENV_FILES=/etc/fuzhen/settings.env") < hospital.index("docker compose up")
