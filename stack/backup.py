@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from stack.data import COLUMN_KEY, FILES, INDEX_KEY, SECRETS, DataFolder
+from stack.data import COLUMN_KEY, FILES, HALF_MADE, INDEX_KEY, SECRETS, DataFolder
 from stack.errors import StackError
 from stack.fresh import apart, copied, fresh_folder, sha256, synced
 from stack.ports import HOST, free_ports, listens
@@ -76,9 +76,10 @@ async def backup(data: DataFolder, port: int, to: Path, *, silent_s: float = SIL
 async def restore(kept: Path, data: DataFolder) -> Manifest:
     """A backup into a folder that is not there yet or is empty; whole or not at all. A stack that is started on it goes on from there.
 
-    Raises StackError when the folder holds something, when the backup is not as it was taken, and when the database refuses it.
+    Raises StackError when the folder holds something, when the backup is half made or not as it was taken, and when the database refuses it.
     """
     await apart(lambda _: _refuse_links(kept))
+    _refuse_half_made(kept)
     manifest = _manifest(kept)
     _refuse_inside(kept, data.path, "DATA=…")
     with fresh_folder(data.path, mode=0o711, setting="DATA=…") as path:
@@ -163,6 +164,12 @@ def _parts(kept: Path) -> Iterator[Path]:
     for name in (MANIFEST, DUMP, FILES, SECRETS):
         yield kept / name
         yield from (kept / name).rglob("*")
+
+
+def _refuse_half_made(kept: Path) -> None:
+    """Its manifest may be there already, and what it names not yet on the disk."""
+    if (kept / HALF_MADE).exists():
+        raise StackError(f"{kept} is half made: who makes it is at it, or was killed. Choose another with FROM=…")
 
 
 def _manifest(kept: Path) -> Manifest:

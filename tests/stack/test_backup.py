@@ -14,7 +14,7 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from stack.backup import Manifest, backup, restore
-from stack.data import DataFolder
+from stack.data import HALF_MADE, DataFolder
 from stack.errors import StackError
 from stack.ports import free_ports
 from stack.postgres import PostgreSQL
@@ -146,6 +146,14 @@ async def test_a_folder_without_a_whole_manifest_is_no_backup(kept: Path, tmp_pa
 
     with pytest.raises(StackError, match=rf"is no whole backup \(manifest\.json{why}\)\. .*FROM="):
         await restore(kept, DataFolder(tmp_path / "data"))
+
+
+async def test_a_half_made_folder_is_no_backup_though_its_manifest_is_there(kept: Path, tmp_path: Path) -> None:
+    (kept / HALF_MADE).touch()
+
+    with pytest.raises(StackError, match=r"is half made: .*FROM="):
+        await restore(kept, DataFolder(tmp_path / "restored"))
+    assert not (tmp_path / "restored").exists()
 
 
 async def test_what_the_database_refuses_leaves_nothing(kept: Path, tmp_path: Path) -> None:
