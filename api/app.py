@@ -118,7 +118,7 @@ def create_app(wiring: Wiring) -> FastAPI:
     )
     wire(app, wiring)
     problems.install(app)
-    app.include_router(health.router, max_body_size=BODY_BYTES_MAX)
+    app.include_router(health.router, responses=problems.at_any_door(), max_body_size=BODY_BYTES_MAX)
     app.include_router(metrics.router)
     for router in ROUTERS:
         app.include_router(router, responses=problems.problems(), max_body_size=BODY_BYTES_MAX)

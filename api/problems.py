@@ -165,32 +165,39 @@ def problems(**codes: tuple[str, ...]) -> dict[int | str, dict[str, Any]]:
     if codes:
         raise TypeError(f"{', '.join(codes)}: no kind of refusal")
     told[415] = _documented("malformed", 415, ("request.media_type",))
-    return told | _at_any_door()
+    return at_any_door() | told
 
 
 def of_a_machine(**codes: tuple[str, ...]) -> dict[int | str, dict[str, Any]]:
     """The same of a door for machines: nobody signs in there and no form is read, so beside the route's own codes there is little."""
+    codes |= {"malformed": (*_EVERYWHERE["malformed"], *codes.get("malformed", ()))}
     named: dict[Kind, tuple[str, ...]] = {kind: codes[kind] for kind in cast(tuple[Kind, ...], get_args(Kind)) if kind in codes}
     told: dict[int | str, dict[str, Any]] = {STATUS[kind]: _documented(kind, STATUS[kind], said) for kind, said in named.items()}
     told[503] = _documented("unavailable", 503, ("service.unavailable",))
-    return told | _at_any_door()
+    return at_any_door() | told
 
 
-def _at_any_door() -> dict[int | str, dict[str, Any]]:
-    return {413: _documented("invalid", 413, ("request.too_large",)), 500: _documented("unavailable", 500, ("internal",))}
+def at_any_door() -> dict[int | str, dict[str, Any]]:
+    """Of what no route has a say in: before it is asked, and when it fails."""
+    return {
+        400: _documented("malformed", 400, _EVERYWHERE["malformed"]),
+        413: _documented("invalid", 413, ("request.too_large",)),
+        500: _documented("unavailable", 500, ("internal",)),
+    }
 
 
 def on_its_wire(said: Callable[[str], dict[str, str | int]], **codes: tuple[str, ...]) -> dict[int | str, dict[str, Any]]:
-    """Of a machine that is refused in words of its own: what is `said` for each code."""
+    """Of a machine that is refused in words of its own: what is `said` for each code, beside what is said at any door with that status."""
     fields = {name: {"type": "integer" if isinstance(value, int) else "string"} for name, value in said("").items()}
     schema = {"type": "object", "properties": fields, "required": list(fields)}
-    return {
-        STATUS[cast(Kind, kind)]: {
-            "description": " · ".join(f"`{code}`" for code in named),
-            "content": {"application/json": {"schema": schema, "examples": {code: {"value": said(code)} for code in named}}},
-        }
-        for kind, named in codes.items()
-    }
+    told: dict[int | str, dict[str, Any]] = {}
+    for kind, named in codes.items():
+        status = STATUS[cast(Kind, kind)]
+        any_door = at_any_door().get(status, {"content": {}})
+        described = [*(f"`{code}`" for code in named), *filter(None, [any_door.get("description")])]
+        ours = {"schema": schema, "examples": {code: {"value": said(code)} for code in named}}
+        told[status] = {"description": " · ".join(described), "content": {"application/json": ours} | any_door["content"]}
+    return told
 
 
 def told_of_a_reading(responses: Mapping[str, Any]) -> None:

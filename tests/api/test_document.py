@@ -110,3 +110,14 @@ async def test_a_machine_reads_what_it_is_refused_with_and_nothing_that_cannot_b
         else:
             assert refusal in [example["value"] for example in told["examples"].values()], path
             assert set(refusal) == set(told["schema"]["required"]) == set(told["schema"]["properties"]), path
+
+
+async def test_what_is_answered_before_any_route_is_asked_is_named_at_every_door(document: Json, api: httpx.AsyncClient) -> None:
+    doors = [(path, method) for path, methods in document["paths"].items() for method in methods]
+    assert {path.split("/")[1] for path, _ in doors} == {"v1", "again", "health", "webhooks"}
+    for path, method in doors:
+        answer = await api.request(method, path, params={"a": "\0"})
+        assert answer.status_code == 400
+        told = document["paths"][path][method]["responses"]["400"]
+        assert answer.json()["code"] in told["content"][answer.headers["content-type"]]["examples"], path
+        assert f"`{answer.json()['code']}`" in told["description"], path
