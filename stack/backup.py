@@ -76,7 +76,8 @@ async def backup(data: DataFolder, port: int, to: Path, *, silent_s: float = SIL
 async def restore(kept: Path, data: DataFolder) -> Manifest:
     """A backup into a folder that is not there yet or is empty; whole or not at all. A stack that is started on it goes on from there.
 
-    Raises StackError when the folder holds something, when the backup is half made or not as it was taken, and when the database refuses it.
+    Raises StackError when the folder holds something, when the backup is half made or not as it was taken, and when the database
+    refuses it.
     """
     await apart(lambda _: _refuse_links(kept))
     _refuse_half_made(kept)
