@@ -46,15 +46,16 @@ READINGS: Final[Mapping[tuple[str, str | None], str]] = {
 """What staff read of a patient, by the words of its route, and how the audit calls that."""
 LISTS: Final[Mapping[str, str]] = {"/v1/messages": "message:read", "/v1/surveys": "survey:read"}
 """The same of several people; one visit may be asked for."""
+FILES: Final = "file_ids"
 WORDS: Final[Mapping[str, tuple[str, ...]]] = {
     "chat": ("text",),
     "self-check": ("symptoms",),
     "consent": ("text_version", "text_hash"),
-    "describe": ("text", "file_ids"),
+    "describe": ("text", FILES),
     "survey": ("answers",),
     "record": ("content", "diagnosis_code", "diagnosis_text"),
 }
-"""What is said or accepted in a visit, by the last segment of its route: what of the request, as far as it is there, must be read again."""
+"""What is said or accepted in a visit, by the last segment of its route: what of the request must be read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +143,7 @@ class Persistent(httpx.AsyncBaseTransport):
         if "Idempotency-Key" in request.headers and answer.is_success:
             self._note(request, answer)
         if answer.is_success and (one := _speech(request, answer)):
-            body = json.loads(request.content)
-            self.said[one] = {name: body[name] for name in WORDS[one.of] if name in body}
+            self.said[one] = _words(one.of, json.loads(request.content))
         by = self.staff.get(request.headers.get("Authorization", ""))
         if request.method == "GET" and answer.is_success and by:
             self.looked.update(filter(None, [looked(request.url, by, asked_at)]))
@@ -183,6 +183,12 @@ def _speech(request: httpx.Request, answer: httpx.Response | None) -> Said | Non
     if request.method == "POST" and answer and answer.json().get("done") is not True:
         return None
     return Said(found[3], UUID(found[2]))
+
+
+def _words(of: str, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What was said, as it is to be read again: files each once, in their order; none are told of, and there are none."""
+    words = {name: told.get(name, []) if name == FILES else told[name] for name in WORDS[of]}
+    return words | ({FILES: [str(UUID(one)) for one in dict.fromkeys(words[FILES])]} if FILES in words else {})
 
 
 def _at_it(answer: httpx.Response) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -65,3 +66,13 @@ async def test_what_was_said_before_is_no_measure_while_something_else_is_on_its
 
     await _sent(line, "PUT", f"{PATH}/record", record | {"diagnosis_code": "I10.x00"})
     assert line.said == {}
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"), [({"file_ids": [str(FILE), str(VISIT), str(FILE)]}, [FILE, VISIT]), ({}, [])], ids=("some", "none")
+)
+async def test_pictures_of_a_description_are_kept_each_once_in_their_order(told: dict[str, Any], kept: list[UUID]) -> None:
+    line = _line([httpx.Response(200, json={"id": str(VISIT), "done": True, "version": 4, "state": "paying"})])
+    await _sent(line, "POST", f"{PATH}/describe", {"text": "气短"} | told)
+
+    assert line.said == {Said("describe", VISIT): {"text": "气短", "file_ids": [str(one) for one in kept]}}
