@@ -18,7 +18,7 @@ async def billed(hospital: "books.Hospital", visit: "books.Visit", fen: int, *, 
     moves = (*before, "issuing", "issued") if fen else (*before, "void")
     process: dict[str, Any] = {"state": moves[-1], "version": len(moves) - 1, "policy": "test-1"}
     whose: dict[str, Any] = {"visit_id": visit.id, "charge_id": visit.charge_id, "sequence": sequence, "cash_fen": fen}
-    file = f"invoice/{invoice_id.hex[:2]}/{invoice_id}/1.pdf"
+    file = f"invoice/{invoice_id.hex[:2]}/{invoice_id}/{number}.pdf"
     issued: dict[str, Any] = {"code": CODE, "number": number, "check_code": "abc123", "issued_at": books.AT, "file": file} if fen else {}
     await hospital.insert("invoice", id=invoice_id, **process, **whose, **issued)
     await hospital.moved("invoice", invoice_id, visit.id, *moves)

@@ -253,6 +253,8 @@ class Pharmacy:
         whose = {"visit_id": visit.id, "prescription_id": prescription_id, "address_id": address_id, "attempt": attempt, "policy": "test-1"}
         known = {"state": state, "version": len(moves), "waybill": f"SF{id.hex[-8:]}", "decision": decision}
         await self.hospital.insert("delivery", id=id, **whose, **known)
+        if attempt == 0:
+            await self.hospital.do("update prescription set address_id = $1 where id = $2", address_id, prescription_id)
         await self.hospital.moved("delivery", id, visit.id, "creating", *moves)
         await story.seen(self.hospital, id, *(_MARKS.get(one, one) for one in seen))
         if "refused" in moves:

@@ -35,9 +35,10 @@ def stack(folder: Path, key: str = KEY) -> Path:
 async def papers(hospital: Hospital, folder: Path) -> None:
     """Each e-bill's PDF lies in the folder of files."""
     for row in await hospital.wire.fetch("select id from invoice"):
-        name = f"invoice/{row['id']}/{hashlib.sha256(PAPER).hexdigest()}.pdf"
+        paper = PAPER + row["id"].bytes
+        name = f"invoice/{row['id']}/{hashlib.sha256(paper).hexdigest()}.pdf"
         (folder / name).parent.mkdir(parents=True)
-        (folder / name).write_bytes(PAPER)
+        (folder / name).write_bytes(paper)
         await hospital.do("update invoice set file = $2 where id = $1", row["id"], name)
 
 

@@ -23,6 +23,9 @@ SWAPPED: Final[Mapping[str, str]] = {
     "visit of the payment": "update payment set visit_id = $2 where visit_id = $1",
     "visit of the e-bill": "update invoice set visit_id = $2 where visit_id = $1",
     "file of the e-bill": "update invoice set file = (select file from invoice where visit_id = $2 limit 1) where visit_id = $1",
+    "content of the e-bill": (
+        "update invoice set file = left(file, -14) || (select right(file, 14) from invoice where visit_id = $2 limit 1) where visit_id = $1"
+    ),
     "visit of the refund": "update refund set visit_id = $2 where visit_id = $1",
     "slot": "update revisit set slot_id = $2::uuid::text where id = $1",
     "doctor of the survey": "update survey set doctor_id = $2::uuid::text where revisit_id = $1",
@@ -93,8 +96,10 @@ async def test_a_voucher_that_is_not_there(hospital: Hospital) -> None:
         "update prescription set charge_id = (select charge_id from revisit limit 1)",
         "update prescription_content set account_id = (select account_id from revisit limit 1)",
         "update delivery set waybill = null",
+        "update prescription set address_id = null",
+        "update delivery_address set account_id = (select id from account where kind = 'staff' limit 1)",
     ],
-    ids=("pharmacist", "no pharmacist", "charge", "writer", "waybill"),
+    ids=("pharmacist", "no pharmacist", "charge", "writer", "waybill", "another address", "another's address"),
 )
 async def test_drugs_that_are_anothers(pharmacy: Pharmacy, statement: str) -> None:
     await pharmacy.prescription("delivered")
@@ -103,6 +108,19 @@ async def test_drugs_that_are_anothers(pharmacy: Pharmacy, statement: str) -> No
     await pharmacy.hospital.do(statement)
 
     assert Kind.ROW_WHOSE in await pharmacy.hospital.kinds()
+
+
+async def test_a_parcel_is_sent_again_to_an_address_that_staff_gave_and_to_no_other_patients(pharmacy: Pharmacy) -> None:
+    hospital = pharmacy.hospital
+    await pharmacy.prescription("delivered")
+    await hospital.do("update delivery set attempt = 1")
+    await hospital.do("update delivery_address set account_id = $1", pharmacy.accounts["doctor"])
+    await hospital.do("update prescription set address_id = null, delivery_id = null")
+    assert Kind.ROW_WHOSE not in await hospital.kinds()
+
+    await hospital.do("update account set kind = 'patient'")
+
+    assert Kind.ROW_WHOSE in await hospital.kinds()
 
 
 async def test_a_clinic_that_met_somebody_who_had_no_place_there(hospital: Hospital) -> None:

@@ -1,8 +1,9 @@
 """What belongs to whom inside our own rows: what names one another names one owner, and what says that it was done says what."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -61,7 +62,12 @@ SAME = (
     # What was prescribed, signed, sent
     Same(lambda our: our.prescriptions, "charge_id", lambda our: our.charges, (("id", "payable_id"), ("visit_id", "visit_id"))),
     Same(lambda our: our.prescriptions, "content_id", lambda our: our.contents, (("id", "prescription_id"),)),
-    Same(lambda our: our.prescriptions, "delivery_id", lambda our: our.deliveries, (("id", "prescription_id"),)),
+    Same(
+        lambda our: our.prescriptions,
+        "delivery_id",
+        lambda our: our.deliveries,
+        (("id", "prescription_id"), ("address_id", "address_id")),
+    ),
     Same(lambda our: our.prescriptions, "note_id", lambda our: our.left.remarks, (("id", "prescription_id"),)),
     Same(lambda our: our.contents, "prescription_id", lambda our: our.prescriptions, (("account_id", "account_id"),)),
     Same(lambda our: our.deliveries, "prescription_id", lambda our: our.prescriptions, (("visit_id", "visit_id"),)),
@@ -103,6 +109,7 @@ def check(books: Books) -> Iterator[Finding]:
     yield from _of_money(books)
     yield from _of_ebills(books)
     yield from _of_drugs(books)
+    yield from _of_addresses(books)
     yield from _of_suspensions(books)
     yield from _of_the_inbox(books)
 
@@ -181,11 +188,14 @@ def _of_money(books: Books) -> Iterator[Finding]:
 
 
 def _of_ebills(books: Books) -> Iterator[Finding]:
-    for bill in books.ours.ebills:
-        for column in FILES:
-            name = getattr(bill, column)
-            if name is not None and str(bill.id) not in name.split("/"):
-                yield _finding(books, bill, column, f"file {name}", "a file of its own")
+    """A file lies in its bill's own folder, and says what that of no other bill does: it is named by its content, and that has a number."""
+    named = [(bill, column, name) for bill in books.ours.ebills for column in FILES if (name := getattr(bill, column)) is not None]
+    times = Counter(Path(name).stem for _, _, name in named)
+    for bill, column, name in named:
+        if str(bill.id) not in name.split("/"):
+            yield _finding(books, bill, column, f"file {name}", "a file of its own")
+        elif times[Path(name).stem] > 1:
+            yield _finding(books, bill, column, f"file {name}", "that of another bill too")
 
 
 def _of_drugs(books: Books) -> Iterator[Finding]:
@@ -205,6 +215,18 @@ def _of_drugs(books: Books) -> Iterator[Finding]:
     for delivery in books.ours.deliveries:
         if delivery.id in taken and delivery.waybill is None:
             yield _finding(books, delivery, "waybill=None", delivery.state, "taken by the carrier")
+
+
+def _of_addresses(books: Books) -> Iterator[Finding]:
+    """A patient's own; where it is sent again, one that staff gave will do."""
+    owners = {one.id: one.account_id for one in books.ours.left.addresses}
+    staff = {one.id for one in books.ours.accounts if one.kind == "staff"}
+    named = [(one, one.address_id, False) for one in books.ours.prescriptions if one.address_id]
+    named += [(one, one.address_id, one.attempt > 0) for one in books.ours.deliveries]
+    for row, address_id, again in named:
+        owner, visit = owners.get(address_id), books.visits.get(row.visit_id)
+        if owner and visit and owner != visit.account_id and not (again and owner in staff):
+            yield _finding(books, row, f"address={address_id}", f"account {visit.account_id}", f"account {owner}")
 
 
 def _of_suspensions(books: Books) -> Iterator[Finding]:
