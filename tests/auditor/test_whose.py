@@ -119,8 +119,10 @@ async def test_a_parcel_is_sent_again_to_an_address_that_staff_gave_and_to_no_ot
     assert Kind.ROW_WHOSE not in await hospital.kinds()
 
     await hospital.do("update account set kind = 'patient'")
-
     assert Kind.ROW_WHOSE in await hospital.kinds()
+
+    await hospital.do("update patient_binding set account_id = $1", pharmacy.accounts["doctor"])
+    assert not [one for one in await hospital.audit() if "address=" in one.about]
 
 
 async def test_a_clinic_that_met_somebody_who_had_no_place_there(hospital: Hospital) -> None:

@@ -218,14 +218,17 @@ def _of_drugs(books: Books) -> Iterator[Finding]:
 
 
 def _of_addresses(books: Books) -> Iterator[Finding]:
-    """A patient's own; where it is sent again, one that staff gave will do."""
+    """Given by who may act for the patient; where it is sent again, one that staff gave will do."""
+    may = {(one.account_id, one.patient_id) for one in books.ours.left.bindings}
     owners = {one.id: one.account_id for one in books.ours.left.addresses}
     staff = {one.id for one in books.ours.accounts if one.kind == "staff"}
     named = [(one, one.address_id, False) for one in books.ours.prescriptions if one.address_id]
     named += [(one, one.address_id, one.attempt > 0) for one in books.ours.deliveries]
     for row, address_id, again in named:
         owner, visit = owners.get(address_id), books.visits.get(row.visit_id)
-        if owner and visit and owner != visit.account_id and not (again and owner in staff):
+        if owner is None or visit is None or owner == visit.account_id or (again and owner in staff):
+            continue
+        if (owner, visit.patient_id) not in may:
             yield _finding(books, row, f"address={address_id}", f"account {visit.account_id}", f"account {owner}")
 
 
