@@ -44,7 +44,9 @@ async def begin(db: AsyncSession, schedule_id: str, version: str, at: datetime, 
     One that has ended looks again: what it was shown then was older than what it had been told, or nothing.
     """
     values, id = {"schedule_id": schedule_id, "schedule_version": version}, id_of(schedule_id, version)
-    if begun := await _begin(db, id, values, at, policy, request):
+    # Asked first: an insert waits for whoever moves that row; a look that does waits for the 就诊单元, which a pull holds that begins this.
+    is_known = await db.scalar(select(SuspensionRow.id).where(SuspensionRow.id == id)) is not None
+    if not is_known and (begun := await _begin(db, id, values, at, policy, request)):
         return begun
     return id if await _again(db, and_(SuspensionRow.id == id, SuspensionRow.state.in_(MOVES.ends())), at) else None
 

@@ -3,14 +3,16 @@
 import httpx
 import pytest
 import pytest_asyncio
-from sqlalchemy import select
+from sqlalchemy import select, text, update
 
+from models.stores import suspension as suspensions
 from models.stores.database import Database
 from models.tables.process import InboxRow
 from models.tables.suspension import SuspensionRow
 from tests.builders import Unit, a_unit, rules
 from tests.client import Hands
 from tests.prescription.test_his_webhook import PATH, a_message, signed, tell, webhook
+from tests.suspension.builders import POLICY
 
 __all__ = ["webhook"]
 
@@ -84,3 +86,16 @@ async def test_what_is_forged_begins_none(webhook: httpx.AsyncClient, database: 
 
     assert (refused.status_code, refused.json()["code"]) == (401, "his.signature")
     assert await begun(database) == []
+
+
+async def test_a_pull_that_holds_a_clinic_waits_for_nobody_who_looks_at_it(own_database: Database, clock: Hands) -> None:
+    """A look has its own row first and the clinic after, a pull the other way round: waiting for one another, one of them would be lost."""
+    async with own_database.transaction() as db:
+        await rules(db)
+        unit = await a_unit(db, clock())
+        assert await suspensions.begin(db, unit.id, "2", clock(), policy=POLICY)
+    async with own_database.transaction() as looking, own_database.transaction() as pulling:
+        await looking.execute(update(SuspensionRow).values(looks=1))
+        await pulling.execute(text("set local lock_timeout = '5s'"))
+
+        assert await suspensions.begin(pulling, unit.id, "2", clock(), policy=POLICY) is None
