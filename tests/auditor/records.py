@@ -47,7 +47,7 @@ def _differences(books: Books, mine: ours.RecordSigning, one: theirs.Record, sig
     if one.practitioner_id != books.staff_id(mine.account_id):
         yield "doctor"
     said = [_said(books, signature) for signature in signed]
-    if any(one.icd10 != code for code, _ in said):
+    if {one.icd10} != {code for code, _ in said}:
         yield "diagnosis"
     if any(not same(words, _words(one)) for _, words in said):
         yield "words"

@@ -95,3 +95,11 @@ async def test_a_signature_of_a_record_that_the_ca_does_not_know(pharmacy: Pharm
     [found] = await pharmacy.hospital.audit()
 
     assert (found.kind, found.visit) == (Kind.SIGNATURE_MISSING, visit.id)
+
+
+async def test_nothing_here_says_what_a_record_at_the_his_is_of(pharmacy: Pharmacy) -> None:
+    visit = await pharmacy.hospital.visit("closed")
+    await pharmacy.record(visit, *FILED)
+    await pharmacy.hospital.do("delete from signature")
+
+    assert "another diagnosis signature" in {one.ours for one in await pharmacy.hospital.audit() if one.kind is Kind.RECORD_DIFFERS}

@@ -1,11 +1,13 @@
 """`make run` a second time on the same data: everybody's visit goes on from where it stood. The engine's file lost: `test_all_lost.py`."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime
 
 import httpx
 import pytest
 import pytest_asyncio
 
+from models.kernel.clock import now
 from tests.journeys.hospital import Hospital
 from tests.journeys.people import refused
 from tests.journeys.visit import Visit
@@ -20,6 +22,7 @@ async def left(hospital: Hospital) -> AsyncIterator[dict[str, Visit]]:
 
 
 async def test_unfinished_visits_go_on(hospital: Hospital, left: dict[str, Visit]) -> None:
+    drafted = await left["describing"].now()
     await hospital.stack.stop()
     with pytest.raises(httpx.TransportError):
         await hospital.http.get("/health/live")
@@ -28,6 +31,9 @@ async def test_unfinished_visits_go_on(hospital: Hospital, left: dict[str, Visit
     asked = await left["describing"].attempt("cancel")
     if not asked.is_success:  # its place is held for seconds, and the hospital may have been off for longer: then it was given back
         refused(asked, 409, "revisit.not_now")
+        assert datetime.fromisoformat(drafted["due_at"]) < now()
+    reason = (await left["describing"].until("cancelled"))["reason"]
+    assert reason == ("patient" if asked.is_success else "timed_out")
     await _all_go_on(left)
 
 
