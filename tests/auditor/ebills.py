@@ -55,10 +55,11 @@ def _of_one(mine: ours.Ebill, there: theirs.Bill | None, reds: Bills) -> Iterato
     if said != told:
         yield Finding(kind=Kind.EBILL_DIFFERS, about=about, ours=said, theirs=told, visit=mine.visit_id)
     red = reds.get(there.number)
-    undone = (mine.red_number, there.total_fen, there.split)
-    if mine.red_number and (red is None or (red.number, red.total_fen, red.split) != undone):
-        their = f"{red.number}, {yuan(red.total_fen)}, {red.split}" if red else "not undone"
-        yield Finding(kind=Kind.EBILL_RED, about=about, ours=f"undone by {mine.red_number}", theirs=their, visit=mine.visit_id)
+    undone = (mine.red_code, mine.red_number, there.total_fen, there.split)
+    if mine.red_number and (red is None or (red.code, red.number, red.total_fen, red.split) != undone):
+        their = f"{red.code} {red.number}, {yuan(red.total_fen)}, {red.split}" if red else "not undone"
+        our = f"undone by {mine.red_code} {mine.red_number}"
+        yield Finding(kind=Kind.EBILL_RED, about=about, ours=our, theirs=their, visit=mine.visit_id)
 
 
 def _whose(books: Books, mine: ours.Ebill, there: theirs.Bill) -> Iterator[Finding]:

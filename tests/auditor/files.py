@@ -18,6 +18,8 @@ class Named(NamedTuple):
     sha256: str | None
     size: int | None
     visit: UUID | None
+    title: str | None = None
+    """What a paper is called in itself: the code and number of its bill, as the sandbox's issuer writes them."""
 
 
 def check(books: Books) -> Iterator[Finding]:
@@ -36,8 +38,10 @@ def _named(books: Books) -> Iterator[Named]:
         name = f"intake/{file.id.hex[:2]}/{file.id}/{file.sha256}"
         yield Named(f"intake_file={file.id}", name, file.sha256, file.size, file.revisit_id)
     for ebill in books.ours.ebills:
-        for name in filter(None, (ebill.file, ebill.red_file)):
-            yield Named(f"invoice={ebill.id}", name, Path(name).stem, None, ebill.visit_id)
+        black = (ebill.file, ebill.code, ebill.number)
+        for name, code, number in (black, (ebill.red_file, ebill.red_code, ebill.red_number)):
+            if name is not None:
+                yield Named(f"invoice={ebill.id}", name, Path(name).stem, None, ebill.visit_id, f"{code}-{number}")
     for history in left.histories:
         if history.file is not None:
             visit = history.visit_id if history.visit_id in books.visits else None
@@ -54,4 +58,6 @@ def _wrong(path: Path, one: Named) -> str | None:
         return f"{len(content)} bytes of {one.size}"
     if one.sha256 not in {None, hashlib.sha256(content).hexdigest()}:
         return "another content"
+    if one.title is not None and f"/Title ({one.title})".encode() not in content:
+        return "the paper of another bill"
     return None

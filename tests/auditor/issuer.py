@@ -47,3 +47,8 @@ def at_the_issuer(hospital: "books.Hospital", number: str, fen: int, *, bus_no: 
     whose: Row = {"payer": "", "patient_no": "", "items": []}
     hospital.outside.bills.append({"code": CODE, "number": number, "bus_no": bus_no, "undoes": undoes, "total_fen": fen} | whose)
     return hospital.outside.bills[-1]
+
+
+def paper(number: str) -> bytes:
+    """What a bill's PDF is called in itself, as the sandbox's issuer calls it; its form has a test of its own there."""
+    return f"%PDF-1.4 /Title ({CODE}-{number})".encode()

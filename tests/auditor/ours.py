@@ -183,6 +183,7 @@ class Ebill:
     cash_fen: int
     code: str | None
     number: str | None
+    red_code: str | None
     red_number: str | None
     file: str | None
     red_file: str | None

@@ -78,9 +78,10 @@ async def test_undone_here_and_not_at_the_issuer(hospital: Hospital) -> None:
     assert await hospital.kinds() == {Kind.EBILL_RED, Kind.EBILL_TOTAL}
 
 
-async def test_undone_by_another_red_bill_at_the_issuer(hospital: Hospital) -> None:
+@pytest.mark.parametrize(("key", "value"), [("number", "0000009999"), ("code", "99999999")])
+async def test_undone_by_another_red_bill_at_the_issuer(hospital: Hospital, key: str, value: str) -> None:
     await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED)
-    hospital.outside.bills[-1]["number"] = "0000009999"
+    hospital.outside.bills[-1][key] = value
 
     assert await hospital.kinds() == {Kind.EBILL_RED}
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.auditor.hospital import KEY, KEY_ID, Hospital
-
-PAPER = b"%PDF-1"
+from tests.auditor.issuer import paper
 
 
 async def audited(hospital: Hospital, *wishes: str, **environ: str) -> tuple[int | None, str]:
@@ -34,11 +33,11 @@ def stack(folder: Path, key: str = KEY) -> Path:
 
 async def papers(hospital: Hospital, folder: Path) -> None:
     """Each e-bill's PDF lies in the folder of files."""
-    for row in await hospital.wire.fetch("select id from invoice"):
-        paper = PAPER + row["id"].bytes
-        name = f"invoice/{row['id']}/{hashlib.sha256(paper).hexdigest()}.pdf"
+    for row in await hospital.wire.fetch("select id, number from invoice"):
+        content = paper(row["number"])
+        name = f"invoice/{row['id']}/{hashlib.sha256(content).hexdigest()}.pdf"
         (folder / name).parent.mkdir(parents=True)
-        (folder / name).write_bytes(paper)
+        (folder / name).write_bytes(content)
         await hospital.do("update invoice set file = $2 where id = $1", row["id"], name)
 
 

@@ -93,6 +93,17 @@ async def test_a_department_and_a_doctor_have_another_name_today(hospital: Hospi
     assert await words(hospital) == ["revisit_booked"]
 
 
+@pytest.mark.parametrize(("after", "told"), [(timedelta(minutes=-1), []), (timedelta(minutes=1), ["revisit_booked"])])
+async def test_a_name_that_nobody_has_was_said_before_the_one_of_today(hospital: Hospital, after: timedelta, told: list[str]) -> None:
+    for name, at in (("呼吸科", AT), ("呼吸与危重症医学科", AT + after)):
+        visit = await hospital.visit("booked")
+        for column, value in VISIT.items():
+            await hospital.do(f"update revisit set {column} = $2 where id = $1", visit.id, value)
+        await hospital.message(visit, "revisit_booked", params={"time": "11月26日 18:00", "department": name}, created_at=at)
+
+    assert await words(hospital) == told
+
+
 async def test_what_was_said_before_its_clinic_was_changed_stays_so(hospital: Hospital) -> None:
     visit = await hospital.visit("booked")
     await hospital.message(visit, "revisit_booked", params={"time": "11月26日 10:00", "department": "呼吸科"})

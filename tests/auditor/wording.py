@@ -14,6 +14,7 @@ from uuid import UUID
 from tests.auditor import ours
 from tests.auditor.books import Books, by
 from tests.auditor.finding import Finding, Kind
+from tests.auditor.offices import AROUND
 
 BEIJING = timezone(timedelta(hours=8))
 LONGEST = 35
@@ -42,6 +43,8 @@ CARRIER, TAIL = "顺丰速运", 4
 """Who carries a parcel, and how many of its waybill's last digits are said."""
 SUMS = frozenset({"refund_requested", "refund_arrived", "refund_paid_out"})
 REARRANGED = "revisit_rearranged"
+NAMES: Mapping[str, str] = {"revisit_booked": "department", REARRANGED: "doctor"}
+"""By template, whose name it says."""
 Said = Mapping[str, str]
 
 
@@ -59,6 +62,7 @@ def check(books: Books) -> Iterator[Finding]:
         if not wrong and template in SUMS:
             wrong = _other_sums(same, said, right.sums(template, visit_id))
         yield from (_finding(Kind.MESSAGE_WORDS, one, "one wording", "another wording") for one in wrong)
+    yield from _invented(books, said)
     for again in books.ours.messages:
         if again.resend_of and said.get(again.resend_of, said[again.id]) != said[again.id]:
             yield _finding(Kind.MESSAGE_RESENT, again, "one wording", "another wording")
@@ -85,6 +89,22 @@ def _other_sums(same: list[ours.Message], said: Mapping[UUID, Said], sums: Count
     left = sums.copy()
     left.subtract(said[one.id].get("amount", "") for one in same)
     return [one for one in same if left[said[one.id].get("amount", "")] < 0]
+
+
+def _invented(books: Books, said: Mapping[UUID, Said]) -> Iterator[Finding]:
+    """A name that nobody bears today was borne before: it is not said any more once today's was. A name that came back is told, too."""
+    left, since = books.ours.left, dict[tuple[str, str], datetime]()
+    today = {what: {one.id: named(one.name) for one in rows} for what, rows in (("department", left.departments), ("doctor", left.doctors))}
+    single = [(same[0], books.visits[id]) for (template, id), same in _first(books).items() if template in NAMES and len(same) == 1]
+    for one, visit in sorted(single, key=lambda each: each[0].created_at):
+        what = NAMES[one.template]
+        id, name = getattr(visit, f"{what}_id"), said[one.id].get(what)
+        if id is None or (one.template != REARRANGED and visit.rearranged_at):
+            continue
+        if name == today[what].get(id):
+            since.setdefault((what, id), one.created_at)
+        elif name and name not in today[what].values() and since.get((what, id), one.created_at) < one.created_at - AROUND:
+            yield _finding(Kind.MESSAGE_WORDS, one, "today's name", "one that nobody has")
 
 
 def _params(books: Books, message: ours.Message) -> Said:
