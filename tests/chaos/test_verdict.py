@@ -73,6 +73,8 @@ def test_some_may_miss_their_ends_and_not_a_good_part_of_all() -> None:
         '{"event": "something.new", "level": "error"}',
         '{"event": "signature.broken", "level": "critical"}',
         "Traceback (most recent call last):",
+        '{"event": "Failed activation on workflow revisit with ID revisit/1 and run ID 2", "level": "warning"}',
+        "2026-11-28T06:21:31Z  WARN temporalio_sdk_core::worker::workflow: [TMPRL1100] Nondeterminism error: no such timer",
     ],
 )
 def test_a_line_that_calls_somebody_is_a_bug(line: str) -> None:

@@ -47,6 +47,8 @@ LINE: Final = re.compile(r'"event": "([\w.]+)".*?"level": "(?:error|critical)"')
 """In what is left of a line when its part was killed while it wrote."""
 REFUSED_BY_POSTGRESQL: Final = re.compile(r"^\S+ \S+ \S+ \[\d+\] (ERROR|PANIC):  (?!canceling )")
 """Its own lines: a deadlock, a rule that a statement broke. A statement that nobody waits for any more is cancelled."""
+BROKEN_RUN: Final = re.compile(r"\[TMPRL1100\]|Failed activation on workflow ")
+"""A run of ours that its history contradicts (Temporal's number of that), or that threw: both are warnings only, and tried again."""
 _ANSWERED = text("""
 select version, after from timeline where process_id = :process_id and version = :version
 """)
@@ -91,6 +93,9 @@ async def verdict(hospital: Hospital, line: Persistent) -> list[str]:
 def bugs(log: str) -> Iterator[str]:
     """Lines of a part's log that no weather excuses; what is no line of ours is a traceback, or a library's own."""
     for line in log.splitlines():
+        if BROKEN_RUN.search(line):
+            yield line
+            continue
         if not line.startswith("{"):
             if line.startswith("Traceback") or REFUSED_BY_POSTGRESQL.match(line):
                 yield line
