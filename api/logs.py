@@ -10,7 +10,7 @@ import time
 
 import structlog
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import problems
@@ -51,6 +51,9 @@ class Journal:
         ):  # we are being stopped under it: what became of the wish is not known, so it is repeated under its key
             if entry.status is None:
                 await problems.answer(request, "service.unavailable", "unavailable")(scope, receive, send)
+        except ClientDisconnect:  # its body broke off: it is no bug, nobody hears the answer, and the wish comes again under its key
+            if entry.status is None:
+                await problems.answer(request, "request.malformed", "malformed")(scope, receive, send)
         except Exception as fault:
             error_id = ids.new().hex[:12]
             log.exception("request.failed", error_id=error_id)

@@ -86,3 +86,27 @@ async def test_a_bug_is_told_by_type_and_place_under_the_id_that_people_see(data
     assert failed["error_id"] == answer.json()["params"]["error_id"]
     assert answered["status"] == 500
     assert "张" not in str([{name: value for name, value in line.items() if name != "exc_info"} for line in lines])
+
+
+@pytest.mark.parametrize("path", ["/webhooks/sf", "/webhooks/sms", "/v1/revisits/{}/check-in", "/v1/account/codes"])
+async def test_a_line_that_breaks_off_while_it_says_something_is_nobodys_bug(database: Database, clock: Hands, path: str) -> None:
+    """A machine's report, a wish without a body, and a form."""
+    _, bearer = await patient_signed_in(database, clock)
+    said = {**bearer, **key(), "Content-Type": "application/json", "Content-Length": "1000"}
+    headers = [(name.lower().encode(), value.encode()) for name, value in said.items()]
+    app, where = create_app(await wiring(database)), path.format(ids.new())
+    scope = {"type": "http", "method": "POST", "path": where, "raw_path": where.encode(), "query_string": b"", "headers": headers}
+    heard = iter(({"type": "http.request", "body": b"{", "more_body": True}, {"type": "http.disconnect"}))
+    answers: list[Any] = []
+
+    async def receive() -> Any:
+        return next(heard)
+
+    async def send(message: Any) -> None:
+        answers.append(message)
+
+    with structlog.testing.capture_logs() as lines:
+        await app(scope, receive, send)
+
+    assert answers[0]["status"] == 400
+    assert [(line["event"], line["log_level"], line["status"]) for line in lines] == [("request.answered", "info", 400)]
