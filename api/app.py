@@ -95,12 +95,12 @@ class Api(FastAPI):
             for method, operation in _operations(document):
                 if method == "get":
                     problems.told_of_a_reading(operation["responses"])
-                _told_of_a_wish(operation["responses"])
                 for parameter in operation.get("parameters", ()):
                     if parameter["name"] == KEY_HEADER:
                         parameter["required"] = True
                         parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255}
                         problems.told_of_a_wish(operation)
+                _told_of_a_wish(operation["responses"])
         return cast(dict[str, Any], self.openapi_schema)
 
 
@@ -141,6 +141,7 @@ def _told_of_a_wish(responses: dict[str, Any]) -> None:
     shape = str(done.get("content", {}).get("application/json", {}).get("schema", {}).get("$ref", "")).rpartition("/")[2]
     if shape in _WISHED:
         responses["202"] = done | {"description": "Taken, and being carried out: follow the timeline, or repeat with the same key."}
+        problems.told_of_a_step(responses)
 
 
 def _operations(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

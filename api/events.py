@@ -57,7 +57,7 @@ async def _opened(
     "",
     response_class=EventSourceResponse,
     responses={
-        **problems(missing=("live.missing",), limited=("live.too_many",)),
+        **problems(missing=("live.missing",), invalid=("live.too_many_topics",), limited=("live.too_many",)),
         200: {
             "description": "`ready` first, then `changed` with topic and version; `reread` when something may have been missed. "
             "Ends when a right or the session ends.",

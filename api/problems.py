@@ -208,6 +208,16 @@ def told_of_a_reading(responses: Mapping[str, Any]) -> None:
                 example["summary"] = example["value"]["title"] = said
 
 
+PARTIES: Final = ("his", "wechat_pay", "signature", "logistics")
+"""Whose refusal of a step that somebody waits for may be told, by the first word of its code."""
+
+
+def told_of_a_step(responses: dict[str, Any]) -> None:
+    """In the document, of a route that asks a process for a step: what a party outside refuses has that party's name, and its own codes."""
+    for status in (STATUS["conflict"], STATUS["invalid"]):
+        responses[str(status)]["description"] += f" · a party's: {' · '.join(f'`{party}.…`' for party in PARTIES)}"
+
+
 _OF_A_WISH: Final[dict[Kind, tuple[str, ...]]] = {
     "malformed": ("request.key_missing", "request.key_malformed"),
     "invalid": ("request.key_reused",),

@@ -1,7 +1,7 @@
 """The online revisit: opened, and acted on step by step. Each action is an Update of its process, answered when it is done."""
 
 from datetime import timedelta
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 from uuid import UUID
 
 import structlog
@@ -46,8 +46,11 @@ MayAct = Annotated[Principal, Depends(may("revisit:act"))]
 MayAccept = Annotated[Principal, Depends(may("revisit:accept"))]
 MayEnd = Annotated[Principal, Depends(may("revisit:end"))]
 OUT_OF_TURN = ("revisit.not_now", "process.busy")
-ACT = problems(conflict=OUT_OF_TURN, missing=("revisit.missing",))
-ACCEPT = problems(conflict=(*OUT_OF_TURN, "slot.stopped"), missing=("revisit.missing",))
+
+
+def refusals(*conflict: str, missing: tuple[str, ...] = (), invalid: tuple[str, ...] = ()) -> dict[int | str, dict[str, Any]]:
+    """Of a step of a visit that somebody asks for, beside those of any: codes of its own, conflicts first."""
+    return problems(conflict=(*OUT_OF_TURN, *conflict), missing=("revisit.missing", *missing), invalid=invalid)
 
 
 class OpeningIn(Opening, Body):
@@ -89,7 +92,7 @@ class CompleteIn(Body):
     supplement_id: UUID
 
 
-@router.post("/v1/revisits/{revisit_id}/complete", response_model=ActionOut, responses=ACT)
+@router.post("/v1/revisits/{revisit_id}/complete", response_model=ActionOut, responses=refusals(missing=("patient.supplement_missing",)))
 async def complete(revisit_id: UUID, body: CompleteIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
     """补全资料: what was stored by `POST /patients/{id}/supplements` goes to the HIS."""
     return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Complete, intent, supplement_id=body.supplement_id))
@@ -99,7 +102,11 @@ class RelateIn(Body):
     past_encounter_id: EncounterId
 
 
-@router.post("/v1/revisits/{revisit_id}/relate", response_model=ActionOut, responses=ACT)
+@router.post(
+    "/v1/revisits/{revisit_id}/relate",
+    response_model=ActionOut,
+    responses=refusals("eligibility.out_of_window", invalid=("eligibility.not_theirs",)),
+)
 async def relate(revisit_id: UUID, body: RelateIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
     """关联既往就诊: another of the past visits."""
     return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Relate, intent, past_encounter_id=body.past_encounter_id))
@@ -128,7 +135,7 @@ class SelfCheckIn(Body):
 @router.post(
     "/v1/revisits/{revisit_id}/self-check",
     response_model=ActionOut,
-    responses=problems(conflict=(*OUT_OF_TURN, "consent.text_changed"), missing=("revisit.missing",), invalid=("consent.stability",)),
+    responses=refusals("consent.text_changed", invalid=("consent.stability",)),
 )
 async def self_check(revisit_id: UUID, body: SelfCheckIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
     """Emergency self-check (P-2.2): any symptom ends the visit with the advice to seek emergency care.
@@ -155,7 +162,7 @@ class ConsentTextOut(BaseModel):
     stability_version: str
 
 
-@router.get("/v1/consent-texts/revisit", response_model=ConsentTextOut, responses=problems())
+@router.get("/v1/consent-texts/revisit", response_model=ConsentTextOut, responses=problems(missing=("consent.missing",)))
 async def consent_text(me: Annotated[Principal, Depends(may("account:read"))], db: Reading, now: Now) -> ConsentTextOut:
     """The notice of the revisit scene that is in force."""
     text = await policies.consent_text(db, "revisit", now)
@@ -178,7 +185,7 @@ class ConsentIn(Body):
 @router.post(
     "/v1/revisits/{revisit_id}/consent",
     response_model=ActionOut,
-    responses=problems(conflict=(*OUT_OF_TURN, "consent.self_check_first", "consent.text_changed"), missing=("revisit.missing",)),
+    responses=refusals("consent.self_check_first", "consent.text_changed", missing=("consent.missing",)),
 )
 async def consent(revisit_id: UUID, body: ConsentIn, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
     """知情同意: which version, and the hash of the text that was shown."""
@@ -230,9 +237,7 @@ class DescribeIn(Body):
 @router.post(
     "/v1/revisits/{revisit_id}/describe",
     response_model=ActionOut,
-    responses=problems(
-        conflict=(*OUT_OF_TURN, "charge.too_late"), missing=("revisit.missing",), invalid=("intake.too_short", "intake.file_missing")
-    ),
+    responses=refusals("charge.too_late", invalid=("intake.too_short", "intake.file_missing")),
 )
 async def describe(revisit_id: UUID, body: DescribeIn, me: MayAct, intent: Intent, pathways: AskPathways, wiring: Wired) -> ActionOut:
     """描述病情: stored first, its id travels; from here on the fee is payable."""
@@ -249,7 +254,7 @@ async def describe(revisit_id: UUID, body: DescribeIn, me: MayAct, intent: Inten
 @router.post(
     "/v1/revisits/{revisit_id}/cancel",
     response_model=ActionOut,
-    responses=problems(conflict=(*OUT_OF_TURN, "revisit.accepted", "revisit.too_late_to_cancel"), missing=("revisit.missing",)),
+    responses=refusals("revisit.accepted", "revisit.too_late_to_cancel"),
 )
 async def cancel(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
     """退号, until 接诊 (P-2.6a); what was paid goes back the way it came, and the timeline shows how far it is.
@@ -264,23 +269,19 @@ async def cancel(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPath
         raise
 
 
-@router.post(
-    "/v1/revisits/{revisit_id}/check-in",
-    response_model=ActionOut,
-    responses=problems(conflict=(*OUT_OF_TURN, "queue.not_the_day", "slot.stopped"), missing=("revisit.missing",)),
-)
+@router.post("/v1/revisits/{revisit_id}/check-in", response_model=ActionOut, responses=refusals("queue.not_the_day", "slot.stopped"))
 async def check_in(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
     """报到, on the day (P-4)."""
     return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(CheckIn, intent))
 
 
-@router.post("/v1/revisits/{revisit_id}/accept", response_model=ActionOut, responses=ACCEPT)
+@router.post("/v1/revisits/{revisit_id}/accept", response_model=ActionOut, responses=refusals("slot.stopped"))
 async def accept(revisit_id: UUID, me: MayAccept, intent: Intent, pathways: AskPathways) -> ActionOut:
     """接诊, by the doctor of the 就诊单元 (D-2.3); the patient is invited."""
     return await on_revisit(pathways, revisit_id, as_doctor(me), intent, wish(Accept, intent))
 
 
-@router.post("/v1/revisits/{revisit_id}/enter", response_model=ActionOut, responses=ACT)
+@router.post("/v1/revisits/{revisit_id}/enter", response_model=ActionOut, responses=refusals("queue.entered_already"))
 async def enter(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPathways) -> ActionOut:
     """进入诊室: the patient accepts the invitation (P-2.4)."""
     return await on_revisit(pathways, revisit_id, as_patient(me), intent, wish(Enter, intent))
@@ -289,7 +290,7 @@ async def enter(revisit_id: UUID, me: MayAct, intent: Intent, pathways: AskPathw
 @router.post(
     "/v1/revisits/{revisit_id}/end",
     response_model=ActionOut,
-    responses=problems(conflict=(*OUT_OF_TURN, "record.missing", "revisit.not_entered"), missing=("revisit.missing",)),
+    responses=refusals("revisit.not_entered", "record.missing", "record.not_signed", "prescription.unsigned"),
 )
 async def end(revisit_id: UUID, me: MayEnd, intent: Intent, pathways: AskPathways) -> ActionOut:
     """结束问诊; needs the patient in the room and a record with a diagnosis."""

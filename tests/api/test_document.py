@@ -9,13 +9,15 @@ import pytest_asyncio
 from fastapi import FastAPI
 
 from api.app import create_app
-from api.problems import MEDIA_TYPE
+from api.problems import MEDIA_TYPE, PARTIES
 from api.sentences import OF_A_READING, SENTENCES
 from models.stores.database import Database
 from tests.client import wiring
 from tests.settings import settings
 
 Json = dict[str, Any]
+OF_NO_DOOR = {"request.no_route", "request.method", "booking.missing", "intake.missing"}
+"""Where there is no door; and of what our own rows name, which is there."""
 
 
 @pytest_asyncio.fixture(scope="module")
@@ -91,6 +93,24 @@ def test_who_asks_a_process_for_something_reads_that_it_may_last(document: Json)
     assert last - asked == {"POST /v1/account/codes", "POST /v1/account/staff/codes", "POST /v1/schedule/syncs"}
     assert asked <= last
     assert all(operation["responses"]["202"]["description"] for _, operation in operations(document) if "202" in operation["responses"])
+
+
+def test_each_code_that_has_a_sentence_is_named_at_a_door_or_is_a_partys(document: Json) -> None:
+    """Where a step is asked for, the parties that may refuse it are named."""
+    steps = [operation["responses"] for _, operation in operations(document) if "process.busy" in str(operation["responses"].get("409"))]
+    for responses in steps:
+        assert all(f"`{party}.…`" in responses[status]["description"] for party in PARTIES for status in ("409", "422"))
+    contents = [
+        content
+        for methods in document["paths"].values()
+        for operation in methods.values()
+        for response in operation["responses"].values()
+        for content in response.get("content", {}).values()
+    ]
+    named = {code for content in contents for code in content.get("examples", {})}
+
+    unnamed = {code for code in SENTENCES if code not in named and code.partition(".")[0] not in PARTIES}
+    assert unnamed == OF_NO_DOOR
 
 
 async def test_a_machine_reads_what_it_is_refused_with_and_nothing_that_cannot_be(document: Json, api: httpx.AsyncClient) -> None:

@@ -120,6 +120,14 @@ def test_every_id_that_a_route_takes_beside_its_path_is_in_the_table(document: d
     assert {name for door in RIGHTS for name in said_beside(document, door)} >= WORDS - {"code", "login", "password"}
 
 
+def test_how_anothers_id_is_refused_is_in_the_document(document: dict[str, Any]) -> None:
+    """A process that ends with a refusal instead says it as its reason, a word without a dot."""
+    refused = {(door, code) for (door, _), code in [*HERE.items(), *LATER.items()] if "." in code} | set(HELD.items())
+    for door, code in refused:
+        method, path = door.split()
+        assert f"'{code}'" in str(document["paths"][path][method.lower()]["responses"]), door
+
+
 async def test_who_has_no_right_is_sent_away_before_anything_is_looked_up(
     api: httpx.AsyncClient, database: Database, clock: Hands, folder: Path, document: dict[str, Any]
 ) -> None:
