@@ -16,7 +16,7 @@ NIGHT, RESTORE = re.findall(
 DOCKER = """#!/bin/bash
 # Each call is a line; the one numbered $FAILS does its work half and fails. As Compose, it does nothing without project and settings.
 [ -f docker-compose.yml ] || exit 14
-[[ -n "${COMPOSE_ENV_FILES:-}" || "$*" == *--env-file* ]] || exit 15
+[ -n "${COMPOSE_ENV_FILES:-}" ] || exit 15
 echo "$*" >> "$CALLS"; number=$(wc -l < "$CALLS")
 case "$*" in
     *pg_dump*) echo rows ;;
@@ -146,7 +146,16 @@ def test_without_a_day_nothing_is_put_back(machine: Machine) -> None:
     assert calls == []
 
 
-def test_a_shell_is_told_the_settings_before_it_starts_anything() -> None:
-    hospital = (DEPLOY / "README.md").read_text(encoding="utf-8").split("## A hospital")[1]
+@pytest.mark.parametrize(
+    ("part", "settings"), [("A hospital", "/etc/fuzhen/settings.env"), ("A trial with the sandbox", "var/trial/settings.env")]
+)
+def test_a_shell_is_told_the_settings_before_it_starts_anything(part: str, settings: str) -> None:
+    said = (DEPLOY / "README.md").read_text(encoding="utf-8").split(f"## {part}\n")[1].split("\n## ")[0]
 
-    assert hospital.index("export COMPOSE_ENV_FILES=/etc/fuzhen/settings.env") < hospital.index("docker compose up")
+    assert said.index(f"export COMPOSE_ENV_FILES={settings}") < said.index("docker compose")
+
+
+def test_settings_are_named_in_the_one_form_that_the_scripts_take() -> None:
+    for name in ("README.md", "settings.env.example"):
+        said = (DEPLOY / name).read_text(encoding="utf-8")
+        assert ("COMPOSE_ENV_FILES" in said, "--env-file" in said) == (True, False), name
