@@ -1,9 +1,10 @@
 #!/bin/bash
 # A day's folder of deploy/backup.sh onto empty volumes, and everything started: bash deploy/restore.sh /backups/2026-11-27
-# Nothing is started of a backup of which a file is missing, changed or too many, and nothing more after the first error.
+# Nothing is started of a backup of which a file is missing, changed, too many or a link, and nothing more after the first error.
 set -euo pipefail
-FROM=$(realpath "${1:?the folder of a day}")
-cd "$(dirname "$0")/.."
+FROM=$(realpath --canonicalize-existing -- "${1:?the folder of a day}")
+SCRIPT=$(realpath --canonicalize-existing -- "$0")
+cd "${SCRIPT%/*}/.."
 export COMPOSE_ENV_FILES="${COMPOSE_ENV_FILES:-/etc/fuzhen/settings.env}"
 
 case $FROM in *.half-made*)
@@ -11,6 +12,11 @@ case $FROM in *.half-made*)
     exit 1
     ;;
 esac
+LINKS=$(find "$FROM" -type l)
+if [ -n "$LINKS" ]; then
+    echo "$LINKS: a link, and a backup holds none" >&2
+    exit 1
+fi
 TAKEN_AT=$(cat "$FROM/taken_at")
 FOUND=$(cd "$FROM" && find . ! -type d ! -path ./SHA256SUMS -exec sha256sum {} + | LC_ALL=C sort)
 if ! diff <(LC_ALL=C sort "$FROM/SHA256SUMS") - <<< "$FOUND" >&2; then

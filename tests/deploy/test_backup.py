@@ -38,8 +38,12 @@ class Machine:
         self.backups, self._bin, self._calls, self._shape = room / "backups and more", room / "bin", room / "calls", shape
         self.backups.mkdir()
         self._bin.mkdir()
-        (self._bin / "docker").write_text(DOCKER)
-        (self._bin / "docker").chmod(0o755)
+        self.program("docker", DOCKER)
+
+    def program(self, name: str, text: str) -> None:
+        """What is called by the name from now on."""
+        (self._bin / name).write_text(text)
+        (self._bin / name).chmod(0o755)
 
     def run(self, line: str, fails: int = 0, *, at: Path = HOUSE) -> tuple[int, list[str]]:
         """The line as one gives it: how it ended, and what `docker` was asked for."""
@@ -131,11 +135,51 @@ def test_nothing_is_put_back_of_a_backup_with_a_file_too_many(machine: Machine) 
     assert machine.restore() == (1, [])
 
 
+@pytest.mark.parametrize("name", ["taken_at", "database.dump", "files/bill.pdf", "files", "SHA256SUMS"])
+def test_nothing_is_put_back_of_a_backup_in_which_a_part_is_a_link(machine: Machine, tmp_path: Path, name: str) -> None:
+    machine.night()
+    (machine.day / name).symlink_to((machine.day / name).rename(tmp_path / "elsewhere"))
+
+    assert machine.restore() == (1, [])
+
+
+def test_a_night_that_found_a_link_passes_for_no_backup(machine: Machine) -> None:
+    machine.program("docker", DOCKER.replace('echo bill > "${@: -1}/bill.pdf"', 'ln -s ../taken_at "${@: -1}/bill.pdf"'))
+    code, calls = machine.night()
+
+    assert (code, len(calls)) == (1, 2)
+    assert (machine.day / "files" / "bill.pdf").is_symlink()
+    assert machine.day.name.endswith(".half-made")
+
+
+@pytest.mark.parametrize("said", ["", "''", "gone/deeper"])
+def test_without_a_folder_that_is_there_nothing_is_made(machine: Machine, said: str) -> None:
+    there = machine.backups / "day"
+    # A script that forgot its folder makes the day in `/`: by this name that is a folder of ours, so that a broken one does not litter.
+    machine.program("date", f"#!/bin/bash\necho '{str(there).removeprefix('/')}'\n")
+    code, calls = machine.run(f"bash deploy/backup.sh {said}")
+
+    assert code != 0
+    assert calls == []
+    assert list(machine.backups.iterdir()) == []
+
+
 def test_cron_stands_in_no_project(machine: Machine, tmp_path: Path) -> None:
     code, calls = machine.run(f"bash {DEPLOY}/backup.sh '{machine.backups}'", at=tmp_path)
 
     assert (code, len(calls)) == (0, 2)
     code, calls = machine.run(f"bash {DEPLOY}/restore.sh '{machine.day}'", at=tmp_path)
+    assert (code, len(calls)) == (0, 6)
+
+
+def test_a_link_to_a_script_leads_to_the_project(machine: Machine, tmp_path: Path) -> None:
+    (tmp_path / "cron.daily").mkdir()
+    for name in ("backup", "restore"):
+        (tmp_path / "cron.daily" / name).symlink_to(DEPLOY / f"{name}.sh")
+    code, calls = machine.run(f"bash cron.daily/backup '{machine.backups}'", at=tmp_path)
+
+    assert (code, len(calls)) == (0, 2)
+    code, calls = machine.run(f"bash cron.daily/restore '{machine.day}'", at=tmp_path)
     assert (code, len(calls)) == (0, 6)
 
 
