@@ -233,7 +233,8 @@ def named(name: str | None) -> str | None:
 
 
 def _is_name(said: str | None, id: str | None, names: Mapping[str, str]) -> bool:
-    """Its name of today, or one that it may have had before: the HIS may call it otherwise by now. Then it is nobody else's."""
+    """Its name of today, or one that it may have had before: the HIS may call it otherwise by now. Then it is nobody else's; one that has
+    gone over to another since is told."""
     others = {named(name) for other, name in names.items() if other != id}
     return id is None or id not in names or said == named(names[id]) or (bool(said) and said not in others)
 
