@@ -67,6 +67,7 @@ AT_ANY_TIME = frozenset(
         Kind.CONTENT_CHANGED,
         Kind.GRANT_DIFFERS,
         Kind.AUDIT_MISSING,
+        Kind.REFUND_LEFT,
         Kind.FILE_DIFFERS,
         Kind.ROWS_TWICE,
     }

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     REFUND_STATE = "refund.state"
     REFUND_TWICE = "refund.twice"
     REFUND_CAUSE = "refund.cause"
+    REFUND_LEFT = "refund.left"
     PAYMENT_RESERVED = "payment.reserved"
     PAYMENT_REFUNDED = "payment.refunded"
     LEDGER_UNBALANCED = "ledger.unbalanced"
@@ -129,6 +130,7 @@ WORDS: dict[Kind, str] = {
     Kind.REFUND_DIFFERS: "a refund is another amount, or another payment's, at the bank",
     Kind.REFUND_STATE: "a refund stands otherwise at the bank",
     Kind.REFUND_CAUSE: "money that nobody wanted does not go back whole and for that cause, or wanted money does",
+    Kind.REFUND_LEFT: "a refund for which nobody said a sum is not all that was left of its payment",
     Kind.REFUND_TWICE: "more is given back of a payment, or by more refunds for one cause, than was to be",
     Kind.PAYMENT_RESERVED: "what a payment holds for refunds under way is not what they are",
     Kind.PAYMENT_REFUNDED: "what a payment says was given back is not what was",

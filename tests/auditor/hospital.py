@@ -259,7 +259,8 @@ class Hospital:
         )
         await self.moved("refund", refund_id, visit.id if visit else refund_id, *states)
         if cause == "management":
-            await story.audited(self, self.account_id, "refund:begin", "refund", refund_id)
+            asked = {"charge_id": str(whose["charge_id"]), "amount_fen": None if fen == FEE_FEN else fen}
+            await story.audited(self, self.account_id, "refund:begin", "refund", refund_id, asked)
         if visit and states[-1] in _OVER:
             await story.told(self, visit.id, f"refund_{states[-1]}", params={"amount": f"{fen / 100:.2f}"})
         column = "refunded_fen" if states[-1] in _OVER else "reserved_fen"

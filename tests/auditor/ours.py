@@ -105,6 +105,7 @@ class Refund:
     """Of the present number."""
     arrived_at: datetime | None
     voucher: str | None
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

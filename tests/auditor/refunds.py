@@ -1,11 +1,15 @@
 """What went back: our refunds and the bank's, and what a payment says of them."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import datetime, timedelta
+from uuid import UUID
 
 from tests.auditor import ours
 from tests.auditor.books import REFUND_ENDS, Books, by, yuan
 from tests.auditor.finding import Finding, Kind
+from tests.auditor.offices import AROUND
 
 ABSENT = "no such refund"
 AT_THE_BANK: dict[str, frozenset[str]] = {
@@ -22,6 +26,8 @@ AGAIN = frozenset({"management"})
 """Causes that may give back of one payment more than once."""
 UNWANTED = frozenset({"late", "second", "other_amount", "unknown_order"})
 """Causes of money that no charge wanted: what it was unwanted for, its payment says."""
+A_STEP = timedelta(seconds=30)
+"""A step says when it was taken up, and reserves at its end. The management's refunds say when they were asked for, and reserve at once."""
 
 
 def check(books: Books) -> Iterator[Finding]:
@@ -30,6 +36,7 @@ def check(books: Books) -> Iterator[Finding]:
     yield from _unknown(books)
     yield from _twice(books)
     yield from _unwanted(books)
+    yield from _left(books)
     yield from _on_the_payment(books)
 
 
@@ -91,6 +98,36 @@ def _unwanted(books: Books) -> Iterator[Finding]:
             about = f"payment={payment.id} transaction={payment.transaction_id}"
             visit = books.visit_of_charge(payment.charge_id)
             yield Finding(kind=Kind.REFUND_CAUSE, about=about, ours=said, theirs=told, visit=visit)
+
+
+def _left(books: Books) -> Iterator[Finding]:
+    """Where nobody said a sum, all goes back that others do not give back. What is withdrawn by now may have been reserved then."""
+    said = set(_of_a_sum(books))
+    of_it = by(books.ours.refunds, "payment_id")
+    for refund in books.ours.refunds:
+        if refund.cause in UNWANTED or refund.id in said:
+            continue
+        paid_fen, asked_at, kept_at = books.payments[refund.payment_id].amount_fen, refund.created_at - AROUND, _reserved_by(refund)
+        others: list[ours.Refund] = [one for one in of_it[refund.payment_id] if one is not refund]
+        most = paid_fen - sum(one.amount_fen for one in others if one.state != "withdrawn" and _reserved_by(one) < asked_at)
+        least = paid_fen - sum(one.amount_fen for one in others if one.created_at <= kept_at)
+        if not least <= refund.amount_fen <= most:
+            told = f"{yuan(least)} were left" if least == most else f"{yuan(least)} to {yuan(most)} were left"
+            about, visit = f"refund={refund.id} cause={refund.cause}", books.visit_of_refund(refund)
+            yield Finding(kind=Kind.REFUND_LEFT, about=about, ours=yuan(refund.amount_fen), theirs=told, visit=visit)
+
+
+def _of_a_sum(books: Books) -> Iterator[UUID]:
+    """Refunds for which a person said a sum, or whose person is not known: both are looked at in the audit."""
+    told = {one.subject_id: json.loads(one.detail).get("amount_fen") for one in books.ours.left.audits if one.action == "refund:begin"}
+    for refund in books.ours.refunds:
+        if refund.cause == "management" and (refund.id not in told or told[refund.id] is not None):
+            yield refund.id
+
+
+def _reserved_by(refund: ours.Refund) -> datetime:
+    """At the latest."""
+    return refund.created_at + (AROUND if refund.cause == "management" else A_STEP)
 
 
 def _on_the_payment(books: Books) -> Iterator[Finding]:

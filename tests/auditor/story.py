@@ -61,8 +61,11 @@ def words(template: str, visit_id: UUID | None, number: UUID) -> dict[str, str]:
     return filled.get(template, {})
 
 
-async def audited(hospital: "books.Hospital", by: UUID | None, action: str, subject: str, subject_id: UUID) -> None:
-    await hospital.insert("audit", account_id=by, action=action, subject=subject, subject_id=subject_id)
+async def audited(
+    hospital: "books.Hospital", by: UUID | None, action: str, subject: str, subject_id: UUID, detail: Mapping[str, Any] | None = None
+) -> None:
+    whose = {"account_id": by, "subject": subject, "subject_id": subject_id}
+    await hospital.insert("audit", action=action, detail=json.dumps(detail or {}), **whose)
 
 
 async def bound(hospital: "books.Hospital", patient_id: UUID) -> None:

@@ -1,10 +1,13 @@
 """Money that went back: every way in which our refunds and the bank's can differ."""
 
+import json
+from datetime import timedelta
+
 import pytest
 
 from models.kernel.ids import new
 from tests.auditor import Kind
-from tests.auditor.hospital import FEE_FEN, Hospital, Visit, one
+from tests.auditor.hospital import AT, FEE_FEN, Hospital, Visit, one
 
 ARRIVED = ("requested", "cleared", "accepted", "arrived")
 
@@ -148,3 +151,49 @@ async def test_of_what_nobody_wanted_less_goes_back(hospital: Hospital, fen: int
     await hospital.given_back(visit, "cleared", "accepted", "arrived", payment_id=payment_id, cause="late", fen=fen)
 
     assert (Kind.REFUND_CAUSE in await hospital.kinds()) == (fen < FEE_FEN)
+
+
+async def test_management_said_no_sum_and_some_of_what_was_left_stayed(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    refund_id = await hospital.given_back(visit, *ARRIVED, cause="management", fen=2000)
+    assert await hospital.audit() == []
+    await hospital.do("alter table audit disable trigger never_changed")
+    said = json.dumps({"charge_id": str(visit.charge_id), "amount_fen": None})
+    await hospital.do("update audit set detail = $2 where subject_id = $1", refund_id, said)
+
+    [found] = await hospital.audit()
+
+    assert (found.kind, found.ours, found.theirs) == (Kind.REFUND_LEFT, "2000 fen", "5000 fen were left")
+    assert (found.about, found.visit) == (f"refund={refund_id} cause=management", visit.id)
+    assert Kind.REFUND_LEFT in await hospital.kinds(quiet=False)
+
+
+async def test_of_what_a_visit_paid_some_stays(hospital: Hospital) -> None:
+    await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED, fen=4999)
+
+    assert Kind.REFUND_LEFT in await hospital.kinds()
+
+
+@pytest.mark.parametrize(
+    ("state", "after_s", "left"),
+    [
+        ("arrived", 60, 3000),
+        ("arrived", -60, 5000),
+        ("withdrawn", 60, (3000, 5000)),
+        ("arrived", 0, (3000, 5000)),
+        ("arrived", 20, (3000, 5000)),
+    ],
+)
+async def test_what_was_left_when_it_was_asked_for(hospital: Hospital, state: str, after_s: int, left: int | tuple[int, int]) -> None:
+    """Another went back before, or after, or it may be either; of a window's, which was withdrawn, nobody knows how long it was kept."""
+    visit = await hospital.visit("cancelled")
+    way = ARRIVED if state == "arrived" else ("requested", "stuck", "withdrawn")
+    first = await hospital.given_back(visit, *way, cause="patient" if after_s == 20 else "management", fen=2000)
+    second = await hospital.given_back(visit, *ARRIVED, cause="patient", fen=1)
+    await hospital.do("update refund set created_at = $1 where id = $2", AT, first)
+    await hospital.do("update refund set created_at = $1, cause = 'absent' where id = $2", AT + timedelta(seconds=after_s), second)
+
+    [found] = [one for one in await hospital.audit() if one.about.startswith(f"refund={second}") and one.kind is Kind.REFUND_LEFT]
+
+    told = f"{left[0]} fen to {left[1]} fen" if isinstance(left, tuple) else f"{left} fen"
+    assert found.theirs == f"{told} were left"
