@@ -97,6 +97,7 @@ class Kind(StrEnum):
     FILE_DIFFERS = "file.differs"
     GRANT_DIFFERS = "grant.differs"
     AUDIT_MISSING = "audit.missing"
+    AUDIT_UNKNOWN = "audit.unknown"
     AUDIT_DIFFERS = "audit.differs"
     INBOX_UNHANDLED = "inbox.unhandled"
     TIMELINE_TWICE = "timeline.twice"
@@ -205,6 +206,7 @@ WORDS: dict[Kind, str] = {
     Kind.GRANT_DIFFERS: "an account has other rights than it was given",
     Kind.AUDIT_DIFFERS: "the management gave back another sum, or of another charge, than a person asked for",
     Kind.AUDIT_MISSING: "somebody did what is to be audited, and the audit does not say so",
+    Kind.AUDIT_UNKNOWN: "the audit says that somebody moved a process, and its timeline does not say so, or says another",
     Kind.INBOX_UNHANDLED: "something that came was not acted on",
     Kind.TIMELINE_TWICE: "a key stands twice in a process's timeline",
     Kind.TIMELINE_GAP: "a row and its timeline do not tell one story",

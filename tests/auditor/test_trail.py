@@ -44,7 +44,29 @@ async def test_a_command_is_told_as_often_as_it_was_done_and_by_whom(hospital: H
     assert found.about == f"revisit={visit.id} action=revisit.step account={hospital.account_id}"
 
     await audited(hospital, new(), "revisit.step", "revisit", visit.id)
-    assert await hospital.kinds() == {Kind.AUDIT_MISSING}
+    assert await hospital.kinds() == {Kind.AUDIT_MISSING, Kind.AUDIT_UNKNOWN}
+
+
+@pytest.mark.parametrize("change", ["update timeline set by = null", "delete from timeline", "update timeline set name = 'revisit.other'"])
+async def test_a_move_that_the_audit_tells_has_its_line(hospital: Hospital, change: str) -> None:
+    visit = await hospital.visit("declined")
+    await hospital.do("alter table timeline disable trigger never_changed")
+    await hospital.do(f"{change} where process = 'revisit' and version = 8")
+
+    found = {one.kind: one for one in await hospital.audit(quiet=False)}
+
+    told = found[Kind.AUDIT_UNKNOWN]
+    assert told.about == f"revisit={visit.id} action=revisit.step account={hospital.account_id}"
+    assert (told.ours, told.theirs, told.visit) == ("8 rows", "7 deeds", visit.id)
+
+
+async def test_what_is_audited_and_is_no_move_may_stand_alone(hospital: Hospital) -> None:
+    visit = await hospital.visit("closed")
+    await audited(hospital, new(), "record:read", "revisit", visit.id)
+    assert await hospital.audit() == []
+
+    await audited(hospital, new(), "revisit.step", "revisit", visit.id)
+    assert await hospital.kinds() == {Kind.AUDIT_UNKNOWN}
 
 
 async def test_what_processes_do_by_themselves_is_no_deed(hospital: Hospital) -> None:

@@ -1,6 +1,6 @@
 """The audit: who did what, for each deed that other rows tell of. It may say more than is looked for here, and never less.
 
-A deed of a process has its line in the timeline, by whom; all else that is audited and leaves a row has that. Reading another's data leaves
+Of a process's moves it says exactly what the timeline does: both are written by one statement. A deed of a process has its line in the timeline, by whom; all else that is audited and leaves a row has that. Reading another's data leaves
 no row but the audit's own: of that only the look into past prescriptions is known, by what the HIS answered.
 """
 
@@ -28,6 +28,8 @@ class Deed(NamedTuple):
 
 ANYBODY = "anybody"
 """Who it was is said by the audit alone."""
+MOVE = "."
+"""In the name of a process's move; all else that is audited is a word and a verb."""
 
 
 def check(books: Books) -> Iterator[Finding]:
@@ -35,13 +37,15 @@ def check(books: Books) -> Iterator[Finding]:
     told = Counter[Deed]()
     for one in books.ours.left.audits:
         told.update({Deed(one.action, one.subject, one.subject_id, by): 1 for by in (one.account_id, ANYBODY)})
-    deeds = Counter[Deed](deed for found in (_moves, _people, _writings, _offices) for deed in found(books))
     visits = _visits(books)
-    for deed, times in deeds.items():
-        if told[deed] < times:
+    deeds = Counter[Deed](deed for found in (_moves, _people, _writings, _offices) for deed in found(books))
+    for deed in {**deeds, **told}:
+        rows, times = told[deed], deeds[deed]
+        if rows < times or (rows > times and MOVE in deed.action and deed.by != ANYBODY):
+            kind = Kind.AUDIT_MISSING if rows < times else Kind.AUDIT_UNKNOWN
             about = f"{deed.subject}={deed.subject_id} action={deed.action} account={deed.by}"
             visit = visits.get(deed.subject_id) if deed.subject_id else None
-            yield Finding(kind=Kind.AUDIT_MISSING, about=about, ours=f"{told[deed]} rows", theirs=f"{times} deeds", visit=visit)
+            yield Finding(kind=kind, about=about, ours=f"{rows} rows", theirs=f"{times} deeds", visit=visit)
     yield from _given(books)
     yield from _meant(books)
 
