@@ -1,7 +1,8 @@
 """The audit: who did what, for each deed that other rows tell of. It may say more than is looked for here, and never less.
 
-Of a process's moves it says exactly what the timeline does: both are written by one statement. A deed of a process has its line in the timeline, by whom; all else that is audited and leaves a row has that. Reading another's data leaves
-no row but the audit's own: of that only the look into past prescriptions is known, by what the HIS answered.
+A deed of a process has its line in the timeline, by whom, and both are written by one statement: of moves it says no more than that either.
+All else that is audited and leaves a row has that. Reading another's data leaves no row but the audit's own: of that only the look into past
+prescriptions is known, by what the HIS answered.
 """
 
 import json
@@ -33,12 +34,12 @@ MOVE = "."
 
 
 def check(books: Books) -> Iterator[Finding]:
-    """As many rows as deeds, each by whom it was done."""
+    """As many rows as deeds, each by whom it was done, and of moves no more."""
     told = Counter[Deed]()
     for one in books.ours.left.audits:
         told.update({Deed(one.action, one.subject, one.subject_id, by): 1 for by in (one.account_id, ANYBODY)})
-    visits = _visits(books)
     deeds = Counter[Deed](deed for found in (_moves, _people, _writings, _offices) for deed in found(books))
+    visits = _visits(books)
     for deed in {**deeds, **told}:
         rows, times = told[deed], deeds[deed]
         if rows < times or (rows > times and MOVE in deed.action and deed.by != ANYBODY):
