@@ -51,14 +51,14 @@ def _of_one(mine: ours.Ebill, there: theirs.Bill | None, reds: Bills) -> Iterato
         if mine.state in EBILL_ENDS:
             yield Finding(kind=Kind.EBILL_STATE, about=about, ours=mine.state, theirs=f"number {there.number}", visit=mine.visit_id)
         return
-    said, told = (f"{one.code} {one.number}, {yuan(one.total_fen)}, {one.split}" for one in (mine, there))
+    said, told = (f"{one.code} {one.number} {one.check_code}, {yuan(one.total_fen)}, {one.split}" for one in (mine, there))
     if said != told:
         yield Finding(kind=Kind.EBILL_DIFFERS, about=about, ours=said, theirs=told, visit=mine.visit_id)
     red = reds.get(there.number)
-    undone = (mine.red_code, mine.red_number, there.total_fen, there.split)
-    if mine.red_number and (red is None or (red.code, red.number, red.total_fen, red.split) != undone):
-        their = f"{red.code} {red.number}, {yuan(red.total_fen)}, {red.split}" if red else "not undone"
-        our = f"undone by {mine.red_code} {mine.red_number}"
+    undone = (mine.red_code, mine.red_number, mine.red_check_code, there.total_fen, there.split)
+    if mine.red_number and (red is None or (red.code, red.number, red.check_code, red.total_fen, red.split) != undone):
+        their = f"{red.code} {red.number} {red.check_code}, {yuan(red.total_fen)}, {red.split}" if red else "not undone"
+        our = f"undone by {mine.red_code} {mine.red_number} {mine.red_check_code}"
         yield Finding(kind=Kind.EBILL_RED, about=about, ours=our, theirs=their, visit=mine.visit_id)
 
 

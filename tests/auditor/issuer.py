@@ -9,6 +9,7 @@ from tests.auditor import hospital as books
 from tests.auditor.outside import Row
 
 CODE: Final = "11060126"
+CHECK: Final = "abc123"
 _numbers = itertools.count(1)
 
 
@@ -19,7 +20,7 @@ async def billed(hospital: "books.Hospital", visit: "books.Visit", fen: int, *, 
     process: dict[str, Any] = {"state": moves[-1], "version": len(moves) - 1, "policy": "test-1"}
     whose: dict[str, Any] = {"visit_id": visit.id, "charge_id": visit.charge_id, "sequence": sequence, "cash_fen": fen}
     file = f"invoice/{invoice_id.hex[:2]}/{invoice_id}/{number}.pdf"
-    issued: dict[str, Any] = {"code": CODE, "number": number, "check_code": "abc123", "issued_at": books.AT, "file": file} if fen else {}
+    issued: dict[str, Any] = {"code": CODE, "number": number, "check_code": CHECK, "issued_at": books.AT, "file": file} if fen else {}
     await hospital.insert("invoice", id=invoice_id, **process, **whose, **issued)
     await hospital.moved("invoice", invoice_id, visit.id, *moves)
     if fen:
@@ -36,8 +37,8 @@ async def undone(hospital: "books.Hospital", visit: "books.Visit", back_fen: int
         return
     red = f"{next(_numbers):010d}"
     at_the_issuer(hospital, red, stands["cash_fen"], undoes=stands["number"])
-    undo = "update invoice set reversed_at = $2, red_code = $3, red_number = $4, red_check_code = 'red123' where id = $1"
-    await hospital.do(undo, stands["id"], books.AT, CODE, red)
+    undo = "update invoice set reversed_at = $2, red_code = $3, red_number = $4, red_check_code = $5 where id = $1"
+    await hospital.do(undo, stands["id"], books.AT, CODE, red, CHECK)
     left = stands["cash_fen"] - back_fen
     await billed(hospital, visit, left, sequence=stands["sequence"] + 1, before=("reversing",))
 
@@ -45,7 +46,8 @@ async def undone(hospital: "books.Hospital", visit: "books.Visit", back_fen: int
 def at_the_issuer(hospital: "books.Hospital", number: str, fen: int, *, bus_no: str | None = None, undoes: str | None = None) -> Row:
     """A bill under a number of ours, or a red one that undoes another."""
     whose: Row = {"payer": "", "patient_no": "", "items": []}
-    hospital.outside.bills.append({"code": CODE, "number": number, "bus_no": bus_no, "undoes": undoes, "total_fen": fen} | whose)
+    numbers: Row = {"code": CODE, "number": number, "check_code": CHECK}
+    hospital.outside.bills.append(numbers | {"bus_no": bus_no, "undoes": undoes, "total_fen": fen} | whose)
     return hospital.outside.bills[-1]
 
 

@@ -184,8 +184,10 @@ class Ebill:
     cash_fen: int
     code: str | None
     number: str | None
+    check_code: str | None
     red_code: str | None
     red_number: str | None
+    red_check_code: str | None
     file: str | None
     red_file: str | None
 

@@ -41,7 +41,7 @@ async def test_it_has_ended_here_without_what_the_issuer_has(hospital: Hospital)
     assert await hospital.kinds() == {Kind.EBILL_STATE}
 
 
-@pytest.mark.parametrize(("key", "value"), [("number", "0000009999"), ("code", "99999999")])
+@pytest.mark.parametrize(("key", "value"), [("number", "0000009999"), ("code", "99999999"), ("check_code", "abc124")])
 async def test_a_bill_has_other_numbers_at_the_issuer(hospital: Hospital, key: str, value: str) -> None:
     await hospital.visit("closed")
     hospital.outside.bills[0][key] = value
@@ -78,7 +78,7 @@ async def test_undone_here_and_not_at_the_issuer(hospital: Hospital) -> None:
     assert await hospital.kinds() == {Kind.EBILL_RED, Kind.EBILL_TOTAL}
 
 
-@pytest.mark.parametrize(("key", "value"), [("number", "0000009999"), ("code", "99999999")])
+@pytest.mark.parametrize(("key", "value"), [("number", "0000009999"), ("code", "99999999"), ("check_code", "abc124")])
 async def test_undone_by_another_red_bill_at_the_issuer(hospital: Hospital, key: str, value: str) -> None:
     await hospital.given_back(await hospital.visit("cancelled"), *ARRIVED)
     hospital.outside.bills[-1][key] = value

@@ -132,9 +132,10 @@ async def _billed_and_undone(hospital: Hospital, visit: Visit, customer: Custome
     wish["chargeDetail"][0]["chargeCode"] = "0101"
     bill = customer.done(ISSUE, wish)
     red = customer.done(UNDO, customer.undoing(bill))
-    numbers = (bill["billBatchCode"], bill["billNo"], red["eScarletBillBatchCode"], red["eScarletBillNo"])
-    told = "update invoice set code = $2, number = $3, red_code = $4, red_number = $5 where id = $1"
-    await hospital.do(told, row["id"], *numbers)
+    numbers = [bill[name] for name in ("billBatchCode", "billNo", "random")]
+    numbers += [red[f"eScarlet{name}"] for name in ("BillBatchCode", "BillNo", "Random")]
+    told = "code = $2, number = $3, check_code = $4, red_code = $5, red_number = $6, red_check_code = $7"
+    await hospital.do(f"update invoice set {told} where id = $1", row["id"], *numbers)
 
 
 async def _told_to_us(hospital: Hospital, visit: Visit, booked: Json, transaction_id: str, receipt: str) -> None:

@@ -225,6 +225,7 @@ class Bill(Split):
 
     code: str
     number: str
+    check_code: str
     bus_no: str | None
     undoes: str | None
     total_fen: int
