@@ -204,7 +204,7 @@ WORDS: dict[Kind, str] = {
     Kind.CONTENT_SEALED: "what is sealed cannot be read by the hospital's own key",
     Kind.FILE_DIFFERS: "a file that a row names is not there, or not the one that was kept",
     Kind.GRANT_DIFFERS: "an account has other rights than it was given",
-    Kind.AUDIT_DIFFERS: "the management gave back another sum, or of another charge, than a person asked for",
+    Kind.AUDIT_DIFFERS: "money went back of another charge, as another sum or under another voucher than a person said",
     Kind.AUDIT_MISSING: "somebody did what is to be audited, and the audit does not say so",
     Kind.AUDIT_UNKNOWN: "the audit says that somebody moved a process, and its timeline does not say so, or says another",
     Kind.INBOX_UNHANDLED: "something that came was not acted on",

@@ -131,6 +131,21 @@ async def test_management_meant_another_sum_or_another_charge(hospital: Hospital
         assert found == ([(Kind.AUDIT_DIFFERS, f"refund={refund_id} {word}", visit.id)] if word else [])
 
 
+async def test_a_transfer_bears_another_number_than_a_person_gave_it(hospital: Hospital) -> None:
+    refund_id = await hospital.given_back(await hospital.visit("cancelled"), "requested", "cleared", "accepted", "stuck", "paid_out")
+    await hospital.do("alter table timeline disable trigger never_changed")
+    line = "update timeline set name = 'refund.pay_out', by = $2 where process_id = $1 and after = 'paid_out'"
+    await hospital.do(line, refund_id, hospital.account_id)
+    await audited(hospital, hospital.account_id, "refund.pay_out", "refund", refund_id, {"voucher": "HZ-1"})
+    assert await hospital.audit() == []
+
+    await hospital.do("update refund set voucher = 'HZ-2'")
+
+    [found] = await hospital.audit()
+    assert (found.kind, found.about) == (Kind.AUDIT_DIFFERS, f"refund={refund_id} voucher")
+    assert (found.ours, found.theirs) == ("HZ-2", "HZ-1")
+
+
 async def test_a_message_was_sent_again(hospital: Hospital) -> None:
     visit = await hospital.visit("closed")
     first = await hospital.message(visit, "revisit_ended", state="undelivered")

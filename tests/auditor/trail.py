@@ -1,8 +1,8 @@
 """The audit: who did what, for each deed that other rows tell of. It may say more than is looked for here, and never less.
 
 A deed of a process has its line in the timeline, by whom, and both are written by one statement: of moves it says no more than that either.
-All else that is audited and leaves a row has that. Reading another's data leaves no row but the audit's own: of that only the look into past
-prescriptions is known, by what the HIS answered.
+All else that is audited and leaves a row has that. Reading another's data leaves no row but the audit's own: of that only the look into
+past prescriptions is known, by what the HIS answered.
 """
 
 import json
@@ -49,6 +49,7 @@ def check(books: Books) -> Iterator[Finding]:
             yield Finding(kind=kind, about=about, ours=f"{rows} rows", theirs=f"{times} deeds", visit=visit)
     yield from _given(books)
     yield from _meant(books)
+    yield from _paid_out(books)
 
 
 def _given(books: Books) -> Iterator[Finding]:
@@ -75,6 +76,15 @@ def _meant(books: Books) -> Iterator[Finding]:
             about, visit = f"refund={refund.id} {' '.join(wrong)}", books.visit_of_refund(refund)
             said, told = (f"another {' '.join(wrong)}",) * 2
             yield Finding(kind=Kind.AUDIT_DIFFERS, about=about, ours=said, theirs=told, visit=visit)
+
+
+def _paid_out(books: Books) -> Iterator[Finding]:
+    """By the hospital's own transfer: its number is the one that a person gave."""
+    said = {one.subject_id: json.loads(one.detail).get("voucher") for one in books.ours.left.audits if one.action == "refund.pay_out"}
+    for refund in books.ours.refunds:
+        if refund.id in said and refund.voucher != said[refund.id]:
+            stands, told, visit = refund.voucher or "no voucher", said[refund.id] or "no voucher", books.visit_of_refund(refund)
+            yield Finding(kind=Kind.AUDIT_DIFFERS, about=f"refund={refund.id} voucher", ours=stands, theirs=told, visit=visit)
 
 
 def _visits(books: Books) -> dict[UUID, UUID]:
