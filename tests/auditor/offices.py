@@ -45,9 +45,13 @@ class Offices:
         about = [roles for when, roles in given if at - AROUND <= when <= at + AROUND]
         return bool(before or about) and all(role in roles for roles in before[-1:] + about)
 
-    def enlisted_at(self, account_id: UUID) -> datetime | None:
-        """Last: before, its name and its phone may have been others. None where that was not said."""
-        return self._given[account_id][-1][0] if account_id in self._given else None
+    def was_there(self, account_id: UUID, at: datetime) -> bool:
+        """Whether it had been enlisted then, for certain; where that was not said, it was."""
+        return account_id not in self._given or self._given[account_id][0][0] < at - AROUND
+
+    def was_another(self, account_id: UUID, at: datetime) -> bool:
+        """Whether its name and its phone may have been others then: it was enlisted again since."""
+        return account_id in self._given and at <= self._given[account_id][-1][0] + AROUND
 
 
 def _roles(detail: str) -> set[str] | None:

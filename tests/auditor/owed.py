@@ -72,7 +72,7 @@ class _Owed:
 
     def __init__(self, books: Books) -> None:
         self._books, self._offices = books, Offices(books)
-        self._doctors = {one.id for one in books.ours.left.doctors if one.account_id}
+        self._doctors = {one.id: one.account_id for one in books.ours.left.doctors if one.account_id}
 
     def times(self) -> tuple[Times, Times]:
         """At least, and at most. Of a thing some are said once, however often it comes to a state."""
@@ -99,8 +99,7 @@ class _Owed:
                 yield from self._of_visit(line, self._books.visits[line.visit_id])
             case "prescription":
                 escalated, back = line.name == "review.escalate", line.enters and line.after in BACK_AT_ITS_DOCTOR
-                is_doctor = self._books.visits[line.visit_id].doctor_id in self._doctors
-                yield Due("prescription_returned", back and is_doctor, back or escalated)
+                yield Due("prescription_returned", back and self._is_doctor(line), back or escalated)
                 yield Due("review_queue", 0, max(self._are["pharmacist"], self._are["management"]) if escalated else 0)
                 yield Due("review_waiting", 0, line.enters and line.after == "countersigning")
             case "delivery" if line.enters and line.after in TASKS:
@@ -121,13 +120,18 @@ class _Owed:
             case "queue.call_again":
                 yield Due("revisit_called_again")
             case "queue.urge" if line is self._urged_first[line.process_id]:
-                yield Due("clinic_waiting", visit.doctor_id in self._doctors, bool(self._doctors))
+                yield Due("clinic_waiting", self._is_doctor(line), bool(self._doctors))
             case "queue.urge":
                 yield Due("clinic_waiting", self._offices.is_anybody("management", line.at), self._are["management"])
             case "booking.rearrange":
                 yield Due("revisit_rearranged", 0)
             case _:
                 pass
+
+    def _is_doctor(self, line: ours.Moved) -> bool:
+        """Whether the visit's doctor had an account then, for certain."""
+        account_id = self._doctors.get(self._books.visits[line.visit_id].doctor_id or "")
+        return account_id is not None and self._offices.was_there(account_id, line.at)
 
     def _once(self, line: ours.Moved) -> Iterator[Due]:
         match line.process, line.after:

@@ -183,6 +183,22 @@ async def test_staff_are_told_where_there_is_somebody(pharmacy: Pharmacy) -> Non
     assert {one.kind for one in found} == {Kind.MESSAGE_OWED}
 
 
+@pytest.mark.parametrize(("enlisted_at", "owed"), [(-HOUR, 1), (HOUR, 0), (timedelta(), 0)], ids=("before", "after", "that moment"))
+async def test_a_doctor_is_told_who_was_there(pharmacy: Pharmacy, enlisted_at: timedelta, owed: int) -> None:
+    """What came back before its doctor had an account, nobody was told."""
+    hospital, doctor = pharmacy.hospital, pharmacy.accounts["doctor"]
+    await pharmacy.prescription("withdrawn")
+    await hospital.do("alter table timeline disable trigger never_changed")
+    await hospital.do("update timeline set after = 'questioned' where process = 'prescription' and after = 'withdrawn'")
+    await hospital.do("update prescription set state = 'questioned'")
+    await hospital.do("update doctor set account_id = $1", doctor)
+    await pharmacy.enlisted("doctor", AT + enlisted_at, "doctor")
+
+    found = await hospital.audit(standing={"prescription.questioned"})
+
+    assert [one.about.rpartition("=")[2] for one in found if one.kind is Kind.MESSAGE_OWED] == ["prescription_returned"] * owed
+
+
 @pytest.mark.parametrize(("given_at", "owed"), [(-HOUR, 1), (HOUR, 0), (timedelta(), 1)], ids=("before", "after", "that moment"))
 async def test_an_office_is_told_once_somebody_has_it(pharmacy: Pharmacy, given_at: timedelta, owed: int) -> None:
     hospital = pharmacy.hospital

@@ -72,7 +72,7 @@ async def test_who_had_an_office_was_told_as_long_as_he_had_it(pharmacy: Pharmac
     assert await pharmacy.hospital.audit(standing={"prescription.ready"}) == []
 
 
-@pytest.mark.parametrize(("told_at", "kinds"), [(-1, set[Kind]()), (1, {Kind.MESSAGE_WHOM})])
+@pytest.mark.parametrize(("told_at", "kinds"), [(-1, set[Kind]()), (0, set[Kind]()), (1, {Kind.MESSAGE_WHOM})])
 async def test_who_was_enlisted_anew_may_have_had_another_phone_before(pharmacy: Pharmacy, told_at: int, kinds: set[Kind]) -> None:
     await pharmacy.enlisted("pharmacist", AT, "pharmacist")
     await waits_for_drugs(pharmacy, OTHER, AT + told_at * HOUR)

@@ -4,7 +4,6 @@ That the carrier brought it to the phone that is sealed in it is looked at elsew
 """
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
@@ -34,7 +33,7 @@ def check(books: Books) -> Iterator[Finding]:
     people = _People(books)
     for message in books.ours.messages:
         is_for = people.of_code(message) if message.template in CODES else people.of_visit(message)
-        if is_for is None or any(people.had_another_phone(one, message.created_at) for one in is_for):
+        if is_for is None or any(people.offices.was_another(one, message.created_at) for one in is_for):
             continue
         if books.opened("message", message.id, "phone") not in [[people.phones[one]] for one in is_for]:
             about = f"message={message.id} template={message.template}"
@@ -45,7 +44,7 @@ class _People:
     """Whose phone may be a message's; None where no row says."""
 
     def __init__(self, books: Books) -> None:
-        self._books, self._left, self._offices = books, books.ours.left, Offices(books)
+        self._books, self._left, self.offices = books, books.ours.left, Offices(books)
         self._codes = {one.id: one for one in self._left.codes}
 
     @cached_property
@@ -53,18 +52,13 @@ class _People:
         """By account."""
         return {one.id: phone for one in self._books.ours.accounts for phone in self._books.opened("account", one.id, "phone") or ()}
 
-    def had_another_phone(self, account_id: UUID, at: datetime) -> bool:
-        """Perhaps: whoever was enlisted again since."""
-        enlisted_at = self._offices.enlisted_at(account_id)
-        return enlisted_at is not None and at < enlisted_at
-
     def of_visit(self, message: ours.Message) -> set[UUID] | None:
         visit = self._books.visits.get(message.visit_id) if message.visit_id else None
         if visit is None:
             return None
         if message.template not in OFFICES:
             return {visit.account_id}
-        is_for = {one for role in OFFICES[message.template] for one in self._offices.ever(role)}
+        is_for = {one for role in OFFICES[message.template] for one in self.offices.ever(role)}
         return is_for | (self._doctors(visit) if message.template in DOCTORS else set())
 
     def _doctors(self, visit: ours.Visit) -> set[UUID]:
