@@ -130,7 +130,7 @@ WORDS: dict[Kind, str] = {
     Kind.REFUND_UNKNOWN: "the bank gave back what we do not know",
     Kind.REFUND_DIFFERS: "a refund is another amount, or another payment's, at the bank",
     Kind.REFUND_STATE: "a refund stands otherwise at the bank",
-    Kind.REFUND_CAUSE: "money that nobody wanted does not go back whole and for that cause, or wanted money does",
+    Kind.REFUND_CAUSE: "money does not go back for what became of it: unwanted whole and for that cause, a fee as its visit was left",
     Kind.REFUND_LEFT: "a refund for which nobody said a sum is not all that was left of its payment",
     Kind.REFUND_TWICE: "more is given back of a payment, or by more refunds for one cause, than was to be",
     Kind.PAYMENT_RESERVED: "what a payment holds for refunds under way is not what they are",

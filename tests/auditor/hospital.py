@@ -234,10 +234,10 @@ class Hospital:
         return payment_id
 
     async def given_back(
-        self, visit: Visit | None, *states: str, payment_id: UUID | None = None, cause: str = "patient", fen: int = FEE_FEN
+        self, visit: Visit | None, *states: str, payment_id: UUID | None = None, cause: str = "", fen: int = FEE_FEN
     ) -> UUID:
         """A refund that has gone through these states, in our rows, the ledger, the HIS and the bank."""
-        refund_id = new()
+        refund_id, cause = new(), cause or await self._cause(visit)
         wanted = payment_id is None
         cleared = "cleared" in states and wanted and visit is not None and visit.charge == "settled"
         accepted = "accepted" in states and states[-1] != "paid_out"
@@ -273,6 +273,12 @@ class Hospital:
         if "accepted" in states:
             await self._at_the_bank(refund_id, whose["payment_id"], fen, states[-1])
         return refund_id
+
+    async def _cause(self, visit: Visit | None) -> str:
+        """For which a visit's money goes back, as it was left."""
+        [row] = await self.wire.fetch("select state from revisit where id = $1", visit and visit.id)
+        of_end = row["state"] if row["state"] in {"declined", "absent", "suspended"} else "patient"
+        return "unsettled" if visit and visit.charge == "unsettled" else of_end
 
     async def _booked_back(self, visit: Visit | None, states: tuple[str, ...], owed: str, fen: int, *, cleared: bool) -> None:
         charge_id = visit.charge_id if visit else None

@@ -26,6 +26,13 @@ AGAIN = frozenset({"management"})
 """Causes that may give back of one payment more than once."""
 UNWANTED = frozenset({"late", "second", "other_amount", "unknown_order"})
 """Causes of money that no charge wanted: what it was unwanted for, its payment says."""
+OF_VISIT: dict[str, frozenset[str]] = {
+    "cancelled": frozenset({"patient"}),
+    "declined": frozenset({"declined", "not_accepted"}),
+    "absent": frozenset({"absent"}),
+    "suspended": frozenset({"suspended"}),
+}
+"""Why the fee of a visit goes back, by its end: for the reason for which it was left. What took place is paid."""
 A_STEP = timedelta(seconds=30)
 """A step says when it was taken up, and reserves at its end. The management's refunds say when they were asked for, and reserve at once."""
 
@@ -37,6 +44,7 @@ def check(books: Books) -> Iterator[Finding]:
     yield from _twice(books)
     yield from _unwanted(books)
     yield from _left(books)
+    yield from _of_visits(books)
     yield from _on_the_payment(books)
 
 
@@ -98,6 +106,19 @@ def _unwanted(books: Books) -> Iterator[Finding]:
             about = f"payment={payment.id} transaction={payment.transaction_id}"
             visit = books.visit_of_charge(payment.charge_id)
             yield Finding(kind=Kind.REFUND_CAUSE, about=about, ours=said, theirs=told, visit=visit)
+
+
+def _of_visits(books: Books) -> Iterator[Finding]:
+    """A visit's own fee goes back because the HIS did not take it, or as the visit was left."""
+    for refund in books.ours.refunds:
+        charge = books.charges.get(refund.charge_id) if refund.charge_id else None
+        if charge is None or charge.payable != "revisit" or refund.cause in UNWANTED | AGAIN:
+            continue
+        visit = books.visits[charge.visit_id]
+        is_fit = refund.cause in OF_VISIT.get(visit.state, ()) and visit.reason in {refund.cause, None}
+        if not (refund.cause == "unsettled" if charge.state == "unsettled" else is_fit):
+            about, told = f"refund={refund.id} charge={charge.id}", f"{charge.state}, {visit.state}: {visit.reason or 'no reason'}"
+            yield Finding(kind=Kind.REFUND_CAUSE, about=about, ours=refund.cause, theirs=told, visit=visit.id)
 
 
 def _left(books: Books) -> Iterator[Finding]:

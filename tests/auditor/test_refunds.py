@@ -102,7 +102,15 @@ async def test_two_refunds_of_ours_where_one_is_due(hospital: Hospital) -> None:
     await hospital.do("update payment set refunded_fen = 0")
     await hospital.given_back(visit, *ARRIVED, cause="not_accepted")
 
-    twice = {Kind.REFUND_TWICE, Kind.PAYMENT_REFUNDED, Kind.KEPT_OURS, Kind.KEPT_AT_BANK, Kind.LEDGER_SIGN, Kind.EBILL_TOTAL}
+    twice = {
+        Kind.REFUND_TWICE,
+        Kind.REFUND_CAUSE,
+        Kind.PAYMENT_REFUNDED,
+        Kind.KEPT_OURS,
+        Kind.KEPT_AT_BANK,
+        Kind.LEDGER_SIGN,
+        Kind.EBILL_TOTAL,
+    }
     assert await hospital.kinds() == twice
 
 
@@ -140,7 +148,7 @@ async def test_the_right_sum_went_back_of_the_wrong_payment_or_for_another_cause
 
     found = [one for one in await hospital.audit() if one.kind is Kind.REFUND_CAUSE]
 
-    assert {one.ours for one in found} == {"nothing goes back"} | ({f"{cause} 5000 fen"} if cause != "patient" else set())
+    assert {one.ours for one in found} == {"nothing goes back", cause if cause == "patient" else f"{cause} 5000 fen"}
     assert f"payment={payment_id}" in {one.about.split()[0] for one in found}
 
 
@@ -197,3 +205,33 @@ async def test_what_was_left_when_it_was_asked_for(hospital: Hospital, state: st
 
     told = f"{left[0]} fen to {left[1]} fen" if isinstance(left, tuple) else f"{left} fen"
     assert found.theirs == f"{told} were left"
+
+
+@pytest.mark.parametrize(
+    ("stage", "reason", "cause", "is_told"),
+    [
+        ("cancelled", "patient", "patient", False),
+        ("cancelled", None, "absent", True),
+        ("declined", "declined", "declined", False),
+        ("declined", "not_accepted", "not_accepted", False),
+        ("declined", "not_accepted", "declined", True),
+        ("absent", "absent", "suspended", True),
+        ("suspended", "suspended", "suspended", False),
+        ("closed", None, "patient", True),
+        ("closed", None, "management", False),
+        ("unsettled", "unsettled", "unsettled", False),
+        ("unsettled", "unsettled", "patient", True),
+        ("cancelled", "patient", "unsettled", True),
+    ],
+)
+async def test_a_fee_goes_back_as_its_visit_was_left(
+    hospital: Hospital, stage: str, reason: str | None, cause: str, *, is_told: bool
+) -> None:
+    visit = await hospital.visit(stage)
+    refund_id = await hospital.given_back(visit, *ARRIVED, cause=cause)
+    await hospital.do("update revisit set reason = $1", reason)
+
+    found = [one for one in await hospital.audit() if one.kind is Kind.REFUND_CAUSE]
+
+    assert [one.about for one in found] == [f"refund={refund_id} charge={visit.charge_id}"] * is_told
+    assert all((one.ours, one.visit) == (cause, visit.id) for one in found)
