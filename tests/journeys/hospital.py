@@ -163,12 +163,17 @@ class Hospital:
     async def clinics_to_come(self) -> list[Json]:
         """A slot of each 就诊单元 of the demo doctor that begins on another day, when no other doctor has one: nobody else is in it."""
         slots: dict[str, Json] = {}
+        begun = {one["schedule_id"] for one in await self._slots_on(0)}  # that of this evening goes on after midnight
         for ahead in range(1, DAYS_AHEAD):
-            on = (business_day(now()) + timedelta(days=ahead)).isoformat()
-            found = await self.manager.ask("/v1/slots", doctor_id=f"doc-{DOCTOR}", on=on, limit="100")
-            slots |= {one["schedule_id"]: one for one in reversed(found["items"]) if one["period"] in {"evening", "night"}}
+            found = await self._slots_on(ahead)
+            slots |= {one["schedule_id"]: one for one in reversed(found) if one["period"] in {"evening", "night"}}
+        slots = {id: one for id, one in slots.items() if id not in begun}
         self._to_come |= set(slots)
         return list(slots.values())
+
+    async def _slots_on(self, ahead: int) -> list[Json]:
+        on = (business_day(now()) + timedelta(days=ahead)).isoformat()
+        return (await self.manager.ask("/v1/slots", doctor_id=f"doc-{DOCTOR}", on=on, limit="100"))["items"]
 
     async def slot_that_is_over(self) -> str:
         """It ended a minute ago."""
