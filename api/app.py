@@ -100,7 +100,7 @@ class Api(FastAPI):
                         parameter["required"] = True
                         parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255}
                         problems.told_of_a_wish(operation)
-                _told_of_a_wish(operation["responses"])
+                _told_of_a_wish(operation["responses"])  # last: it adds to descriptions that the others write anew
         return cast(dict[str, Any], self.openapi_schema)
 
 
